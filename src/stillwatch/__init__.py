@@ -1,0 +1,1 @@
+"""Detects, stops and proves distillation campaigns against language-model APIs."""

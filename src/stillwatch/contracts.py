@@ -1,0 +1,347 @@
+"""The tables between the stages, the values that travel in them, and the error tree.
+
+Stages meet only here: each one takes and returns Arrow tables of these schemas and imports no
+sibling. Every border calls :func:`conform`, so that a table that drifted fails where it was made.
+
+Conventions: timestamps are UTC in microseconds; a *fingerprint* (column ``*_fp``) is an unsigned
+64-bit keyed hash, null where the value is absent; lists are never null, only empty; token and word
+counts are non-negative integers.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
+FINGERPRINT: Final = pa.uint64()
+
+
+class Verdict(StrEnum):
+    """What judging says of a group or an account."""
+
+    CAMPAIGN = "campaign"
+    WATCH = "watch"
+    CLEAR = "clear"
+
+
+class Capability(StrEnum):
+    """What an exchange asks the model to do; the order is the class number in ``SKETCH.capability``."""
+
+    AGENTIC = "agentic"
+    CONVERSATION = "conversation"
+    DATA_GENERATION = "data_generation"
+    GRADING = "grading"
+    KNOWLEDGE = "knowledge"
+    MATHEMATICS = "mathematics"
+    REASONING = "reasoning"
+    SOFTWARE_ENGINEERING = "software_engineering"
+    TEXT_PROCESSING = "text_processing"
+    WRITING = "writing"
+
+
+class Cue(StrEnum):
+    """Wordings that published campaigns used; the order is the bit number in ``SKETCH.cues``."""
+
+    REASONING_ELICITATION = "reasoning_elicitation"
+    REASONING_RESTATED = "reasoning_restated"
+    REASONING_LANGUAGE = "reasoning_language"
+    DEBUG_MODE = "debug_mode"
+    RUBRIC_GRADING = "rubric_grading"
+    INSTRUCTION_GENERATION = "instruction_generation"
+    TRACE_CLEANING = "trace_cleaning"
+    SAFE_REWRITE = "safe_rewrite"
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+_FINGERPRINTS: Final = pa.list_(pa.field("item", FINGERPRINT, nullable=False))
+
+EXCHANGE: Final = pa.schema(
+    [
+        _required("exchange_id", pa.string()),  # the gateway's call id, unique per exchange
+        _required("timestamp", TIMESTAMP),  # when the request arrived
+        _required("account_id", pa.string()),
+        pa.field("key_id", pa.string()),
+        pa.field("organization_id", pa.string()),
+        pa.field("team_id", pa.string()),
+        pa.field("conversation_id", pa.string()),  # client-supplied: never evidence by itself
+        pa.field("operation", pa.string()),  # OpenTelemetry gen_ai.operation.name: chat, embeddings, ...
+        pa.field("model", pa.string()),
+        pa.field("messages", pa.string()),  # JSON text: [{"role": ..., "content": ...}, ...], history included
+        pa.field("tools", pa.string()),  # JSON text of the tool definitions
+        pa.field("answer", pa.string()),  # plain text of the model's answer, where logged
+        pa.field("max_tokens", pa.int64()),
+        pa.field("temperature", pa.float64()),
+        pa.field("top_p", pa.float64()),
+        pa.field("seed", pa.int64()),
+        pa.field("choice_count", pa.int64()),
+        pa.field("stream", pa.bool_()),
+        pa.field("logprobs", pa.bool_()),
+        pa.field("input_tokens", pa.int64()),
+        pa.field("output_tokens", pa.int64()),
+        pa.field("reasoning_tokens", pa.int64()),
+        pa.field("status", pa.int32()),  # HTTP status the client got
+        pa.field("client_address", pa.string()),
+        pa.field("asn", pa.int64()),
+        pa.field("user_agent", pa.string()),
+        pa.field("tls_fingerprint", pa.string()),  # JA4 or alike
+        _required("source", pa.string()),  # input file, for rejects
+        _required("line", pa.int64()),  # 1-based line or row in it
+    ]
+)
+"""One request to the model, with its answer where logged. Raw text: never stored."""
+
+ACCOUNT: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        pa.field("created_at", TIMESTAMP),
+        pa.field("email", pa.string()),
+        pa.field("phone", pa.string()),
+        pa.field("payment_fingerprint", pa.string()),
+        pa.field("device_fingerprint", pa.string()),
+        pa.field("signup_ip", pa.string()),
+        pa.field("country", pa.string()),
+        pa.field("plan", pa.string()),
+        pa.field("programme", pa.string()),
+        pa.field("organization", pa.string()),
+        _required("source", pa.string()),
+        _required("line", pa.int64()),
+    ]
+)
+"""One account record as the provider keeps it. Raw identifiers: never stored."""
+
+REJECT: Final = pa.schema(
+    [
+        _required("source", pa.string()),
+        _required("line", pa.int64()),  # 0 where the place is the whole file
+        _required("reason", pa.string()),
+        _required("digest", pa.string()),  # keyed BLAKE2b of the record, hexadecimal
+    ]
+)
+"""A record that was not taken, with its place and reason; never its content."""
+
+SKETCH: Final = pa.schema(
+    [
+        _required("exchange_id", pa.string()),
+        _required("timestamp", TIMESTAMP),
+        _required("account_id", pa.string()),
+        pa.field("key_fp", FINGERPRINT),
+        pa.field("organization_fp", FINGERPRINT),
+        pa.field("team_fp", FINGERPRINT),
+        pa.field("conversation_fp", FINGERPRINT),
+        pa.field("operation", pa.string()),
+        pa.field("model", pa.string()),
+        pa.field("status", pa.int32()),
+        _required("input_tokens", pa.int64()),
+        _required("output_tokens", pa.int64()),
+        _required("reasoning_tokens", pa.int64()),
+        # -- the request's text, as fingerprints of its normalised words
+        pa.field("system_fp", FINGERPRINT),  # system prompt, whole
+        pa.field("tools_fp", FINGERPRINT),  # tool schema
+        pa.field("head_fp", FINGERPRINT),  # first words of the newest user message
+        pa.field("tail_fp", FINGERPRINT),  # last words of it
+        pa.field("message_fp", FINGERPRINT),  # all of it
+        _required("shingles", _FINGERPRINTS),  # sampled word shingles of system prompt and newest user message
+        _required("history_fps", _FINGERPRINTS),  # the last four messages one by one, oldest first
+        pa.field("answer_fp", FINGERPRINT),  # the answer, comparable with history_fps
+        # -- what kind of request it is
+        _required("cues", pa.uint32()),  # bit i: Cue number i
+        _required("capability", pa.uint8()),  # class number in Capability
+        _required("turns", pa.int32()),  # messages in the request, system prompt excluded
+        _required("words", pa.int32()),  # words of the newest user message
+        _required("message_bytes", pa.int32()),  # size of the messages JSON
+        pa.field("parameters_fp", FINGERPRINT),  # sampling parameters as one value
+        # -- where it came from
+        pa.field("address_fp", FINGERPRINT),
+        pa.field("network_fp", FINGERPRINT),  # /24 of IPv4, /48 of IPv6
+        pa.field("asn", pa.int64()),
+        pa.field("client_fp", FINGERPRINT),  # user agent
+        pa.field("tls_fp", FINGERPRINT),
+    ]
+)
+"""An exchange without its text: keyed fingerprints, cues, capability and counts."""
+
+ACCOUNT_SKETCH: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        pa.field("created_at", TIMESTAMP),
+        pa.field("email_fp", FINGERPRINT),  # normalised address (case, dots, tags)
+        pa.field("email_domain_fp", FINGERPRINT),
+        pa.field("email_shape", pa.string()),  # runs of letters, digits, separators: "a7d3@" ; see sketch/identifiers.py
+        pa.field("email_kind", pa.string()),  # free, disposable, education, own
+        pa.field("phone_fp", FINGERPRINT),
+        pa.field("payment_fp", FINGERPRINT),
+        pa.field("device_fp", FINGERPRINT),
+        pa.field("signup_address_fp", FINGERPRINT),
+        pa.field("signup_network_fp", FINGERPRINT),
+        pa.field("country", pa.string()),
+        pa.field("plan", pa.string()),
+        pa.field("programme", pa.string()),
+        pa.field("organization_fp", FINGERPRINT),
+    ]
+)
+"""An account record without its identifiers."""
+
+_SCORES: Final = pa.map_(pa.string(), pa.field("value", pa.float64(), nullable=False))
+
+CAMPAIGNS: Final = pa.schema(
+    [
+        _required("campaign_id", pa.string()),  # "cmp_" and twelve hexadecimal digits
+        _required("verdict", pa.string()),  # campaign or watch
+        _required("score", pa.float64()),  # sum of the capped log-likelihood ratios, natural logarithm
+        _required("q_value", pa.float64()),  # false discovery rate at which it would be called
+        _required("accounts", pa.int64()),
+        _required("exchanges", pa.int64()),  # those that belong to the campaign
+        _required("input_tokens", pa.int64()),
+        _required("output_tokens", pa.int64()),
+        _required("first_seen", TIMESTAMP),
+        _required("last_seen", TIMESTAMP),
+        _required("capabilities", _SCORES),  # share per class, sums to 1
+        _required("facets", _SCORES),  # log-likelihood ratio of each facet
+        _required("summary", pa.string()),  # a name that a person can read
+    ]
+)
+ACCOUNTS: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        _required("verdict", pa.string()),  # campaign, watch or clear
+        pa.field("campaign_id", pa.string()),  # strongest, null where clear
+        _required("risk", pa.float64()),  # in [0, 1]
+        _required("facets", _SCORES),
+        _required("exchanges", pa.int64()),
+        pa.field("first_evidence_at", TIMESTAMP),
+    ]
+)
+MEMBERS: Final = pa.schema(
+    [
+        _required("campaign_id", pa.string()),
+        _required("account_id", pa.string()),
+        _required("strength", pa.float64()),  # in [0, 1]: how firmly the account is tied to the campaign
+        _required("share", pa.float64()),  # in [0, 1]: of the account's exchanges that belong to it
+    ]
+)
+REASONS: Final = pa.schema(
+    [
+        _required("campaign_id", pa.string()),
+        pa.field("account_id", pa.string()),  # null: a reason for the campaign as a whole
+        _required("facet", pa.string()),
+        _required("signal", pa.string()),  # id in the signal reference, such as "payment-shared"
+        _required("side", pa.string()),  # "linking", "extraction" or "against"
+        _required("llr", pa.float64()),  # log-likelihood ratio, natural logarithm; negative speaks against
+        pa.field("observed", pa.float64()),
+        pa.field("expected", pa.float64()),  # the same number under ordinary traffic
+        pa.field("accounts", pa.int64()),  # how many accounts show it
+        pa.field("exchanges", pa.int64()),  # how many exchanges show it
+        _required("statement", pa.string()),  # the reason in words and numbers
+    ]
+)
+"""Every piece of evidence, stored once; report, ``explain`` and the API only read it."""
+
+TIMELINE: Final = pa.schema(
+    [
+        _required("day", TIMESTAMP),  # start of the UTC day
+        pa.field("campaign_id", pa.string()),  # null: all traffic that belongs to no campaign
+        _required("exchanges", pa.int64()),
+        _required("accounts", pa.int64()),  # active that day
+    ]
+)
+
+
+class Sifted(NamedTuple):
+    """One batch of a stage that may turn records away: what went on, and what did not."""
+
+    records: pa.RecordBatch
+    rejects: pa.RecordBatch  # REJECT
+
+
+class StillwatchError(Exception):
+    """Base of every error shown to a user: what happened, where, and what to do about it."""
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        remedy: str,
+        file: str | None = None,
+        line: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        self.what, self.remedy, self.file, self.line, self.field = what, remedy, file, line, field
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        where = f"{place}: " if place else ""
+        field = f"field {self.field}: " if self.field else ""
+        return f"{where}{field}{self.what}. {self.remedy}"
+
+
+class UsageError(StillwatchError):
+    """An option or argument that cannot be what the user meant."""
+
+
+class InputError(StillwatchError):
+    """An input that is missing or cannot be read at all."""
+
+
+class RunFolderError(StillwatchError):
+    """A run folder that is not one, is damaged, or belongs to other inputs."""
+
+
+class LedgerError(StillwatchError):
+    """A ledger that cannot be read, written, or was written with another key."""
+
+
+class KeyFileError(StillwatchError):
+    """A sketch key that is missing, malformed, or open to other users."""
+
+
+class UnknownSubjectError(StillwatchError):
+    """A campaign or account id that the run does not know."""
+
+
+class MissingExtraError(StillwatchError):
+    """An optional dependency that a command needs is not installed."""
+
+
+class TooManyRejectsError(StillwatchError):
+    """More than ``--max-rejects`` of the records were rejected."""
+
+    exit_code = 3
+
+
+class ContractError(StillwatchError):
+    """A stage made a table that breaks its schema: a defect in stillwatch, not in the input."""
+
+
+def conform(table: pa.Table, schema: pa.Schema, stage: str) -> pa.Table:
+    """Return ``table`` with exactly the columns, order and types of ``schema``.
+
+    Columns are put in order and cast where the cast loses nothing; nullability is checked.
+
+    Raises:
+        ContractError: a column is missing or unknown, a cast would lose values, or a required
+            column holds nulls.
+    """
+    if set(table.column_names) != set(schema.names):
+        odd = sorted(set(table.column_names) ^ set(schema.names))
+        raise _broken(stage, f"columns differ: {', '.join(odd)}")
+    try:
+        result = table.select(schema.names).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise _broken(stage, str(error)) from error
+    for field in schema:
+        if not field.nullable and result.column(field.name).null_count:
+            raise _broken(stage, f"nulls in required column {field.name}")
+    return result
+
+
+def _broken(stage: str, what: str) -> ContractError:
+    return ContractError(f"stage {stage} broke its contract ({what})", remedy="Please report this as a defect")
