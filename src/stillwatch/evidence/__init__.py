@@ -1,0 +1,1 @@
+"""What a run found, put so that a person can judge it: explanations and the report."""

@@ -1,0 +1,191 @@
+"""A group and the evidence about it, read from the run's tables into values.
+
+Explanations and the report both show these values and nothing else, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.contracts import Verdict
+from stillwatch.evidence import phrases
+from stillwatch.evidence.tables import RunTables
+
+
+FIRMEST: Final = 10
+"""Members that a case lists; the whole list is in the members table."""
+
+
+class Side(StrEnum):
+    """Which half of the case a reason speaks to."""
+
+    LINKING = "linking"
+    EXTRACTION = "extraction"
+    AGAINST = "against"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One row of the reasons table."""
+
+    facet: str
+    signal: str
+    side: Side
+    llr: float
+    observed: float | None
+    expected: float | None
+    accounts: int | None
+    exchanges: int | None
+    statement: str
+
+    @property
+    def measured(self) -> str:
+        """The numbers behind the statement, in words; empty where none is stored."""
+        parts = []
+        if self.observed is not None:
+            parts.append(f"observed {phrases.decimal(self.observed)}")
+        if self.expected is not None:
+            parts.append(f"ordinary traffic {phrases.decimal(self.expected)}")
+        if self.accounts is not None:
+            parts.append(phrases.counted(self.accounts, "account"))
+        if self.exchanges is not None:
+            parts.append(phrases.counted(self.exchanges, "exchange"))
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Member:
+    """An account's tie to a group: ``strength`` and ``share`` of its exchanges, both in [0, 1]."""
+
+    account_id: str
+    strength: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """A campaign or watched group with its own reasons, strongest first within each side."""
+
+    campaign_id: str
+    verdict: Verdict
+    score: float
+    q_value: float
+    accounts: int
+    exchanges: int
+    input_tokens: int
+    output_tokens: int
+    first_seen: datetime
+    last_seen: datetime
+    capabilities: tuple[tuple[str, float], ...]  # share per class, largest first
+    facets: tuple[tuple[str, float], ...]  # log-likelihood ratio each, by name
+    summary: str
+    reasons: tuple[Reason, ...]
+    firmest: tuple[Member, ...]  # at most FIRMEST members, most strongly tied first
+
+    @property
+    def days(self) -> int:
+        """UTC days from the first exchange to the last, both counted."""
+        return phrases.day_count(self.first_seen, self.last_seen)
+
+    @property
+    def pace(self) -> float:
+        """Exchanges per account and day."""
+        return self.exchanges / max(1, self.accounts * self.days)
+
+    @property
+    def aims(self) -> str:
+        """The abilities that make up most of the traffic, with their shares; empty where unknown."""
+        main = [(name, share) for name, share in self.capabilities if share >= 0.1][:3]
+        return phrases.listing(
+            [f"{phrases.label(name).lower()} ({phrases.percent(share)})" for name, share in main]
+        )
+
+    def facets_of(self, side: Side) -> tuple[str, ...]:
+        """Names of the facets whose reasons speak on this side, strongest first."""
+        names = [phrases.label(reason.facet).lower() for reason in self.reasons if reason.side == side]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def sentence(self) -> str:
+        """The accusation in one plain sentence: who, how much, when, at what, on what evidence."""
+        what = (
+            f"{phrases.counted(self.accounts, 'account')} sent {phrases.counted(self.exchanges, 'exchange')}"
+        )
+        when = (
+            f"over {phrases.counted(self.days, 'day')} ({phrases.day_range(self.first_seen, self.last_seen)})"
+        )
+        aims = f", aimed mostly at {self.aims}" if self.aims else ""
+        return f"{what} {when}{aims}{self._grounds}."
+
+    @property
+    def _grounds(self) -> str:
+        linking, extraction = self.facets_of(Side.LINKING), self.facets_of(Side.EXTRACTION)
+        clauses = [f"linked by {phrases.listing(linking)}"] if linking else []
+        clauses += [f"with {phrases.listing(extraction)} as signs of extraction"] if extraction else []
+        return f"; {', '.join(clauses)}" if clauses else ""
+
+
+def all_cases(tables: RunTables) -> tuple[Case, ...]:
+    """Every group of the run: campaigns before watched ones, then by score, then by id."""
+    found = [_case(tables, row) for row in tables.campaigns.to_pylist()]
+    return tuple(
+        sorted(found, key=lambda case: (case.verdict != Verdict.CAMPAIGN, -case.score, case.campaign_id))
+    )
+
+
+def case_of(tables: RunTables, campaign_id: str) -> Case | None:
+    """The group with this id, or None."""
+    rows = tables.campaigns.filter(pc.field("campaign_id") == campaign_id).to_pylist()
+    return _case(tables, rows[0]) if rows else None
+
+
+def reasons_of(tables: RunTables, campaign_id: str, account_id: str | None = None) -> tuple[Reason, ...]:
+    """The group's own reasons, or those of one account in it; linking first, strongest first."""
+    whose = pc.field("account_id").is_null() if account_id is None else pc.field("account_id") == account_id
+    rows = tables.reasons.filter((pc.field("campaign_id") == campaign_id) & whose).to_pylist()
+    return tuple(sorted((_reason(row) for row in rows), key=_by_side_and_weight))
+
+
+def members_of(tables: RunTables, campaign_id: str) -> pa.Table:
+    """The group's rows of the members table, firmest first, then by share, then by account id."""
+    rows = tables.members.filter(pc.field("campaign_id") == campaign_id)
+    return rows.sort_by([("strength", "descending"), ("share", "descending"), ("account_id", "ascending")])
+
+
+def _case(tables: RunTables, row: dict[str, Any]) -> Case:
+    capabilities = sorted(row.pop("capabilities"), key=lambda entry: (-entry[1], entry[0]))
+    facets = sorted(row.pop("facets"))
+    verdict = Verdict(row.pop("verdict"))
+    firmest = (
+        members_of(tables, row["campaign_id"]).slice(0, FIRMEST).select(["account_id", "strength", "share"])
+    )
+    return Case(
+        **row,
+        verdict=verdict,
+        capabilities=tuple(capabilities),
+        facets=tuple(facets),
+        reasons=reasons_of(tables, row["campaign_id"]),
+        firmest=tuple(Member(**member) for member in firmest.to_pylist()),
+    )
+
+
+def _reason(row: dict[str, Any]) -> Reason:
+    return Reason(
+        **{
+            name: row[name]
+            for name in ("facet", "signal", "llr", "observed", "expected", "accounts", "exchanges")
+        },
+        side=Side(row["side"]),
+        statement=row["statement"],
+    )
+
+
+def _by_side_and_weight(reason: Reason) -> tuple[int, float, str, str, str]:
+    order = list(Side).index(reason.side)
+    return (order, -abs(reason.llr), reason.facet, reason.signal, reason.statement)

@@ -1,0 +1,96 @@
+"""Why a campaign was called, or an account was or was not: from the stored reasons, nothing else."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.contracts import UnknownSubjectError
+from stillwatch.evidence import json_form, phrases, terminal
+from stillwatch.evidence.account import Account, account_of
+from stillwatch.evidence.case import Case, case_of
+from stillwatch.evidence.tables import RunTables
+
+_COMPARED: Final = 5000  # ids that a mistyped one is compared with
+_NAMED: Final = 3  # ids that an error names
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything stored about one subject; both forms show the same statements and numbers."""
+
+    subject: Case | Account
+
+    def text(self) -> str:
+        """Plain text for a terminal, 88 columns wide where ids allow; ends in a newline."""
+        if isinstance(self.subject, Case):
+            return terminal.case_text(self.subject)
+        return terminal.account_text(self.subject)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: ``kind`` is ``campaign`` or ``account``; times are ISO 8601 in UTC."""
+        if isinstance(self.subject, Case):
+            return {"kind": "campaign", **json_form.case_form(self.subject)}
+        return {"kind": "account", **json_form.account_form(self.subject)}
+
+
+def explain(tables: RunTables, subject: str) -> Explanation:
+    """Explain the campaign or account whose id is ``subject``, or begins with it where only one does.
+
+    Campaign ids go before account ids, exact ids before beginnings; a trailing ellipsis, as
+    abbreviated ids are printed, is ignored.
+
+    Raises:
+        UnknownSubjectError: no id fits, or several do; the remedy names the nearest.
+    """
+    wanted = subject.strip().removesuffix("…").removesuffix("...")
+    found = _look_up(tables, wanted) or _look_up(tables, _only_id_beginning_with(tables, wanted))
+    if found is None:  # only where tables disagree with each other: an id without its row
+        raise _unknown(f"this run knows no campaign or account {_quoted(wanted)}", [])
+    return Explanation(found)
+
+
+def _look_up(tables: RunTables, exact: str) -> Case | Account | None:
+    return case_of(tables, exact) or account_of(tables, exact)
+
+
+def _only_id_beginning_with(tables: RunTables, beginning: str) -> str:
+    for ids in (tables.campaigns["campaign_id"], tables.accounts["account_id"]):
+        matches = _beginning_with(ids, beginning)
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            what = f"{len(matches):,} ids begin with {_quoted(beginning)}"
+            raise _unknown(what, matches[:_NAMED])
+    raise _unknown(f"this run knows no campaign or account {_quoted(beginning)}", _nearest(tables, beginning))
+
+
+def _beginning_with(ids: pa.ChunkedArray, beginning: str) -> list[str]:
+    return sorted(ids.filter(pc.starts_with(ids, beginning)).to_pylist())
+
+
+def _nearest(tables: RunTables, wanted: str) -> list[str]:
+    """Ids most like ``wanted``: of all groups, and of accounts that share its longest known beginning."""
+    pool: list[str] = tables.campaigns["campaign_id"].to_pylist()
+    for length in range(len(wanted) - 1, 0, -1):
+        alike = _beginning_with(tables.accounts["account_id"], wanted[:length])
+        if alike:
+            pool += alike[:_COMPARED]
+            break
+    return difflib.get_close_matches(wanted, pool, n=_NAMED, cutoff=0.5)
+
+
+def _unknown(what: str, near: list[str]) -> UnknownSubjectError:
+    if near:
+        return UnknownSubjectError(what, remedy=f"Did you mean {', '.join(map(phrases.visible, near))}?")
+    return UnknownSubjectError(
+        what, remedy="Ids are in campaigns.parquet and accounts.parquet of the run folder"
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"'{phrases.visible(text[:80])}'"

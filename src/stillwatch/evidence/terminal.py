@@ -1,0 +1,152 @@
+"""Cases and accounts as plain text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from stillwatch.evidence import phrases, waterfall
+from stillwatch.evidence.account import Account, Membership
+from stillwatch.evidence.case import Case, Reason, Side
+
+_WIDTH: Final = 88
+_KEY: Final = 16  # columns for the name of a number
+_SIDES: Final = {
+    Side.LINKING: "What links the accounts",
+    Side.EXTRACTION: "What shows extraction",
+    Side.AGAINST: "What speaks against it",
+}
+
+
+def case_text(case: Case) -> str:
+    """A group: numbers, reasons, how they add up, firmest members."""
+    return _joined([*_case_head(case), *_case_reasons(case), *_sum(case), *_members(case)])
+
+
+def account_text(account: Account) -> str:
+    """An account: numbers, then for each group it serves its own reasons and the group's."""
+    lines = [f"{phrases.visible(account.account_id)}   {account.verdict.value}", ""]
+    lines += _row("Risk", f"{phrases.decimal(account.risk)} of 1")
+    lines += _row("Exchanges", phrases.count(account.exchanges))
+    if account.first_evidence_at is not None:
+        lines += _row("First evidence", phrases.moment(account.first_evidence_at))
+    if not account.memberships:
+        return _joined([*lines, "", *_clear(account)])
+    for membership in account.memberships:
+        lines += ["", *_membership(account, membership)]
+    return _joined(lines)
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _case_head(case: Case) -> Iterator[str]:
+    yield f"{phrases.visible(case.campaign_id)}   {case.verdict.value}"
+    yield from _wrapped(case.summary)
+    yield ""
+    yield from _row("Accounts", phrases.count(case.accounts))
+    yield from _row("Exchanges", _volume(case))
+    yield from _row("Seen", f"{phrases.day_range(case.first_seen, case.last_seen)} ({case.days} days)")
+    if case.aims:
+        yield from _row("Aimed at", case.aims)
+    yield from _row("How sure", f"{phrases.sureness(case.q_value)} ({phrases.q_text(case.q_value)})")
+    yield from _row("Score", _score(case))
+
+
+def _volume(case: Case) -> str:
+    tokens = (
+        f"{phrases.short_count(case.input_tokens)} tokens in, {phrases.short_count(case.output_tokens)} out"
+    )
+    return f"{phrases.count(case.exchanges)} ({phrases.decimal(case.pace)} per account and day; {tokens})"
+
+
+def _score(case: Case) -> str:
+    parts = [f"{name} {phrases.ratio(llr)}" for name, llr in waterfall.side_totals(case).items()]
+    return f"{phrases.decimal(case.score)} = {', '.join(parts)}" if parts else phrases.decimal(case.score)
+
+
+def _case_reasons(case: Case) -> Iterator[str]:
+    for side, title in _SIDES.items():
+        reasons = [reason for reason in case.reasons if reason.side == side]
+        if reasons:
+            yield from ("", title)
+            yield from (line for reason in reasons for line in _reason(reason))
+
+
+def _reason(reason: Reason) -> Iterator[str]:
+    name = phrases.visible(f"{reason.facet} / {reason.signal}")
+    yield f"  {phrases.ratio(reason.llr):>6}  {name}"
+    yield from _wrapped(reason.statement, indent=10)
+    if reason.measured:
+        yield from _wrapped(f"({reason.measured})", indent=10)
+
+
+def _sum(case: Case) -> Iterator[str]:
+    """Only what the reasons above do not show: what the limits per facet took away."""
+    limits = [step for step in waterfall.steps(case) if step.side == waterfall.LIMIT]
+    if limits:
+        yield from ("", "Not counted in full")
+        yield from (f"  {phrases.ratio(step.llr):>6}  {step.label}" for step in limits)
+
+
+def _members(case: Case) -> Iterator[str]:
+    if not case.firmest:
+        return
+    yield from (
+        "",
+        f"Firmest members ({len(case.firmest)} of {phrases.count(case.accounts)}; strength, share)",
+    )
+    for member in case.firmest:
+        yield f"  {member.strength:4.2f}  {phrases.percent(member.share):>8}  {phrases.visible(member.account_id)}"
+
+
+def _membership(account: Account, membership: Membership) -> Iterator[str]:
+    case, member = membership.case, membership.member
+    yield from _wrapped(
+        f"{phrases.percent(member.share)} of its {phrases.counted(account.exchanges, 'exchange')} belong to "
+        f"{case.campaign_id} ({case.verdict.value}), to which it is tied with strength "
+        f"{phrases.decimal(member.strength)} of 1."
+    )
+    yield from ("", "This account's own reasons")
+    if membership.reasons:
+        yield from (line for reason in membership.reasons for line in _reason(reason))
+    else:
+        yield "  None of its own: it is tied by what its group shows as a whole."
+    yield from ("", "The group", "")
+    yield from _case_head(case)
+    yield from _case_reasons(case)
+    yield from _sum(case)
+
+
+def _clear(account: Account) -> Iterator[str]:
+    facets = phrases.listing([phrases.visible(facet) for facet in account.looked_at])
+    where = f" on {facets}" if facets else ""
+    yield from _wrapped(
+        f"All {phrases.counted(account.exchanges, 'exchange')} of this account were looked at. Compared with "
+        f"every other account{where}, nothing links it to a group that behaves as a campaign."
+    )
+    yield from (f"  {phrases.ratio(llr):>6}  {phrases.visible(facet)}" for facet, llr in account.facets)
+
+
+def _row(key: str, value: str) -> list[str]:
+    margin = " " * (_KEY + 2)
+    return _fill(value, first=f"  {key:<{_KEY}}", margin=margin)
+
+
+def _wrapped(text: str, indent: int = 0) -> list[str]:
+    margin = " " * indent
+    return _fill(text, first=margin, margin=margin)
+
+
+def _fill(text: str, *, first: str, margin: str) -> list[str]:
+    """Lines of at most 88 columns; words and ids are never cut, so that they can be copied."""
+    return textwrap.wrap(
+        phrases.visible(text),
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

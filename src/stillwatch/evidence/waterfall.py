@@ -1,0 +1,75 @@
+"""How a group's reasons add up to its score, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from stillwatch.evidence import phrases
+from stillwatch.evidence.case import Case, Reason
+
+LIMIT: Final = "limit"
+_SAME: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Step:
+    """One bar of the waterfall; ``side`` is a :class:`Side` or :data:`LIMIT`."""
+
+    label: str
+    side: str
+    llr: float
+    start: float
+
+    @property
+    def end(self) -> float:
+        """The running total after this step."""
+        return self.start + self.llr
+
+
+def steps(case: Case) -> tuple[Step, ...]:
+    """Steps from zero to ``case.score``: each reason, then whatever the limits per facet took away.
+
+    A facet counts no more than its limit, so that no single one decides; where its reasons weigh
+    more than the facet's stored value, the difference is a step of its own. The last step ends at
+    the score whatever the reasons say, and says so where they do not explain it.
+    """
+    running, result = 0.0, []
+    for label, side, llr in _parts(case):
+        result.append(Step(label, side, llr, running))
+        running += llr
+    return tuple(result)
+
+
+def side_totals(case: Case) -> dict[str, float]:
+    """Sum of the steps on each side that has any; the values add up to the score."""
+    totals: dict[str, float] = {}
+    for step in steps(case):
+        totals[step.side] = totals.get(step.side, 0.0) + step.llr
+    return totals
+
+
+def _parts(case: Case) -> Iterator[tuple[str, str, float]]:
+    names: dict[str, int] = {}
+    for reason in case.reasons:
+        names[reason.signal] = names.get(reason.signal, 0) + 1
+        yield _name(reason, names[reason.signal]), reason.side.value, reason.llr
+    stored = dict(case.facets)
+    summed = {facet: _sum(case, facet) for facet in sorted({reason.facet for reason in case.reasons})}
+    for facet, total in summed.items():
+        if facet in stored and abs(stored[facet] - total) > _SAME:
+            yield f"{phrases.label(facet)}: limit", LIMIT, stored[facet] - total
+            summed[facet] = stored[facet]
+    rest = case.score - sum(summed.values())
+    if abs(rest) > _SAME:
+        yield "Not itemised", LIMIT, rest
+
+
+def _sum(case: Case, facet: str) -> float:
+    return sum(reason.llr for reason in case.reasons if reason.facet == facet)
+
+
+def _name(reason: Reason, occurrence: int) -> str:
+    name = phrases.label(reason.signal)
+    return name if occurrence == 1 else f"{name} ({occurrence})"
