@@ -187,6 +187,115 @@ ACCOUNT_SKETCH: Final = pa.schema(
 )
 """An account record without its identifiers."""
 
+PROFILES: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        _required("exchanges", pa.int64()),
+        _required("first_seen", TIMESTAMP),
+        _required("last_seen", TIMESTAMP),
+    ]
+)
+"""One row for each account seen in the log."""
+
+FAMILIES: Final = pa.schema(
+    [
+        _required("family", pa.int64()),  # 0, 1, ...: largest first, in an order that the key does not touch
+        _required("seed_fp", FINGERPRINT),  # exchanges that carry it and no seed of a lower family belong here
+        _required("accounts", pa.int64()),
+        _required("exchanges", pa.int64()),
+    ]
+)
+"""Workload families: exchanges that share a scaffold, whatever their payload."""
+
+ACTIVITY: Final = pa.schema(
+    [
+        _required("exchange_id", pa.string()),
+        _required("account_id", pa.string()),
+        _required("timestamp", TIMESTAMP),
+        pa.field("family", pa.int64()),  # null: shares no scaffold
+        _required("resumed", pa.bool_()),  # the account's previous request was at most half an hour ago
+        _required("turns", pa.int32()),
+        _required("cues", pa.uint32()),
+        _required("capability", pa.uint8()),
+        _required("input_tokens", pa.int64()),
+        _required("output_tokens", pa.int64()),
+        pa.field("status", pa.int32()),
+        pa.field("message_fp", FINGERPRINT),
+        pa.field("network_fp", FINGERPRINT),
+        pa.field("parameters_fp", FINGERPRINT),
+        pa.field("client_fp", FINGERPRINT),
+        pa.field("tls_fp", FINGERPRINT),
+    ]
+)
+"""Every exchange with its workload family: what linking and judging count over."""
+
+LINKS: Final = pa.schema(
+    [
+        _required("facet", pa.string()),
+        _required("signal", pa.string()),
+        _required("value", pa.int64()),  # number of the shared value within its signal, key-free
+        _required("account_id", pa.string()),
+        _required("holders", pa.int64()),  # accounts that hold the value
+    ]
+)
+"""Who holds which shared value: the evidence that the account graph is made of."""
+
+CANDIDATES: Final = pa.schema(
+    [
+        _required("candidate", pa.int64()),
+        _required("account_id", pa.string()),
+    ]
+)
+"""Groups of accounts that the graph proposes; an account may be in several."""
+
+WORKLOADS: Final = pa.schema(
+    [
+        _required("candidate", pa.int64()),
+        _required("family", pa.int64()),
+    ]
+)
+"""Which families are a candidate's work; a candidate without any is judged on all its exchanges."""
+
+BEHAVIOUR: Final = pa.schema(
+    [
+        _required("candidate", pa.int64()),  # -1: the account's whole traffic, for the reference
+        _required("account_id", pa.string()),
+        _required("exchanges", pa.int64()),
+        _required("resumed", pa.int64()),  # requests within half an hour of the one before
+        _required("standalone", pa.int64()),  # requests without a dialogue
+        _required("first_seen", TIMESTAMP),
+        _required("last_seen", TIMESTAMP),
+        _required("hours", pa.list_(pa.field("item", pa.int64(), nullable=False))),  # 24: days with traffic in that UTC hour
+    ]
+)
+"""How an account behaves inside one candidate's work."""
+
+SIGNALS: Final = pa.schema(
+    [
+        _required("candidate", pa.int64()),
+        _required("account_id", pa.string()),
+        _required("signal", pa.string()),
+        _required("llr", pa.float64()),
+    ]
+)
+"""Log-likelihood ratio of each account signal, campaign member against ordinary account."""
+
+FINDINGS: Final = pa.schema(
+    [
+        _required("candidate", pa.int64()),
+        _required("facet", pa.string()),
+        _required("signal", pa.string()),
+        _required("side", pa.string()),  # "linking" or "extraction"
+        _required("llr", pa.float64()),
+        pa.field("observed", pa.float64()),
+        pa.field("expected", pa.float64()),
+        pa.field("accounts", pa.int64()),
+        pa.field("exchanges", pa.int64()),
+        _required("statement", pa.string()),
+    ]
+)
+"""What a facet or signal says of a candidate as a whole, before the caps."""
+
 _SCORES: Final = pa.map_(pa.string(), pa.field("value", pa.float64(), nullable=False))
 
 CAMPAIGNS: Final = pa.schema(
