@@ -1,0 +1,1 @@
+"""The privacy border: exchanges and account records in, keyed fingerprints and counts out."""

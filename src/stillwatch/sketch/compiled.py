@@ -1,0 +1,38 @@
+"""How this stage compiles: parts are inlined into doors, and doors are cached on disk.
+
+Numba renews a cached function when the file that defines it changes, and knows nothing of the other
+files that were compiled into it. A door is therefore stamped with all sources of the stage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+from numba import njit
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def part(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile a function that only compiled functions call."""
+    return cast(Callable[_P, _R], njit(nogil=True, error_model="numpy")(function))
+
+
+def door(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile a function that Python calls: releases the GIL and is cached between processes."""
+    dispatcher = njit(nogil=True, error_model="numpy", cache=True)(function)
+    dispatcher._cache._cache_file._source_stamp = _stamp_of_sources()
+    return cast(Callable[_P, _R], dispatcher)
+
+
+@cache
+def _stamp_of_sources() -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
