@@ -1,0 +1,1 @@
+"""The doors a user comes in by: pipeline, command line, Python API."""

@@ -1,0 +1,217 @@
+"""Every setting once: name, type, default, help.
+
+Command options, environment variables (``STILLWATCH_`` and the name), the Python API and the reference
+pages are all made from these classes, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stillwatch.contracts import UsageError
+
+PREFIX: Final = "STILLWATCH_"
+_UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+_LEAST_MEMORY: Final = 256 * 2**20  # below this even sorting a batch spills without end
+
+
+def config_folder() -> Path:
+    """Where a user's own files of stillwatch live: ``$XDG_CONFIG_HOME`` or ``~/.config``."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "stillwatch"
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which in a container can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):  # Linux only
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _dated_folder() -> Path:
+    return Path(f"stillwatch-run-{datetime.now(UTC):%Y-%m-%d}")
+
+
+def _instant(value: Any) -> Any:
+    """Read ISO 8601; without an offset it is UTC, and a bare date is its first moment."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("is no date or time; write it like 2026-04-22 or 2026-04-22T08:00Z") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    if not isinstance(value, datetime):
+        return value
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def memory_bytes(quantity: str) -> int:
+    """Bytes in a quantity such as ``4GiB`` or ``800 MB``.
+
+    Raises:
+        ValueError: it is no number with a unit.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", quantity)
+    if match is None or match[2].upper() not in _UNITS:
+        raise ValueError("is no quantity of memory; write it like 4GiB or 800MB")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _enough_memory(quantity: str) -> str:
+    if memory_bytes(quantity) < _LEAST_MEMORY:
+        raise ValueError("is less than a scan can work with; give at least 256MiB")
+    return quantity.replace(" ", "")
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+Memory = Annotated[str, AfterValidator(_enough_memory)]
+
+
+class Settings(BaseSettings):
+    """Base of every command's settings: explicit values first, then the environment, then defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=True
+    )
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """Make settings from ``given`` and the environment; a None counts as not given.
+
+        Raises:
+            UsageError: a value is not what its setting takes; names the option or variable.
+        """
+        given = {name: value for name, value in given.items() if value is not None}
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise cls._usage_error(error, given) from error
+
+    @classmethod
+    def _usage_error(cls, error: ValidationError, given: dict[str, Any]) -> UsageError:
+        first = error.errors()[0]
+        what = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:
+            return UsageError(what, remedy="Change one of them")
+        name = str(first["loc"][0])
+        return UsageError(
+            f"{str(first['input'])!r}: {what[0].lower()}{what[1:]}",
+            remedy="See `stillwatch COMMAND --help`",
+            field=option_name(name) if name in given else variable_name(cls, name),
+        )
+
+
+class ScanSettings(Settings):
+    """What ``stillwatch scan`` can be told."""
+
+    accounts: str | None = Field(
+        None, description="Account records: a file, folder or glob (Parquet, CSV or JSON lines)."
+    )
+    format: Literal["auto", "litellm", "openai", "table"] = Field(
+        "auto", description="Format of the log; auto looks at each file's first records."
+    )
+    account_key: str | None = Field(
+        None,
+        description="Field of the log that names the account.",
+        json_schema_extra={"default_text": "the format's user, then its key"},
+    )
+    since: Instant | None = Field(
+        None, description="Leave out requests before this time (ISO 8601, UTC unless it says otherwise)."
+    )
+    until: Instant | None = Field(None, description="Leave out requests at or after this time.")
+    allow: Path | None = Field(
+        None,
+        description="Accounts that are never flagged: one id per line, or CSV with account_id and reason.",
+    )
+    state: Path | None = Field(
+        None,
+        description="Folder that keeps the ledger and campaign ids between scans.",
+        json_schema_extra={"default_text": "none: inputs only"},
+    )
+    out: Path = Field(
+        default_factory=_dated_folder,
+        description="Run folder to write; the same inputs and folder resume a run that died.",
+        json_schema_extra={"default_text": "stillwatch-run-<today>"},
+    )
+    engine: str = Field("duckdb", description="Query engine.")
+    memory: Memory = Field("4GiB", description="Memory that queries may hold before they spill to disk.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="Threads to work with; the result does not depend on it.",
+        json_schema_extra={"default_text": "all cores"},
+    )
+    sketch_key: Path = Field(
+        default_factory=lambda: config_folder() / "sketch.key",
+        description="Secret that keys the fingerprints; made at first use. Share it to compare runs.",
+        json_schema_extra={"default_text": "~/.config/stillwatch/sketch.key"},
+    )
+    max_rejects: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Fraction of unreadable records, in [0, 1], beyond which the scan ends with exit code 3.",
+    )
+    fail_on: Literal["campaign"] | None = Field(
+        None, description="End with exit code 1 when a campaign is found."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError("--since is not before --until")
+        return self
+
+    @property
+    def workers(self) -> int:
+        """Threads to start: the setting, or every core that this process may use."""
+        return self.threads or available_cores()
+
+
+class SimulateSettings(Settings):
+    """What ``stillwatch simulate`` can be told."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SIMULATE_")
+
+    scale: float = Field(
+        1.0, gt=0, le=10, description="Size: 1 is the preset's published number of accounts and exchanges."
+    )
+    seed: int = Field(7, ge=0, lt=2**63, description="The same seed gives the same world, byte for byte.")
+    honest: float = Field(
+        1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Honest traffic: exchanges per campaign exchange, at the preset's own mix.",
+    )
+    out: Path = Field(Path("world"), description="Folder to write the world into.")
+
+
+def option_name(setting: str) -> str:
+    """Name of a setting as a command option."""
+    return "--" + setting.replace("_", "-")
+
+
+def variable_name(settings: type[Settings], setting: str) -> str:
+    """Name of a setting as an environment variable."""
+    return f"{settings.model_config['env_prefix']}{setting}".upper()
+
+
+def default_text(settings: type[Settings], setting: str) -> str:
+    """A setting's default in words, as help and reference show it."""
+    field = settings.model_fields[setting]
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "default_text" in extra:
+        return str(extra["default_text"])
+    return "none" if field.default is None else str(field.default)
