@@ -110,7 +110,7 @@ _PREMISES: Final = (
     "Every {number} minutes the {quality} {noun} loses {number} litres, unless {person} starts to {act} it.",
     "The {thing} of the {noun} grows by {number} percent {when}.",
     "{number} teams from {place} {act} in turns, and team {number} never meets the {quality} {noun}.",
-    "A {quality} road of {number} kilometres leads from {place} to a {noun}, with a {thing} each {number} metres.",
+    "A {quality} road of {number} kilometres leads from {place} to a {noun}, a {thing} per {number} metres.",
     "Whoever wants to {act} the {noun} pays {number} for one {thing} and {number} for each further one.",
     "Of {number} {quality} tickets, {number} are void, and {person} draws {number} of them {when}.",
     "{person} is {number} places behind {person} in the queue for the {quality} {noun}.",
