@@ -57,11 +57,13 @@ def _completion(request: dict[str, Any]) -> dict[str, Any]:
 
 def _events(completion: dict[str, Any]) -> bytes:
     message = completion["choices"][0]["message"]
-    deltas = [{"role": "assistant", "reasoning_content": message["reasoning_content"]}]
+    deltas: list[dict[str, str]] = [{"role": "assistant", "reasoning_content": message["reasoning_content"]}]
     deltas += [{"content": piece} for piece in re.findall(r"(?:\S+\s*){1,8}", message["content"])]
     chunks = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     chunks.append({"index": 0, "delta": {}, "finish_reason": "stop"})
-    shell = {key: completion[key] for key in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
+    shell: dict[str, Any] = {key: completion[key] for key in ("id", "created", "model")} | {
+        "object": "chat.completion.chunk"
+    }
     events = [shell | {"choices": [chunk]} for chunk in chunks]
     events.append(shell | {"choices": [], "usage": completion["usage"]})
     return b"".join(b"data: %s\n\n" % json.dumps(event).encode() for event in events) + b"data: [DONE]\n\n"

@@ -47,6 +47,7 @@ def logged(gateway_run: GatewayRun) -> list[dict[str, Any]]:
 def scanned(gateway_run: GatewayRun, tmp_path_factory: pytest.TempPathFactory) -> Scan:
     out = tmp_path_factory.mktemp("scan") / "run"
     command = [str(STILLWATCH), "scan", str(gateway_run.log), "--out", str(out), "--json"]
+    command += ["--sketch-key", str(out.with_name("sketch.key"))]  # not the user's own
     done = subprocess.run(command, capture_output=True, text=True, timeout=SCAN_SECONDS, check=False)
     return Scan(done.returncode, done.stdout, done.stderr, out)
 
