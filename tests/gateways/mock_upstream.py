@@ -59,7 +59,7 @@ def _events(completion: dict[str, Any]) -> bytes:
     message = completion["choices"][0]["message"]
     deltas: list[dict[str, str]] = [{"role": "assistant", "reasoning_content": message["reasoning_content"]}]
     deltas += [{"content": piece} for piece in re.findall(r"(?:\S+\s*){1,8}", message["content"])]
-    chunks = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    chunks: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     chunks.append({"index": 0, "delta": {}, "finish_reason": "stop"})
     shell: dict[str, Any] = {key: completion[key] for key in ("id", "created", "model")} | {
         "object": "chat.completion.chunk"
