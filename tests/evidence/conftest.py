@@ -215,17 +215,15 @@ GROUPS = (
 )
 
 
-def make_run(
-    groups: tuple[Group, ...] = GROUPS, *, clear: int = 400, members_written: int = 300
-) -> RunTables:
-    """A run with these groups among ``clear`` clear accounts; at most ``members_written`` members each."""
-    members = [row for group in groups for row in _members(group, min(group.accounts, members_written))]
+def make_run(groups: tuple[Group, ...] = GROUPS, *, clear: int = 6000) -> RunTables:
+    """A run with these groups among ``clear`` clear accounts."""
+    members = [row for group in groups for row in _members(group)]
     return RunTables(
         campaigns=_table([_campaign(group) for group in groups], CAMPAIGNS),
         accounts=_table(_accounts(groups, members, clear), ACCOUNTS),
         members=_table(members, MEMBERS),
         reasons=_table([row for group in groups for row in _reasons(group)], REASONS),
-        timeline=_table(_timeline(groups), TIMELINE),
+        timeline=_table(_timeline(groups, clear), TIMELINE),
         manifest=_manifest(groups),
     )
 
@@ -253,7 +251,8 @@ def _campaign(group: Group) -> dict[str, Any]:
     }
 
 
-def _members(group: Group, number: int) -> list[dict[str, Any]]:
+def _members(group: Group) -> list[dict[str, Any]]:
+    number = group.accounts
     return [
         {
             "campaign_id": group.campaign_id,
@@ -275,7 +274,7 @@ def _accounts(groups: tuple[Group, ...], members: list[dict[str, Any]], clear: i
             "campaign_id": None,
             "risk": 0.01,
             "facets": [("identity", -0.4), ("tempo", -0.2)],
-            "exchanges": 37 + index % 11,
+            "exchanges": 460 + index % 110,
             "first_evidence_at": None,
         }
         for index in range(clear)
@@ -322,12 +321,12 @@ def _reason(
     }
 
 
-def _timeline(groups: tuple[Group, ...]) -> list[dict[str, Any]]:
+def _timeline(groups: tuple[Group, ...], clear: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number in range(DAYS):
         weekend = (START + timedelta(days=number)).weekday() >= 5
-        ordinary = round((620_000 + 4_000 * number) * (0.62 if weekend else 1.0))
-        rows.append(_day(number, None, ordinary, 9_000))
+        ordinary = round(clear * (11.5 + number / 30) * (0.62 if weekend else 1.0))
+        rows.append(_day(number, None, ordinary, clear * 3 // 4))
         for group in groups:
             if group.first_day <= number < group.first_day + group.days:
                 wave = 1 + 0.18 * math.sin(number * 1.7) if number > group.first_day else 0.4

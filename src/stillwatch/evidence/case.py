@@ -17,7 +17,6 @@ from stillwatch.contracts import Verdict
 from stillwatch.evidence import phrases
 from stillwatch.evidence.tables import RunTables
 
-
 FIRMEST: Final = 10
 """Members that a case lists; the whole list is in the members table."""
 
@@ -103,7 +102,7 @@ class Case:
         """The abilities that make up most of the traffic, with their shares; empty where unknown."""
         main = [(name, share) for name, share in self.capabilities if share >= 0.1][:3]
         return phrases.listing(
-            [f"{phrases.label(name).lower()} ({phrases.percent(share)})" for name, share in main]
+            [f"{phrases.ability(name)} ({phrases.percent(share)})" for name, share in main]
         )
 
     def facets_of(self, side: Side) -> tuple[str, ...]:
@@ -126,9 +125,9 @@ class Case:
     @property
     def _grounds(self) -> str:
         linking, extraction = self.facets_of(Side.LINKING), self.facets_of(Side.EXTRACTION)
-        clauses = [f"linked by {phrases.listing(linking)}"] if linking else []
-        clauses += [f"with {phrases.listing(extraction)} as signs of extraction"] if extraction else []
-        return f"; {', '.join(clauses)}" if clauses else ""
+        links = f"; linked by {phrases.listing(linking)}" if linking else ""
+        shows = f"; extraction shown by {phrases.listing(extraction)}" if extraction else ""
+        return links + shows
 
 
 def all_cases(tables: RunTables) -> tuple[Case, ...]:

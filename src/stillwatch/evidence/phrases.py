@@ -23,6 +23,12 @@ _MONTHS: Final = (
     "December",
 )  # strftime's month names follow the machine's locale
 _MINUS: Final = "\N{MINUS SIGN}"
+_RAISED: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_ABILITIES: Final = {
+    "agentic": "agentic work",
+    "knowledge": "factual knowledge",
+    "grading": "grading of answers",
+}
 _ACRONYMS: Final = {"asn": "ASN", "tls": "TLS", "ip": "IP"}
 
 
@@ -53,7 +59,15 @@ def decimal(number: float) -> str:
     if number == 0 or abs(number) >= 0.0001:
         return f"{number:.3g}".replace("-", _MINUS)
     mantissa, exponent = f"{number:.1e}".split("e")
-    return f"{mantissa} × 10^{int(exponent)}".replace("-", _MINUS)
+    return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}".replace("-", _MINUS)
+
+
+def byte_size(size: int) -> str:
+    """``18220119402`` -> ``18.2 GB``: decimal units, as file managers show."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= unit:
+            return f"{_digits(size / unit)} {name}"
+    return f"{size} B"
 
 
 def percent(share: float) -> str:
@@ -98,21 +112,29 @@ def day_count(first: datetime, last: datetime) -> int:
     return (last.date() - first.date()).days + 1
 
 
-def sureness(q_value: float) -> str:
-    """The q-value as false alarms that one should expect among calls made at this level."""
+def false_alarms(q_value: float) -> str:
+    """The q-value as wrong calls to expect: ``1 in 2,500``, ``23 in 100``, ``none``."""
     if not math.isfinite(q_value):
-        return "false alarm rate not known"
-    if q_value >= 1:
-        return "no better than chance"
+        return "not known"
     if q_value <= 0:
-        return "no false alarm expected"
+        return "none"
     if q_value > 0.1:
-        return f"{q_value:.0%} of such calls expected to be false alarms"
-    return f"1 false alarm expected in {short_count(_two_digits(1 / q_value))} such calls"
+        return f"{min(100, round(q_value * 100))} in 100"
+    return f"1 in {short_count(_two_digits(1 / q_value))}"
+
+
+def sureness(q_value: float) -> str:
+    """How sure a call is, in a sentence's words: ``1 in 2,500 such calls expected to be a false alarm``."""
+    number = false_alarms(q_value)
+    if number == "none":
+        return "no false alarm expected"
+    if number == "not known":
+        return "rate of false alarms not known"
+    return f"{number} such calls expected to be a false alarm"
 
 
 def q_text(q_value: float) -> str:
-    """``q = 0.0004``, ``q = 3.1 × 10^−9``."""
+    """``q = 0.0004``, ``q = 3.1 × 10⁻⁹``."""
     return f"q = {decimal(q_value)}"
 
 
@@ -121,6 +143,11 @@ def label(identifier: str) -> str:
     words = visible(identifier).replace("_", " ").replace("-", " ").split(" ")
     text = " ".join(_ACRONYMS.get(word, word) for word in words)
     return text[:1].upper() + text[1:]
+
+
+def ability(capability: str) -> str:
+    """A capability class as something that a campaign aims at: ``agentic`` -> ``agentic work``."""
+    return _ABILITIES.get(capability) or label(capability).lower()
 
 
 def listing(parts: Sequence[str]) -> str:

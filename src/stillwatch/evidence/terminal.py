@@ -99,7 +99,8 @@ def _members(case: Case) -> Iterator[str]:
         f"Firmest members ({len(case.firmest)} of {phrases.count(case.accounts)}; strength, share)",
     )
     for member in case.firmest:
-        yield f"  {member.strength:4.2f}  {phrases.percent(member.share):>8}  {phrases.visible(member.account_id)}"
+        account_id = phrases.visible(member.account_id)
+        yield f"  {member.strength:4.2f}  {phrases.percent(member.share):>8}  {account_id}"
 
 
 def _membership(account: Account, membership: Membership) -> Iterator[str]:

@@ -1,0 +1,233 @@
+"""Charts as inline SVG: drawn offline, coloured by the page, the same bytes for the same values.
+
+Colours are CSS variables, which the page sets for light, dark and print; text takes the page's font.
+Charts with labels beside them are drawn for two widths, since text that shrinks with a picture
+cannot be read on a phone; the page shows the one that fits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Final
+
+import altair as alt
+import vl_convert
+from markupsafe import Markup, escape
+
+from stillwatch.evidence import phrases
+from stillwatch.evidence.case import Side
+from stillwatch.evidence.waterfall import LIMIT, Step
+
+WIDE: Final = 760
+NARROW: Final = 340
+_COLOURS: Final = {
+    Side.LINKING.value: "var(--linking)",
+    Side.EXTRACTION.value: "var(--extraction)",
+    Side.AGAINST.value: "var(--against)",
+    LIMIT: "var(--limit)",
+    "score": "var(--ink)",
+}
+_COUNTS: Final = "replace(format(datum.value, '~s'), 'G', 'B')"  # 1.5k, 20M, 3B
+_FONT: Final = "system-ui, sans-serif"
+
+
+@dataclass(frozen=True)
+class DailyCount:
+    """Exchanges on one UTC day."""
+
+    day: datetime
+    exchanges: int
+
+
+def waterfall(steps: Sequence[Step], score: float, *, width: int, name: str, alt_text: str) -> Markup:
+    """Each step as a floating bar from the running total before it to the one after, then the score."""
+    rows = [_bar(step.label, step.side, step.start, step.end, phrases.ratio(step.llr)) for step in steps]
+    rows.append(_bar("Score", "score", 0.0, score, phrases.ratio(score)))
+    labels = _told_apart([row["label"] for row in rows])
+    rows = [row | {"label": label} for row, label in zip(rows, labels, strict=True)]
+    joints = [{"at": row["end"], "from": row["label"], "to": after["label"]} for row, after in pairwise(rows)]
+    room = min(230 if width == WIDE else 132, 16 + 7 * max(map(len, labels)))
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=room - 8, minExtent=room))
+    least, most = min(0.0, *(row["start"] for row in rows)), max(1.0, *(row["right"] for row in rows))
+    x = alt.X(
+        "start:Q",
+        title="Log-likelihood ratio, added up (natural logarithm)",
+        axis=alt.Axis(tickCount=5),
+        scale=alt.Scale(domain=[least, most], nice=False),
+    )
+    colour = alt.Color(
+        "side:N", scale=alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values())), legend=None
+    )
+    bars = alt.Chart(_data(rows)).mark_bar(height={"band": 0.62}).encode(x=x, x2="end:Q", y=y, color=colour)
+    values = (
+        alt.Chart(_data(rows))
+        .mark_text(align="left", dx=6, fontWeight=600)
+        .encode(x="right:Q", y=alt.Y("label:N", sort=None), text="value:N")
+    )
+    connectors = (
+        alt.Chart(_data(joints))
+        .mark_rule(strokeWidth=1, color="var(--line-strong)")
+        .encode(x="at:Q", y=alt.Y("from:N", sort=None), y2="to:N")
+    )
+    zero = alt.Chart(_data([{"at": 0}])).mark_rule(color="var(--ink)").encode(x="at:Q")
+    chart = (zero + connectors + bars + values).properties(width=width - room - 52, height=26 * len(rows))
+    return _svg(chart, name=name, alt_text=alt_text)
+
+
+def timeline(
+    campaign: Sequence[DailyCount],
+    others: Sequence[DailyCount],
+    *,
+    width: int,
+    name: str,
+    alt_text: str,
+) -> Markup:
+    """Two panels over the same days, each with its own scale from zero: the campaign, other traffic."""
+    panels = [
+        _days(campaign, "This campaign", "var(--accent)", width, 120),
+        _days(others, "Traffic that belongs to no group", "var(--ordinary)", width, 80),
+    ]
+    return _svg(alt.vconcat(*panels, spacing=14), name=name, alt_text=alt_text)
+
+
+def shares(parts: Sequence[tuple[str, float]], *, name: str, alt_text: str) -> Markup:
+    """One bar per class of request, with its share of the group's exchanges."""
+    rows = [
+        {"label": phrases.label(part), "share": share, "value": phrases.percent(share)}
+        for part, share in parts
+    ]
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=132, minExtent=140))
+    x = alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1]))
+    base = alt.Chart(_data(rows))
+    bars = base.mark_bar(color="var(--accent)", height={"band": 0.62}).encode(x=x, y=y)
+    values = base.mark_text(align="left", dx=6, fontWeight=600).encode(x=x, y=y, text="value:N")
+    return _svg(
+        (bars + values).properties(width=NARROW - 196, height=26 * len(rows)), name=name, alt_text=alt_text
+    )
+
+
+def share_histogram(counts: Sequence[int], *, name: str, alt_text: str) -> Markup:
+    """Members by the share of their exchanges that belong to the group; equal bins from 0 to 100 %."""
+    size = 100 / len(counts)
+    rows = [
+        {"from": number * size, "to": (number + 1) * size, "members": count}
+        for number, count in enumerate(counts)
+    ]
+    x = alt.X(
+        "from:Q",
+        bin="binned",
+        title="Share of the account's exchanges, %",
+        scale=alt.Scale(domain=[0, 100]),
+        axis=alt.Axis(values=[0, 25, 50, 75, 100], grid=False),
+    )
+    y = alt.Y("members:Q", title="Accounts", axis=alt.Axis(tickCount=4, tickMinStep=1, labelExpr=_COUNTS))
+    bars = (
+        alt.Chart(_data(rows))
+        .mark_bar(color="var(--accent)", binSpacing=3)
+        .encode(x=x, x2="to:Q", y=y)
+        .properties(width=NARROW - 70, height=130)
+    )
+    return _svg(bars, name=name, alt_text=alt_text)
+
+
+def _bar(label: str, side: str, start: float, end: float, value: str) -> dict[str, Any]:
+    return {
+        "label": label,
+        "side": side,
+        "start": start,
+        "end": end,
+        "right": max(start, end),
+        "value": value,
+    }
+
+
+def _told_apart(labels: Sequence[str]) -> list[str]:
+    """The labels, with unseen spaces behind the equal ones: a band scale would lay those on one row."""
+    seen: dict[str, int] = {}
+    result = []
+    for label in labels:
+        result.append(label + "\N{ZERO WIDTH SPACE}" * seen.get(label, 0))
+        seen[label] = seen.get(label, 0) + 1
+    return result
+
+
+def _days(counts: Sequence[DailyCount], title: str, colour: str, width: int, height: int) -> alt.Chart:
+    rows = [{"day": f"{count.day:%Y-%m-%dT00:00:00Z}", "exchanges": count.exchanges} for count in counts]
+    x = alt.X(
+        "utcyearmonthdate(day):T",
+        title=None,
+        axis=alt.Axis(format="%-d %b", values=_marked_days(counts, 8 if width == WIDE else 4), grid=False),
+    )
+    y = alt.Y(
+        "exchanges:Q",
+        title="Exchanges a day",
+        axis=alt.Axis(tickCount=3, tickMinStep=1, labelExpr=_COUNTS, minExtent=40),
+        scale=alt.Scale(zero=True),
+    )
+    chart: alt.Chart = (
+        alt.Chart(_data(rows), title=alt.Title(title, anchor="start", offset=8))
+        .mark_bar(color=colour, binSpacing=1)
+        .encode(x=x, y=y)
+        .properties(width=width - 76, height=height)
+    )
+    return chart
+
+
+def _marked_days(counts: Sequence[DailyCount], most: int) -> list[int]:
+    """Days to label, evenly spaced from the first, in milliseconds: automatic ticks crowd on a phone."""
+    return [round(count.day.timestamp() * 1000) for count in counts[:: max(1, math.ceil(len(counts) / most))]]
+
+
+def _data(rows: Sequence[dict[str, Any]]) -> alt.InlineData:
+    return alt.InlineData(values=list(rows))
+
+
+def _svg(chart: alt.TopLevelMixin, *, name: str, alt_text: str) -> Markup:
+    """The chart as an SVG element whose ids begin with ``name``, described by ``alt_text``."""
+    drawn = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _THEME})
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawn)
+    assert box is not None, "the renderer always writes a view box"
+    inner = _own_ids(drawn[drawn.index(">") + 1 :], name)
+    start = (
+        f'<svg class="chart" viewBox="0 0 {box[1]} {box[2]}" width="{box[1]}" height="{box[2]}" '
+        f'role="img" aria-label="{escape(alt_text)}">'
+    )
+    return Markup(start + inner)  # the renderer escapes text; names are ours
+
+
+def _own_ids(svg: str, name: str) -> str:
+    """Number the ids from zero under ``name``: the renderer counts on from picture to picture."""
+    found = dict.fromkeys(re.findall(r'\bid="([^"]*)"', svg))
+    for number, old in enumerate(found):
+        svg = svg.replace(f'id="{old}"', f'id="{name}-{number}"').replace(
+            f"url(#{old})", f"url(#{name}-{number})"
+        )
+    return svg
+
+
+_TEXT: Final = {"labelFont": _FONT, "titleFont": _FONT, "labelFontSize": 12, "titleFontSize": 12}
+_THEME: Final = {
+    "aria": False,  # one description for the picture, not one for each bar
+    "background": None,
+    "padding": 4,
+    "font": _FONT,
+    "view": {"stroke": None},
+    "title": {"font": _FONT, "fontSize": 13, "fontWeight": 600, "color": "var(--ink)"},
+    "text": {"font": _FONT, "fontSize": 12, "color": "var(--ink)"},
+    "axis": _TEXT
+    | {
+        "domain": False,
+        "ticks": False,
+        "gridColor": "var(--line)",
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--muted)",
+        "titleFontWeight": "normal",
+        "labelPadding": 6,
+    },
+    "axisY": {"labelColor": "var(--ink)"},
+}
