@@ -94,6 +94,11 @@ class Settings(BaseSettings):
             UsageError: a value is not what its setting takes; names the option or variable.
         """
         given = {name: value for name, value in given.items() if value is not None}
+        for name, value in given.items():
+            if value == "":  # an unset shell variable, most likely; as a folder it would be the current one
+                raise UsageError(
+                    "it is empty", remedy="Give a value or leave it out", field=option_name(name)
+                )
         try:
             return cls(**given)
         except ValidationError as error:
@@ -138,12 +143,12 @@ class ScanSettings(Settings):
     state: Path | None = Field(
         None,
         description="Folder that keeps the ledger and campaign ids between scans.",
-        json_schema_extra={"default_text": "none: inputs only"},
+        json_schema_extra={"default_text": "none, and nothing but the inputs is read"},
     )
     out: Path = Field(
         default_factory=_dated_folder,
         description="Run folder to write; the same inputs and folder resume a run that died.",
-        json_schema_extra={"default_text": "stillwatch-run-<today>"},
+        json_schema_extra={"default_text": "stillwatch-run- and the date"},
     )
     engine: str = Field("duckdb", description="Query engine.")
     memory: Memory = Field("4GiB", description="Memory that queries may hold before they spill to disk.")
@@ -209,9 +214,9 @@ def variable_name(settings: type[Settings], setting: str) -> str:
 
 
 def default_text(settings: type[Settings], setting: str) -> str:
-    """A setting's default in words, as help and reference show it."""
+    """A setting's default in words, as help and reference show it; empty where there is none."""
     field = settings.model_fields[setting]
     extra = field.json_schema_extra
     if isinstance(extra, dict) and "default_text" in extra:
         return str(extra["default_text"])
-    return "none" if field.default is None else str(field.default)
+    return "" if field.default is None else str(field.default)

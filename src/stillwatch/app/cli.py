@@ -1,0 +1,259 @@
+"""The command line: ``scan``, ``explain``, ``simulate``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.main import get_command
+
+from stillwatch import __version__
+from stillwatch.app import bars
+from stillwatch.contracts import StillwatchError, Verdict
+from stillwatch.settings import ScanSettings, Settings, SimulateSettings, default_text, option_name
+
+FOUND: Final = 1
+DEFECT: Final = 70  # not Python's 1, which a caller would take for "campaign found"
+INTERRUPTED: Final = 130
+EXIT_CODES: Final = {
+    0: "ran",
+    FOUND: "a campaign was found, with --fail-on campaign",
+    2: "a usage error, or an input or run folder that cannot be read",
+    3: "more than --max-rejects of the records were rejected",
+    DEFECT: "a defect in stillwatch, with its traceback",
+    INTERRUPTED: "interrupted with Ctrl-C",
+}
+"""Every exit code of every command, and its meaning."""
+
+_LOG: Final = "What is read"
+_RUN: Final = "What is written"
+_WORK: Final = "How it works"
+
+app = typer.Typer(
+    name="stillwatch",
+    help="Find distillation campaigns in the request logs of a language-model gateway.",
+    epilog="Begin with `stillwatch simulate demo --out world/`, then scan what it wrote.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _option(settings: type[Settings], setting: str, metavar: str, panel: str | None = None) -> Any:
+    """Make an option of a setting; where it is not given, environment and default decide."""
+    return typer.Option(
+        option_name(setting),
+        metavar=metavar,
+        help=" ".join(
+            filter(None, [settings.model_fields[setting].description, _default(settings, setting)])
+        ),
+        show_default=False,
+        rich_help_panel=panel,
+    )
+
+
+def _default(settings: type[Settings], setting: str) -> str:
+    text = default_text(settings, setting)
+    return f"Default: {text}." if text else ""
+
+
+def _of_scan(setting: str, metavar: str, panel: str) -> Any:
+    return _option(ScanSettings, setting, metavar, panel)
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only, and what --json asks for.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stillwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _stillwatch(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="\n".join(f"- exit code {code}: {meaning}" for code, meaning in EXIT_CODES.items()))
+def scan(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT", help="Files, folders or globs of the log; - is standard input."),
+    ],
+    accounts: Annotated[str | None, _of_scan("accounts", "FILE", _LOG)] = None,
+    format: Annotated[str | None, _of_scan("format", "auto|litellm|openai|table", _LOG)] = None,
+    account_key: Annotated[str | None, _of_scan("account_key", "FIELD", _LOG)] = None,
+    since: Annotated[str | None, _of_scan("since", "TIME", _LOG)] = None,
+    until: Annotated[str | None, _of_scan("until", "TIME", _LOG)] = None,
+    allow: Annotated[str | None, _of_scan("allow", "FILE", _LOG)] = None,
+    max_rejects: Annotated[str | None, _of_scan("max_rejects", "FRACTION", _LOG)] = None,
+    out: Annotated[str | None, _of_scan("out", "DIR", _RUN)] = None,
+    state: Annotated[str | None, _of_scan("state", "DIR", _RUN)] = None,
+    sketch_key: Annotated[str | None, _of_scan("sketch_key", "FILE", _RUN)] = None,
+    engine: Annotated[str | None, _of_scan("engine", "NAME", _WORK)] = None,
+    memory: Annotated[str | None, _of_scan("memory", "SIZE", _WORK)] = None,
+    threads: Annotated[str | None, _of_scan("threads", "N", _WORK)] = None,
+    fail_on: Annotated[str | None, _of_scan("fail_on", "campaign", _WORK)] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Find campaigns in request logs, rank them, and write the tables and the report that show why.
+
+    The log is JSON lines, Parquet or CSV, plain or compressed with gzip or zstd. Account records make
+    it see more (cards, devices, sign-up bursts), but it works without them. Prompts and answers are
+    turned into keyed fingerprints as they are read and are written nowhere.
+
+    Examples:
+
+        stillwatch scan logs/*.jsonl.gz --accounts accounts.csv --out run/
+        zcat log.jsonl.gz | stillwatch scan - --format litellm --json
+        stillwatch scan logs/ --since 2026-04-22 --until 2026-06-06
+        stillwatch scan logs/ --state /var/lib/stillwatch --fail-on campaign --quiet
+    """
+    settings = ScanSettings.read(
+        accounts=accounts,
+        format=format,
+        account_key=account_key,
+        since=since,
+        until=until,
+        allow=allow,
+        max_rejects=max_rejects,
+        out=out,
+        state=state,
+        sketch_key=sketch_key,
+        engine=engine,
+        memory=memory,
+        threads=threads,
+        fail_on=fail_on,
+    )
+    from stillwatch.app import console, documents
+    from stillwatch.app.pipeline import scan as run
+
+    with bars.watched(quiet) as progress:
+        result = run(inputs, settings, progress)
+    if json:
+        documents.show(documents.scan_document(result))
+    elif not quiet:
+        console.show_scan(result)
+    found = Verdict.CAMPAIGN in result.campaigns["verdict"].to_pylist()
+    return FOUND if found and settings.fail_on == "campaign" else 0
+
+
+@app.command()
+def explain(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that a scan wrote.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="ID", help="Campaign or account id, or how only one of them begins.")
+    ],
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Tell why a campaign was called, or an account was or was not: every piece of evidence.
+
+    Examples:
+
+        stillwatch explain run/ cmp_7f3a
+        stillwatch explain run/ acct-20419 --json
+    """
+    from stillwatch.app import console, documents
+    from stillwatch.evidence import explain as evidence
+    from stillwatch.evidence.tables import RunTables
+
+    explanation = evidence.explain(RunTables.load(run), subject)
+    if json:
+        documents.show(explanation.as_dict())
+    elif not quiet:
+        console.show(explanation.text().rstrip("\n"))
+
+
+@app.command()
+def simulate(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="demo, june-2026, ...")],
+    scale: Annotated[str | None, _option(SimulateSettings, "scale", "FACTOR")] = None,
+    seed: Annotated[str | None, _option(SimulateSettings, "seed", "N")] = None,
+    honest: Annotated[str | None, _option(SimulateSettings, "honest", "FACTOR")] = None,
+    out: Annotated[str | None, _option(SimulateSettings, "out", "DIR")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a synthetic world to try the detector on: request logs, account records, and the truth.
+
+    It writes files and sends nothing. Scan `exchanges-*.parquet` and `accounts.parquet`; keep
+    `truth.parquet` to compare.
+
+    Examples:
+
+        stillwatch simulate demo --out world/
+        stillwatch simulate june-2026 --scale 0.01 --seed 7 --out world/
+    """
+    settings = SimulateSettings.read(scale=scale, seed=seed, honest=honest, out=out)
+    from stillwatch.app import console, documents
+    from stillwatch.simulate.world import simulate as write_world
+
+    with bars.watched(quiet) as progress:
+        progress.stage("simulate")
+        world = write_world(
+            preset,
+            scale=settings.scale,
+            seed=settings.seed,
+            honest=settings.honest,
+            out=settings.out,
+            on_rows=progress.advance,
+        )
+        progress.done()
+    if json:
+        documents.show(documents.world_document(world, settings.out))
+    elif not quiet:
+        console.show_world(settings.out)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code; what goes wrong is one line on stderr."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `stillwatch ... | head` ends quietly, as other tools do
+    sys.exit(
+        _guarded(lambda: get_command(app).main(arguments, prog_name="stillwatch", standalone_mode=False))
+    )
+
+
+def _guarded(command: Callable[[], int | None]) -> int:
+    try:
+        code = command() or 0
+    except StillwatchError as error:
+        return _complain(str(error), error.exit_code)
+    except typer.TyperException as error:
+        message = error.format_message().rstrip(".")
+        return (
+            _complain(f"{message}. See `stillwatch --help`", error.exit_code) if message else error.exit_code
+        )
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}. Check the path, its permissions and the disk", 2)
+    except Exception:
+        traceback.print_exc()
+        return _complain("this is a defect in stillwatch. Please report it with the lines above", DEFECT)
+    return _complain("interrupted. The same command goes on from here", code) if code == INTERRUPTED else code
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "stillwatch"
+    return f"{error.format_message().rstrip('.')}. See `{command} --help`"
+
+
+def _complain(message: str, code: int) -> int:
+    """Print ``message`` as one line, harmless whatever the names in it hold, and return ``code``."""
+    line = "".join(char if char.isprintable() else " " for char in message)
+    print(f"stillwatch: {line}", file=sys.stderr)
+    return code

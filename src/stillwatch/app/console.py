@@ -1,0 +1,60 @@
+"""What a finished command prints for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from stillwatch.contracts import Verdict
+
+if TYPE_CHECKING:
+    from stillwatch.app.result import ScanResult
+
+_LISTED: Final = 20  # groups on the screen; campaigns.parquet has them all
+_STYLES: Final = {Verdict.CAMPAIGN: "bold red", Verdict.WATCH: "yellow", Verdict.CLEAR: "green"}
+
+
+def show_scan(result: ScanResult) -> None:
+    """Print the groups found, strongest first, and where to go on."""
+    groups = result.campaigns.to_pylist()
+    lines: list[str | Text] = [_headline(groups, result.accounts.num_rows)]
+    for group in groups[:_LISTED]:
+        lines += ["", *_group(group)]
+    if len(groups) > _LISTED:
+        lines += ["", f"and {len(groups) - _LISTED:,} more in {result.out / 'campaigns.parquet'}"]
+    lines += ["", f"Report:   {result.out / 'report.html'}"]
+    if groups:
+        lines += [f"Explain:  stillwatch explain {result.out} {groups[0]['campaign_id']}"]
+    show(*lines)
+
+
+def show_world(out: Path) -> None:
+    """Print where the world is and the command that scans it."""
+    exchanges, accounts = out / "exchanges-*.parquet", out / "accounts.parquet"
+    show(f"World:    {out}", f"Scan:     stillwatch scan '{exchanges}' --accounts {accounts}")
+
+
+def show(*lines: str | Text) -> None:
+    """Print lines as they are: no wrapping, no markup, no colour but where asked for and shown."""
+    console = Console(highlight=False, markup=False, soft_wrap=True, emoji=False)
+    for line in lines:
+        console.print(line)
+
+
+def _headline(groups: list[dict[str, Any]], accounts: int) -> str:
+    verdicts = Counter(group["verdict"] for group in groups)
+    campaigns, watched = verdicts[Verdict.CAMPAIGN], verdicts[Verdict.WATCH]
+    return (
+        f"{campaigns:,} campaign{'s' * (campaigns != 1)} and {watched:,} to watch among {accounts:,} accounts"
+    )
+
+
+def _group(group: dict[str, Any]) -> list[str | Text]:
+    verdict = Verdict(group["verdict"])
+    size = f"{group['accounts']:,} accounts  {group['exchanges']:,} exchanges  q = {group['q_value']:.2g}"
+    line = Text.assemble(group["campaign_id"], "  ", (f"{verdict:<8}", _STYLES[verdict]), "  ", size)
+    return [line, f"    {group['summary']}"]

@@ -1,0 +1,41 @@
+"""The one JSON document that each command prints with ``--json``; their fields are in the reference."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from stillwatch.contracts import Verdict
+
+if TYPE_CHECKING:
+    from stillwatch.app.result import ScanResult
+    from stillwatch.simulate.world import WorldSummary
+
+
+def scan_document(result: ScanResult) -> dict[str, Any]:
+    """The groups found and how many accounts got which verdict; everything else is in the run folder."""
+    verdicts = Counter(result.accounts["verdict"].to_pylist())
+    return {
+        "run": str(result.out),
+        "report": str(result.out / "report.html"),
+        "campaigns": result.campaigns.to_pylist(maps_as_pydicts="strict"),
+        "accounts": {verdict.value: verdicts[verdict] for verdict in Verdict},
+        "counts": result.manifest["counts"],
+    }
+
+
+def world_document(world: WorldSummary, out: Path) -> dict[str, Any]:
+    """Where the world is and how much of what it holds."""
+    return {"world": str(out), **dataclasses.asdict(world)}
+
+
+def show(document: dict[str, Any]) -> None:
+    """Write ``document`` to stdout as indented JSON, in UTF-8, whatever the locale."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
