@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 def bytes_of(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -14,10 +18,17 @@ def bytes_of(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int
         wide = wide.fill_null(b"")
     _, offsets, data = wide.buffers()
     places = np.frombuffer(offsets, np.int64)[wide.offset : wide.offset + len(wide) + 1]
-    return _frozen(data), places.copy()
+    content = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
+    return frozen(content), frozen(places.copy())
 
 
-def _frozen(buffer: pa.Buffer | None) -> npt.NDArray[np.uint8]:
-    array = np.frombuffer(buffer, np.uint8) if buffer else np.zeros(0, np.uint8)
+def frozen(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
+    """The same array, read-only: compiled doors have one type for each input, and it is this one."""
     array.setflags(write=False)
     return array
+
+
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """The rows of a table as one batch, however few."""
+    whole = [column.combine_chunks() for column in table.columns]
+    return pa.RecordBatch.from_arrays(whole, schema=table.schema)

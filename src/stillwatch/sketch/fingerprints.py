@@ -1,0 +1,74 @@
+"""Fingerprints of token sequences: whole texts, heads and tails, sampled shingles; all unkeyed here.
+
+A sequence hashes to ``state = number of tokens; for h in hashes: state = fold_product(state ^ h, SEQUENCE)``.
+
+A shingle is ``SHINGLE_WORDS`` scaffold tokens in a row. Its hash is a Rabin-Karp polynomial over their
+hashes, mixed once. Of the distinct shingles of a text the smallest few are kept (bottom-k sampling,
+Broder 1997), so that texts which share a passage tend to keep the same shingles of it. Sample and order
+come from the unkeyed hash; only the keyed one leaves the stage.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from stillwatch.sketch.compiled import part
+from stillwatch.sketch.machine import fold_product
+from stillwatch.sketch.tokens import Hashes
+
+HEAD_WORDS: Final = 8
+"""Tokens in the fingerprint of a message's head, and of its tail."""
+
+SHINGLE_WORDS: Final = 6
+SHINGLES_USER: Final = 8
+SHINGLES_SYSTEM: Final = 4
+
+SEQUENCE = np.uint64(0x1D8E4E27C47D124F)
+SHINGLE_BASE = np.uint64(0xD6E8FEB86659FD93)
+SHINGLE_A = np.uint64(0xEB44ACCAB455D165)
+SHINGLE_B = np.uint64(0x9C6E6877736C46E3)
+
+_LEAVING_FIRST = np.uint64(pow(int(SHINGLE_BASE), SHINGLE_WORDS - 1, 1 << 64))
+
+
+@part
+def sequence_hash(hashes: Hashes, first: int, last: int) -> np.uint64:
+    """Hash of ``hashes[first:last]`` in order."""
+    state = np.uint64(last - first)
+    for i in range(first, last):
+        state = fold_product(state ^ hashes[i], SEQUENCE)
+    return state
+
+
+@part
+def sample_shingles(scaffold: Hashes, count: int, most: int, sample: Hashes) -> int:
+    """Write the ``most`` smallest distinct shingle hashes in ascending order; returns how many."""
+    kept = 0
+    if count < SHINGLE_WORDS:
+        return kept
+    rolling = np.uint64(0)
+    for i in range(SHINGLE_WORDS - 1):
+        rolling = rolling * SHINGLE_BASE + scaffold[i]
+    for i in range(SHINGLE_WORDS - 1, count):
+        rolling = rolling * SHINGLE_BASE + scaffold[i]
+        value = fold_product(rolling ^ SHINGLE_A, SHINGLE_B)
+        if kept < most or value < sample[kept - 1]:
+            kept = _insert(sample, kept, most, value)
+        rolling -= scaffold[i + 1 - SHINGLE_WORDS] * _LEAVING_FIRST
+    return kept
+
+
+@part
+def _insert(sample: Hashes, kept: int, most: int, value: np.uint64) -> int:
+    place = kept
+    while place > 0 and sample[place - 1] >= value:
+        place -= 1
+    if place < kept and sample[place] == value:
+        return kept
+    last = min(kept, most - 1)
+    for i in range(last, place, -1):
+        sample[i] = sample[i - 1]
+    sample[place] = value
+    return last + 1

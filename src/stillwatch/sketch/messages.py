@@ -1,0 +1,183 @@
+"""The ``messages`` JSON of a chat request: who said what, and the folded text of it.
+
+A message is found by its extent alone; only the text that a sketch needs is unescaped and folded.
+Content is a string, null, or an array of parts, of which those of type ``text``, ``input_text`` and
+``output_text`` are read. Of a key that occurs twice the last counts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.sketch.compiled import part
+from stillwatch.sketch.json_scan import (
+    BROKEN,
+    escape_end,
+    hex_unit,
+    key_end,
+    skip_space,
+    string_end,
+    string_is,
+    value_end,
+)
+from stillwatch.sketch.machine import BLOCK, copy_lower, trailing_zeros
+from stillwatch.sketch.tokens import Bytes, decode_utf8, put_folded
+
+Alphabet = npt.NDArray[np.uint32]
+
+SYSTEM, USER, OTHER = 0, 1, 2
+"""Who speaks, as far as a sketch tells voices apart; developer messages are system messages."""
+
+NO_TEXT: Final = -1
+"""Extent of a content that is absent, null, or neither string nor array."""
+
+_QUOTE, _BACKSLASH, _COMMA, _COLON = ord('"'), ord("\\"), ord(","), ord(":")
+_OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT = ord("["), ord("]"), ord("{"), ord("}")
+_SPACE = ord(" ")
+
+
+@part
+def read_message(data: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
+    """Read the message object whose content starts at ``at``, behind its brace.
+
+    Returns:
+        Position behind the object or ``BROKEN``, role, and start and end of the content value.
+    """
+    role, start, stop = OTHER, NO_TEXT, NO_TEXT
+    at = skip_space(data, at, end)
+    if at < end and data[at] == _CLOSE_OBJECT:
+        return at + 1, role, start, stop
+    while True:
+        key = skip_space(data, at, end) + 1
+        at = key_end(data, key - 1, end)
+        if at == BROKEN:
+            return BROKEN, role, start, stop
+        value = skip_space(data, at, end)
+        at = value_end(data, value, end)
+        if at == BROKEN:
+            return BROKEN, role, start, stop
+        if _key_is(data, key, b"role"):
+            role = _role(data, value, at)
+        elif _key_is(data, key, b"content"):
+            is_text = data[value] == _QUOTE or data[value] == _OPEN_ARRAY
+            start, stop = (value, at) if is_text else (NO_TEXT, NO_TEXT)
+        at = skip_space(data, at, end)
+        if at >= end:
+            return BROKEN, role, start, stop
+        at += 1
+        if data[at - 1] == _CLOSE_OBJECT:
+            return at, role, start, stop
+        if data[at - 1] != _COMMA:
+            return BROKEN, role, start, stop
+
+
+@part
+def _key_is(data: Bytes, start: int, expected: bytes) -> bool:
+    """Whether the key that starts at ``start`` is ``expected``; the key is known to be well formed."""
+    if data[start] != expected[0] and data[start] != _BACKSLASH:
+        return False
+    return string_is(data, start, string_end(data, start, len(data)) - 1, expected)
+
+
+@part
+def _role(data: Bytes, start: int, end: int) -> int:
+    if data[start] != _QUOTE:
+        return OTHER
+    first, last = start + 1, end - 1
+    if string_is(data, first, last, b"user"):
+        return USER
+    if string_is(data, first, last, b"system") or string_is(data, first, last, b"developer"):
+        return SYSTEM
+    return OTHER
+
+
+@part
+def fold_content(data: Bytes, start: int, end: int, folded: Bytes, place: int, alphabet: Alphabet) -> int:
+    """Fold the text of a content value; returns where it ends in ``folded``."""
+    if start == NO_TEXT:
+        return place
+    if data[start] == _QUOTE:
+        return fold_string(data, start + 1, end - 1, folded, place, alphabet)
+    at = skip_space(data, start + 1, end)
+    while data[at] != _CLOSE_ARRAY:
+        stop = value_end(data, at, end)
+        if data[at] == _OPEN_OBJECT:
+            first, last = _text_of_part(data, at + 1, stop)
+            if first != NO_TEXT:
+                place = fold_string(data, first, last, folded, place, alphabet)
+                folded[place] = _SPACE
+                place += 1
+        at = skip_space(data, stop, end)
+        if data[at] == _COMMA:
+            at = skip_space(data, at + 1, end)
+    return place
+
+
+@part
+def _text_of_part(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Extent of the text of a part whose keys start at ``at``; the part is known to be well formed."""
+    readable = False
+    first, last = NO_TEXT, NO_TEXT
+    at = skip_space(data, at, end)
+    while data[at] != _CLOSE_OBJECT:
+        key = at + 1
+        value = skip_space(data, key_end(data, at, end), end)
+        at = value_end(data, value, end)
+        is_string = data[value] == _QUOTE
+        if _key_is(data, key, b"type"):
+            readable = is_string and _is_text_type(data, value + 1, at - 1)
+        elif _key_is(data, key, b"text"):
+            first, last = (value + 1, at - 1) if is_string else (NO_TEXT, NO_TEXT)
+        at = skip_space(data, at, end)
+        if data[at] == _COMMA:
+            at = skip_space(data, at + 1, end)
+    return (first, last) if readable else (NO_TEXT, NO_TEXT)
+
+
+@part
+def _is_text_type(data: Bytes, start: int, end: int) -> bool:
+    return (
+        string_is(data, start, end, b"text")
+        or string_is(data, start, end, b"input_text")
+        or string_is(data, start, end, b"output_text")
+    )
+
+
+@part
+def fold_string(data: Bytes, start: int, end: int, folded: Bytes, place: int, alphabet: Alphabet) -> int:
+    """Unescape and fold the JSON string content ``data[start:end]``; returns where it ends."""
+    at = start
+    while at < end:
+        if at + BLOCK <= len(data):
+            clean = min(trailing_zeros(copy_lower(data, at, folded, place)), end - at)
+            at += clean
+            place += clean
+            if clean == BLOCK:
+                continue
+        while at < end:
+            if data[at] == _BACKSLASH:
+                point, size = _decode_escape(data, at, end)
+            else:
+                point, size = decode_utf8(data, at, end)
+            place = put_folded(point, folded, place, alphabet)
+            at += size
+            if at < end and data[at] < 0x80 and data[at] != _BACKSLASH and at + BLOCK <= len(data):
+                break
+    return place
+
+
+@part
+def _decode_escape(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Code point of the escape at ``at`` and its bytes; all but ``\\u`` separate words."""
+    size = escape_end(data, at, end) - at
+    if size != 6:
+        return 0, size
+    unit = hex_unit(data, at + 2, end)
+    if 0xD800 <= unit < 0xDC00 and at + 12 <= end and data[at + 6] == _BACKSLASH and data[at + 7] == ord("u"):
+        low = hex_unit(data, at + 8, end)
+        if 0xDC00 <= low < 0xE000:
+            return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 12
+    return unit, 6
