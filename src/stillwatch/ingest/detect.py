@@ -1,0 +1,134 @@
+"""Tells what an input holds from its beginning: compression, container, and whose log it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Final, NamedTuple
+
+from stillwatch.ingest import csv_records, json_records, parquet_rows
+from stillwatch.ingest.format import Format
+from stillwatch.ingest.formats import recognise
+from stillwatch.ingest.found import Found, Item
+from stillwatch.ingest.inflate import Cut, compression, inflated
+from stillwatch.ingest.json_text import NotJson, parse
+from stillwatch.ingest.lines import LIMIT, Line, lines
+from stillwatch.ingest.sources import Input
+from stillwatch.ingest.values import Record
+
+JSON_LINES: Final = "json lines"
+PARQUET: Final = "parquet"
+EMPTY: Final = "empty"
+UNKNOWN: Final = "unknown"
+
+TEXT_READERS: Final[Mapping[str, Callable[[Iterable[Line]], Iterator[Item]]]] = {
+    JSON_LINES: json_records.json_lines,
+    "json": json_records.json_documents,
+    "csv": csv_records.csv_rows,
+}
+_FOREIGN: Final = {  # first bytes of what people hand over by mistake
+    b"BZh": "bzip2 data: decompress it first",
+    b"\xfd7zXZ": "xz data: decompress it first",
+    b"PK\x03\x04": "a zip archive: unpack it first",
+    b"\xff\xfe": "UTF-16 text: convert it to UTF-8 first",
+    b"\xfe\xff": "UTF-16 text: convert it to UTF-8 first",
+    b"SQLite format 3": "a SQLite database: export the table first",
+}
+_HEAD: Final = 1 << 20
+_SAMPLE: Final = 32  # records looked at
+_FIRST_LINES: Final = 64
+
+
+class Detected(NamedTuple):
+    """What an input holds; ``format`` is None where nothing known was seen, and ``saw`` says what was."""
+
+    compression: str | None
+    container: str
+    format: Format | None
+    ignored: tuple[str, ...]  # columns of a table that are not read
+    saw: str
+
+
+def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
+    """Look at the first records of ``input`` and tell which of ``formats`` they are."""
+    packed, head, complete = _head(input)
+    container = _container(head, complete)
+    if container == EMPTY:
+        return Detected(packed, EMPTY, None, (), "nothing")
+    records = _parquet_sample(input, packed) if container == PARQUET else _sample(container, head, complete)
+    found = recognise(records, formats)
+    known = found.columns.names if found is not None and found.columns is not None else None
+    names = list(dict.fromkeys(name for record in records for name in record))
+    ignored = () if known is None else tuple(name for name in names if name not in known)
+    return Detected(packed, container, found, ignored, _seen(head, names))
+
+
+def _head(input: Input) -> tuple[str | None, bytes, bool]:
+    """Compression, the first decompressed bytes (a whole line at least), and whether that is all."""
+    chunks = input.chunks(lambda _: None)
+    first = b""
+    for chunk in chunks:
+        first += chunk
+        if len(first) >= 4:
+            break
+    held: list[bytes] = []
+    size, ended = 0, True
+    try:
+        for piece in inflated(chain((first,), chunks)):
+            held.append(piece)
+            size += len(piece)
+            if (size >= _HEAD and b"\n" in piece) or size >= LIMIT:
+                ended = False
+                break
+    except Cut:
+        pass
+    return compression(first), b"".join(held), ended
+
+
+def _container(head: bytes, complete: bool) -> str:
+    if head.startswith(parquet_rows.MAGIC):
+        return PARQUET
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0")
+    if not start:
+        return EMPTY if complete else UNKNOWN
+    first_lines = start.split(b"\n", _FIRST_LINES)[:_FIRST_LINES]
+    if any(map(_is_json_line, first_lines)):
+        return JSON_LINES
+    if start[:1] in (b"{", b"["):
+        return "json"
+    return "csv" if csv_records.header(first_lines[0].rstrip(b"\r")) else UNKNOWN
+
+
+def _is_json_line(line: bytes) -> bool:
+    if line[:1] not in (b"{", b"["):
+        return False
+    try:
+        return bool(parse(line.rstrip()))
+    except NotJson:
+        return False
+
+
+def _sample(container: str, head: bytes, complete: bool) -> list[Record]:
+    read = TEXT_READERS.get(container, json_records.json_lines)
+    whole = head if complete else head[: head.rfind(b"\n") + 1] or head
+    items = read(lines(iter((whole,))))
+    return [item.record for item in islice((item for item in items if isinstance(item, Found)), _SAMPLE)]
+
+
+def _parquet_sample(input: Input, packed: str | None) -> list[Record]:
+    """The first rows, or the columns' names alone where there are none."""
+    try:
+        file = parquet_rows.opened(input, lambda _: None, packed)
+    except parquet_rows.Damaged:
+        return []
+    with file:
+        first = next(file.iter_batches(batch_size=_SAMPLE), None) if file.metadata.num_rows else None
+        return parquet_rows.records(first) if first is not None else [dict.fromkeys(file.schema_arrow.names)]
+
+
+def _seen(head: bytes, names: Sequence[str]) -> str:
+    if names:
+        shown = ", ".join(name[:32] for name in names[:8])
+        return f"records with the fields {shown}{', ...' if len(names) > 8 else ''}"
+    foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
+    return foreign or "no record that could be read"

@@ -1,0 +1,45 @@
+"""What a log format is to ingest: how it is known, which field is its account, how a record is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from stillwatch.ingest.values import Malformed, Record, identifier, lenient, lookup
+
+Row = tuple[object, ...]
+
+
+class Columns(NamedTuple):
+    """The fast way through a format that is a table already: whole columns instead of records."""
+
+    names: frozenset[str]  # every column that the format knows
+    read: Callable[[pa.RecordBatch, Sequence[str]], pa.RecordBatch | None]
+    """Columns of the contract without source and line; None where a value needs the record reader."""
+
+
+class Format(NamedTuple):
+    """One log format. ``read`` takes a record and the fields that may name its account."""
+
+    name: str
+    summary: str
+    example: str  # one record as a JSON line
+    account_fields: tuple[str, ...]  # looked at in this order
+    recognises: Callable[[Record], bool]
+    read: Callable[[Record, Sequence[str]], Row]  # raises Malformed
+    columns: Columns | None = None
+
+
+def account_of(record: Record, fields: Sequence[str]) -> str:
+    """The first of ``fields`` that holds an account.
+
+    Raises:
+        Malformed: none does; the reason names all that were looked at.
+    """
+    for field in fields:
+        found = lenient(identifier, lookup(record, field))
+        if found is not None:
+            return found
+    raise Malformed(" or ".join(fields), "the record names no account there")

@@ -1,0 +1,57 @@
+"""JSON text to values and back, forgiving what real writers get wrong: NaN and lone surrogates."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+
+
+class NotJson(ValueError):  # noqa: N818 - it describes the text
+    """Text that is not JSON; the message says why, never what it holds."""
+
+
+def parse(raw: bytes) -> object:
+    """The value that ``raw`` is the JSON text of; NaN and infinities become null, lone surrogates "?".
+
+    Raises:
+        NotJson: not UTF-8, not JSON, cut short, or nested deeper than about a thousand levels.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as strict:
+        return _forgiving(raw, strict)
+
+
+def compact(value: object) -> str:
+    """``value`` as JSON text without blanks.
+
+    Raises:
+        RecursionError: nested too deeply.
+    """
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:  # it stops at 254 levels
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _forgiving(raw: bytes, strict: orjson.JSONDecodeError) -> object:
+    try:
+        value = json.loads(raw.decode(), parse_constant=lambda _: None, strict=False)
+        clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
+        return orjson.loads(clean)
+    except UnicodeDecodeError as error:
+        raise NotJson(f"not UTF-8 text (byte {error.start + 1})") from None
+    except RecursionError:
+        raise NotJson("nested too deeply") from None
+    except orjson.JSONDecodeError as error:
+        deep = "nested too deeply" if "depth" in error.msg else error.msg
+        raise NotJson(deep) from None
+    except ValueError:
+        raise NotJson(f"not JSON ({_place(strict)})") from None
+
+
+def _place(error: orjson.JSONDecodeError) -> str:
+    if "end of data" in error.msg:
+        return "it ends early"
+    return f"{error.msg}, at character {error.pos + 1}"

@@ -1,0 +1,112 @@
+"""Records in Parquet, batch by batch, as columns or as single rows."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator
+from typing import IO, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.ingest.found import Fault
+from stillwatch.ingest.inflate import Cut, inflated
+from stillwatch.ingest.sources import FileInput, Input, OnBytes
+from stillwatch.ingest.values import Record
+
+MAGIC: Final = b"PAR1"
+ROWS: Final = 8192
+_BATCH_BYTES: Final = 1 << 28  # text columns of a batch must stay below 2 GiB each
+
+
+class Batch(NamedTuple):
+    """Consecutive rows of a file."""
+
+    first: int  # number of the first row, from 1
+    rows: pa.RecordBatch
+
+
+class Damaged(ValueError):  # noqa: N818 - it describes the file
+    """A file that is no Parquet, or not all of it."""
+
+
+def opened(input: Input, on_bytes: OnBytes, compression: str | None) -> pq.ParquetFile:
+    """The file, from a copy without a name where it is compressed or comes through a pipe.
+
+    Raises:
+        Damaged: there is no footer to read it by.
+    """
+    try:
+        if isinstance(input, FileInput) and compression is None:
+            return pq.ParquetFile(input.path)
+        return pq.ParquetFile(_copied(input, on_bytes))
+    except (pa.ArrowException, OSError):
+        raise Damaged("damaged Parquet: its footer cannot be read (a file that was cut has none)") from None
+    except Cut as cut:
+        raise Damaged(f"{cut}: Parquet cannot be read without its end") from None
+
+
+def batches(file: pq.ParquetFile, columns: Collection[str] | None) -> Iterator[Batch | Fault]:
+    """The rows in batches of at most ``ROWS``, with only ``columns`` where given."""
+    names = file.schema_arrow.names
+    wanted = None if columns is None else [name for name in names if name in columns]
+    first = 1
+    try:
+        for rows in file.iter_batches(batch_size=ROWS, columns=wanted):
+            for part in _parted(rows):
+                yield Batch(first, part)
+                first += part.num_rows
+    except (pa.ArrowException, OSError):
+        lost = file.metadata.num_rows - first + 1
+        yield Fault(first, f"damaged Parquet: {lost} rows from here on cannot be read", b"")
+
+
+def records(rows: pa.RecordBatch) -> list[Record]:
+    """Single rows; text that is not UTF-8 comes as bytes, times in microseconds."""
+    columns = [_values(_readable(array)) for array in rows.columns]
+    names = rows.schema.names
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _copied(input: Input, on_bytes: OnBytes) -> IO[bytes]:
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the Parquet reader closes it
+    for chunk in inflated(input.chunks(on_bytes)):
+        copy.write(chunk)
+    copy.seek(0)
+    return copy
+
+
+def _parted(rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if rows.nbytes <= _BATCH_BYTES or rows.num_rows == 1:
+        yield rows
+        return
+    half = rows.num_rows // 2
+    yield from _parted(rows.slice(0, half))
+    yield from _parted(rows.slice(half))
+
+
+def _readable(array: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_timestamp(array.type):
+        return array.cast(pa.timestamp("us", tz=array.type.tz), safe=False)
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        try:
+            array.validate(full=True)
+        except pa.ArrowInvalid:
+            return array.cast(pa.large_binary())
+    return array
+
+
+def _values(array: pa.Array) -> list[object]:
+    try:
+        return list(array.to_pylist())
+    except (ValueError, OverflowError):  # a time that no calendar holds
+        return [_value(scalar) for scalar in array]
+
+
+def _value(scalar: pa.Scalar) -> object:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return "unreadable"

@@ -1,0 +1,257 @@
+"""The door of ingest: log files and account records in, record batches of the contract out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import orjson
+
+from stillwatch.contracts import ACCOUNT, EXCHANGE, InputError, Sifted, UsageError
+from stillwatch.ingest import detect, parquet_rows
+from stillwatch.ingest.detect import Detected
+from stillwatch.ingest.format import Format, Row
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
+from stillwatch.ingest.found import Fault
+from stillwatch.ingest.inflate import inflated
+from stillwatch.ingest.lines import lines
+from stillwatch.ingest.sieve import Period, Sieve, Tally
+from stillwatch.ingest.sources import Input, OnBytes, StreamInput, find
+from stillwatch.ingest.values import Malformed, Record
+
+AUTO: Final = "auto"
+
+
+class Source(NamedTuple):
+    """One input, for the manifest. Size and digest are None for a pipe that has not been read."""
+
+    path: str
+    bytes: int | None
+    sha256: str | None
+    format: str  # a name in FORMATS, "empty" or "unknown"
+    container: str  # "json lines", "json", "csv", "parquet", "empty" or "unknown"
+    compression: str | None  # "gzip", "zstd" or None
+    ignored: tuple[str, ...]  # columns of a table that are not read
+
+
+class Reading:
+    """The batches of all inputs, once through; ``tally`` counts along."""
+
+    def __init__(
+        self, plan: Sequence[_Planned], sieve: Sieve, account_key: str | None, on_bytes: OnBytes
+    ) -> None:
+        self.tally: Tally = sieve.tally
+        self._plan = plan
+        self._batches = _batches(plan, sieve, account_key, on_bytes)
+
+    def __iter__(self) -> Iterator[Sifted]:
+        return self._batches
+
+    def __next__(self) -> Sifted:
+        return next(self._batches)
+
+    def sources(self) -> list[Source]:
+        """The inputs, as :func:`describe` has them; of a pipe too, once it has been read to its end."""
+        return [_source(planned) for planned in self._plan]
+
+
+def ignore(size: int) -> None:
+    """Take no notice of progress."""
+
+
+def read_exchanges(
+    inputs: Sequence[str],
+    *,
+    format: str = AUTO,
+    account_key: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    digest: Callable[[bytes], str],
+    on_bytes: OnBytes = ignore,
+) -> Reading:
+    """Read request logs.
+
+    Args:
+        inputs: files, folders (read through), globs, ``-`` for standard input.
+        format: a name in ``FORMATS``, or ``auto`` to tell each input's format from its records.
+        account_key: path of the field that names the account, such as ``metadata.user_api_key_team_id``;
+            default: the format's user, then its key.
+        since: leave out what is earlier. Naive times are UTC.
+        until: leave out what is not earlier.
+        digest: keyed digest of a rejected record's bytes.
+        on_bytes: hears how many bytes of the inputs were read.
+
+    Returns:
+        An iterator of ``Sifted`` batches: EXCHANGE of at most 8,192 rows, and the rejects.
+
+    Raises:
+        UsageError: no such format.
+        InputError: an input is missing or unreadable, or no input holds a known format.
+    """
+    formats = FORMATS if format == AUTO else {format: _known(format)}
+    sieve = Sieve(EXCHANGE, digest, Period(since, until))
+    return Reading(_plan(inputs, formats, format != AUTO), sieve, account_key, on_bytes)
+
+
+def read_accounts(
+    inputs: Sequence[str],
+    *,
+    account_key: str | None = None,
+    digest: Callable[[bytes], str],
+    on_bytes: OnBytes = ignore,
+) -> Reading:
+    """Read account records: stillwatch's account table or LiteLLM's user table.
+
+    ``account_key`` names the field that holds the account's id; default ``account_id``, then ``user_id``.
+    Batches are ACCOUNT; else as :func:`read_exchanges`.
+    """
+    sieve = Sieve(ACCOUNT, digest, Period(None, None))
+    return Reading(_plan(inputs, ACCOUNT_FORMATS, account_key is not None), sieve, account_key, on_bytes)
+
+
+def describe(inputs: Sequence[str]) -> list[Source]:
+    """The inputs by path, with size, SHA-256 and what they hold. Pipes are named and left unread.
+
+    Raises:
+        InputError: an input is missing or cannot be read.
+    """
+    formats = {**FORMATS, **ACCOUNT_FORMATS}
+    return [_source(_Planned(one, _detected(one, formats))) for one in find(inputs)]
+
+
+class _Planned(NamedTuple):
+    input: Input
+    found: Detected
+
+
+_UNREAD: Final = Detected(None, detect.UNKNOWN, None, (), "a pipe")
+
+
+def _known(format: str) -> Format:
+    if format not in FORMATS:
+        raise UsageError(f"unknown format {format!r}", remedy=f"Choose {AUTO}, {', '.join(FORMATS)}")
+    return FORMATS[format]
+
+
+def _detected(input: Input, formats: Mapping[str, Format]) -> Detected:
+    return _UNREAD if isinstance(input, StreamInput) else detect.detect(input, formats)
+
+
+def _plan(inputs: Sequence[str], formats: Mapping[str, Format], is_chosen: bool) -> list[_Planned]:
+    """Every input with its format; a format that the user chose holds even where it is not recognised."""
+    chosen = next(iter(formats.values())) if is_chosen else None
+    plan = []
+    for one in find(inputs):
+        found = detect.detect(one, formats)
+        plan.append(_Planned(one, found._replace(format=chosen) if chosen is not None else found))
+    if all(planned.found.format is None for planned in plan):
+        raise _nothing_known(plan[0], formats)
+    return plan
+
+
+def _nothing_known(first: _Planned, formats: Mapping[str, Format]) -> InputError:
+    names = ", ".join(formats)
+    if first.found.container == detect.EMPTY:
+        return InputError("the file is empty", remedy="Name a file that holds records", file=first.input.path)
+    return InputError(
+        f"not in a known format ({names}); saw {first.found.saw}",
+        remedy="Name the format if you know it, or rename the fields to those of the table format",
+        file=first.input.path,
+    )
+
+
+def _source(planned: _Planned) -> Source:
+    size, sha256 = planned.input.digest() or (None, None)
+    found = planned.found
+    unread = detect.EMPTY if found.container == detect.EMPTY else detect.UNKNOWN
+    name = found.format.name if found.format is not None else unread
+    return Source(planned.input.path, size, sha256, name, found.container, found.compression, found.ignored)
+
+
+def _batches(
+    plan: Sequence[_Planned], sieve: Sieve, account_key: str | None, on_bytes: OnBytes
+) -> Iterator[Sifted]:
+    for planned in plan:
+        known = planned.found.format
+        planned.input.release()
+        if planned.found.container == detect.EMPTY:
+            continue
+        if known is None:
+            sieve.reject(planned.input.path, 0, f"not in a known format; saw {planned.found.saw}", b"")
+            continue
+        fields = (account_key,) if account_key is not None else known.account_fields
+        read = _parquet if planned.found.container == detect.PARQUET else _text
+        yield from read(planned, known, fields, sieve, on_bytes)
+    if not sieve.is_empty:
+        yield sieve.take()
+
+
+def _text(
+    planned: _Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
+) -> Iterator[Sifted]:
+    path = planned.input.path
+    read = detect.TEXT_READERS.get(planned.found.container, detect.TEXT_READERS[detect.JSON_LINES])
+    for item in read(lines(inflated(planned.input.chunks(on_bytes)))):
+        if isinstance(item, Fault):
+            sieve.reject(path, *item)
+        else:
+            row = _row(format, item.record, fields)
+            if isinstance(row, Malformed):
+                sieve.reject(path, item.line, str(row), _raw(item.raw, item.record))
+            else:
+                sieve.add(row, path, item.line, item.size)
+        if sieve.is_full:
+            yield sieve.take()
+
+
+def _parquet(
+    planned: _Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
+) -> Iterator[Sifted]:
+    path = planned.input.path
+    try:
+        file = parquet_rows.opened(planned.input, on_bytes, planned.found.compression)
+    except parquet_rows.Damaged as error:
+        sieve.reject(path, 0, str(error), b"")
+        return
+    wanted = None
+    if format.columns is not None:
+        wanted = format.columns.names | {part for field in fields for part in (field, field.split(".", 1)[0])}
+    with file:
+        for batch in parquet_rows.batches(file, wanted):
+            if isinstance(batch, Fault):
+                sieve.reject(path, *batch)
+                continue
+            checked = format.columns.read(batch.rows, fields) if format.columns is not None else None
+            if checked is None:
+                yield from _single(batch, path, format, fields, sieve)
+            else:
+                if not sieve.is_empty:
+                    yield sieve.take()
+                yield sieve.columns(checked, path, batch.first)
+
+
+def _single(
+    batch: parquet_rows.Batch, path: str, format: Format, fields: Sequence[str], sieve: Sieve
+) -> Iterator[Sifted]:
+    size = batch.rows.nbytes // max(batch.rows.num_rows, 1)
+    for line, record in enumerate(parquet_rows.records(batch.rows), batch.first):
+        row = _row(format, record, fields)
+        if isinstance(row, Malformed):
+            sieve.reject(path, line, str(row), _raw(None, record))
+        else:
+            sieve.add(row, path, line, size)
+        if sieve.is_full:
+            yield sieve.take()
+
+
+def _row(format: Format, record: Record, fields: Sequence[str]) -> Row | Malformed:
+    try:
+        return format.read(record, fields)
+    except Malformed as error:
+        return error
+
+
+def _raw(raw: bytes | None, record: Record) -> bytes:
+    """A record's bytes; for one that has none of its own, its JSON text."""
+    return raw if raw is not None else orjson.dumps(record, default=repr, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,203 @@
+"""The inputs that a user names: files, folders, globs and standard input, each opened as chunks of bytes."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+from stillwatch.contracts import InputError
+from stillwatch.ingest.inflate import Cut
+
+STDIN: Final = "-"
+_CHUNK: Final = 1 << 20
+
+OnBytes = Callable[[int], None]
+
+
+class Input(Protocol):
+    """One input; ``path`` is its name as given or found."""
+
+    path: str
+
+    def chunks(self, on_bytes: OnBytes) -> Iterator[bytes]:
+        """The raw bytes from the start; ``on_bytes`` hears of each chunk's size.
+
+        Raises:
+            Cut: the file can be read no further.
+        """
+
+    def release(self) -> None:
+        """Say that the next reading is the last, so that nothing need be kept for another."""
+
+    def digest(self) -> tuple[int, str] | None:
+        """Size and SHA-256 of the bytes; None for a stream that has not been read to its end."""
+
+
+class FileInput:
+    """A regular file, opened anew for each reading."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def chunks(self, on_bytes: OnBytes) -> Iterator[bytes]:
+        """See :class:`Input`."""
+        with _opened(self.path) as file:
+            yield from _read(file, on_bytes)
+
+    def release(self) -> None:
+        """See :class:`Input`; a file keeps nothing."""
+
+    def digest(self) -> tuple[int, str]:
+        """See :class:`Input`."""
+        with _opened(self.path) as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            return file.tell(), sha256
+
+
+class StreamInput:
+    """Standard input or a pipe: read once, so what detection has read is kept until :meth:`release`."""
+
+    def __init__(self, path: str, file: BinaryIO) -> None:
+        self.path = path
+        self._file = file
+        self._kept: list[bytes] = []
+        self._keeping = True
+        self._ended = False
+        self._bytes = 0
+        self._sha256 = hashlib.sha256()
+
+    def chunks(self, on_bytes: OnBytes) -> Iterator[bytes]:
+        """See :class:`Input`."""
+        for chunk in tuple(self._kept):
+            on_bytes(len(chunk))
+            yield chunk
+        if not self._keeping:
+            self._kept.clear()
+        for chunk in _read(self._file, on_bytes):
+            self._note(chunk)
+            yield chunk
+        self._ended = True
+
+    def release(self) -> None:
+        """See :class:`Input`."""
+        self._keeping = False
+
+    def digest(self) -> tuple[int, str] | None:
+        """See :class:`Input`."""
+        return (self._bytes, self._sha256.hexdigest()) if self._ended else None
+
+    def _note(self, chunk: bytes) -> None:
+        self._bytes += len(chunk)
+        self._sha256.update(chunk)
+        if self._keeping:
+            self._kept.append(chunk)
+
+
+def find(inputs: Sequence[str]) -> list[Input]:
+    """The inputs in the order of their paths; a file that is named twice, or linked, comes once.
+
+    Folders are walked through; names that begin with a dot or an underscore in them are left out, as
+    writers of tables use them for marks.
+
+    Raises:
+        InputError: a file is missing or may not be read, a folder or glob holds nothing.
+    """
+    if not inputs:
+        raise InputError("no input", remedy="Name log files, folders, globs, or - for standard input")
+    paths = {path for named in inputs for path in _paths(named)}
+    unique: dict[object, Input] = {}
+    for path in sorted(paths):
+        unique.setdefault(_identity(path), _input(path))
+    return list(unique.values())
+
+
+def _paths(named: str) -> Iterator[str]:
+    if named == STDIN:
+        yield named
+    elif Path(named).is_dir():
+        yield from _walk(named)
+    elif Path(named).exists():
+        yield named
+    else:
+        yield from _globbed(named)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    empty = True
+    for parent, folders, files in os.walk(folder, onerror=_unlisted):
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        for name in files:
+            if not name.startswith((".", "_")):
+                empty = False
+                yield str(Path(parent, name))
+    if empty:
+        raise InputError("the folder holds no files", remedy="Name a folder with logs in it", file=folder)
+
+
+def _globbed(pattern: str) -> Iterator[str]:
+    has_magic = glob.has_magic(pattern)
+    found = glob.glob(pattern, recursive=True) if has_magic else []  # noqa: PTH207 - takes absolute ones
+    if not found:
+        what = "no file matches" if has_magic else "no such file or folder"
+        raise InputError(
+            what,
+            remedy="Check the path and your rights to it; a file, a folder, a glob or - can be named",
+            file=pattern,
+        )
+    for path in found:
+        yield from _walk(path) if Path(path).is_dir() else (path,)
+
+
+def _identity(path: str) -> object:
+    if path == STDIN:
+        return STDIN
+    try:
+        found = Path(path).stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return found.st_dev, found.st_ino
+
+
+def _input(path: str) -> Input:
+    if path == STDIN:
+        return StreamInput(path, sys.stdin.buffer)
+    if stat.S_ISREG(Path(path).stat().st_mode):
+        _opened(path).close()
+        return FileInput(path)
+    return StreamInput(path, _opened(path))
+
+
+def _opened(path: str) -> BufferedReader:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _read(file: BinaryIO, on_bytes: OnBytes) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = file.read(_CHUNK)
+        except OSError as error:
+            raise Cut(f"it can be read no further ({error.strerror})") from error
+        if not chunk:
+            return
+        on_bytes(len(chunk))
+        yield chunk
+
+
+def _unlisted(error: OSError) -> None:
+    raise _unreadable(str(error.filename), error) from error
+
+
+def _unreadable(path: str, error: OSError) -> InputError:
+    return InputError(
+        f"cannot be read ({error.strerror})", remedy="Check that you may read it, then run again", file=path
+    )
