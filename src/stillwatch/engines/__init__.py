@@ -1,0 +1,1 @@
+"""Where queries run: the only folder that imports a database engine."""

@@ -1,0 +1,155 @@
+"""DuckDB in this process: the default engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+import duckdb
+import pyarrow as pa
+
+from stillwatch.contracts import ContractError, UsageError
+from stillwatch.engines.engine import EngineError
+from stillwatch.engines.parquet import write_parquet
+from stillwatch.engines.plain import plain_reader
+
+_QUANTITY: Final = re.compile(r"\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
+_Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
+_BATCH_ROWS: Final = 65_536
+_UNREADABLE: Final = (duckdb.IOException, duckdb.InvalidInputException)
+
+
+class DuckDB:
+    """An :class:`~stillwatch.engines.engine.Engine` over a private in-memory database."""
+
+    def __init__(self, memory: str, threads: int | None, spill: Path) -> None:
+        """Open a database; see :func:`~stillwatch.engines.engine.open_engine` for the arguments."""
+        self._connection = duckdb.connect(":memory:", config=_settings(memory, threads, spill))
+        self._connection.execute("SET lock_configuration = true")
+
+    def bind(self, name: str, source: pa.Table | Sequence[Path], schema: pa.Schema | None = None) -> None:
+        """See :meth:`Engine.bind`."""
+        if not isinstance(source, pa.Table) and not source:
+            source = _empty(name, schema)
+        self._connection.unregister(name)
+        self._connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
+        if isinstance(source, pa.Table):
+            self._connection.register(name, source)
+            return
+        files = ", ".join(_literal(str(path)) for path in source)
+        scan = f"read_parquet([{files}], hive_partitioning = false)"
+        with _explained():
+            self._connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS SELECT * FROM {scan}")
+
+    def table(self, sql: str) -> pa.Table:
+        """See :meth:`Engine.table`."""
+        return self.stream(sql).read_all()
+
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """See :meth:`Engine.stream`."""
+        with _explained():
+            reader = self._connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+        return plain_reader(reader.schema, _watched(reader))
+
+    def write(self, sql: str, path: Path) -> int:
+        """See :meth:`Engine.write`."""
+        reader = self.stream(sql)
+        return write_parquet(reader, reader.schema, path)
+
+    def close(self) -> None:
+        """See :meth:`Engine.close`."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        """Return the open engine."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the engine."""
+        self.close()
+
+
+def _settings(memory: str, threads: int | None, spill: Path) -> _Config:
+    if not _QUANTITY.fullmatch(memory):
+        raise UsageError(
+            f"{memory!r} is not an amount of memory", field="memory", remedy="Write it as 4GiB or 512MiB"
+        )
+    if threads is not None and threads < 1:
+        raise UsageError(
+            f"{threads} threads cannot run a query", field="threads", remedy="Allow at least one"
+        )
+    spill.mkdir(parents=True, exist_ok=True)
+    settings: _Config = {
+        "memory_limit": memory,
+        "temp_directory": str(spill),
+        "TimeZone": "UTC",
+        "default_null_order": "nulls_last",
+        # Only ORDER BY orders rows: keeping the files' order as well would cost memory.
+        "preserve_insertion_order": False,
+        # SQL sees bound tables alone, never a variable of the calling Python code.
+        "python_enable_replacements": False,
+        # A scan reads its inputs and nothing else: no extension comes over the network.
+        "autoinstall_known_extensions": False,
+        "allow_community_extensions": False,
+        "allow_extension_repositories": "forbidden",
+    }
+    if threads is not None:
+        settings["threads"] = threads
+    return settings
+
+
+def _empty(name: str, schema: pa.Schema | None) -> pa.Table:
+    if schema is None:
+        raise ContractError(
+            f"table {name} has neither files nor a schema", remedy="Please report this as a defect"
+        )
+    return schema.empty_table()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the failures that a user can do something about into errors that say what."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise EngineError(
+            f"a query needs more memory than it may use ({_first_line(error)})",
+            remedy="Raise --memory, or free disk space for what queries spill",
+        ) from error
+    except duckdb.Error as error:
+        # A damaged file comes as the bare base class, as its metadata decoder has no class of its own.
+        if type(error) is not duckdb.Error and not isinstance(error, _UNREADABLE):
+            raise
+        raise EngineError(
+            f"a query could not read a file ({_first_line(error)})",
+            remedy="Check that the file is there, whole and readable",
+        ) from error
+
+
+def _watched(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield from ``reader``; once rows flow, Arrow passes every failure of the engine on as OSError."""
+    try:
+        yield from reader
+    except OSError as error:
+        raise EngineError(
+            f"a query stopped half way ({_first_line(error)})",
+            remedy="Raise --memory, free disk space for what queries spill, or replace the damaged file",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,92 @@
+"""What the stages ask of an engine, and the list of engines there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import pyarrow as pa
+
+from stillwatch.contracts import StillwatchError, UsageError
+
+
+class EngineError(StillwatchError):
+    """A query that could not run to its end: not enough memory or disk, or a file that cannot be read."""
+
+
+class Engine(Protocol):
+    """Runs SQL over bound tables; one caller at a time.
+
+    Queries are written in DuckDB's dialect, kept to what SQLGlot can carry to other engines. Results
+    are plain: timestamps in UTC and microseconds, sums of integers as ``int64``. A query whose rows
+    leave the engine ends in ``ORDER BY ... NULLS LAST`` over a key that is unique: without it the
+    order of rows is not defined.
+    """
+
+    def bind(self, name: str, source: pa.Table | Sequence[Path], schema: pa.Schema | None = None) -> None:
+        """Make ``source`` readable in queries as ``name``, in place of what had that name.
+
+        Args:
+            name: the table's name in queries.
+            source: an Arrow table, or Parquet files of one schema (folder names such as
+                ``hour=07`` add no columns).
+            schema: what the table looks like when there are no files.
+
+        Raises:
+            ContractError: there are no files and no schema.
+            EngineError: a file cannot be read.
+        """
+
+    def table(self, sql: str) -> pa.Table:
+        """Return the whole result of ``sql``."""
+
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """Return the result of ``sql`` batch by batch; valid until the engine's next query."""
+
+    def write(self, sql: str, path: Path) -> int:
+        """Write the result of ``sql`` as one Parquet file and return its number of rows.
+
+        The file appears whole or not at all, and its bytes depend on nothing but the rows.
+        """
+
+    def close(self) -> None:
+        """Let go of memory and spill files."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def _open_duckdb(memory: str, threads: int | None, spill: Path) -> Engine:
+    from stillwatch.engines.duckdb import DuckDB
+
+    return DuckDB(memory, threads, spill)
+
+
+ENGINES: Final[Mapping[str, Callable[[str, int | None, Path], Engine]]] = {"duckdb": _open_duckdb}
+"""Every engine by the name that ``--engine`` takes; each is imported only when it is opened."""
+
+
+def open_engine(
+    name: str = "duckdb", *, memory: str = "4GiB", threads: int | None = None, spill: Path
+) -> Engine:
+    """Open the engine called ``name``.
+
+    Args:
+        name: one of :data:`ENGINES`.
+        memory: what queries may hold at once, such as ``512MiB``; beyond it they spill.
+        threads: how many threads a query may use; all cores where None.
+        spill: folder for what does not fit into memory; made when missing.
+
+    Raises:
+        UsageError: no engine has this name, or ``memory`` or ``threads`` is not a quantity.
+    """
+    if name not in ENGINES:
+        raise UsageError(
+            f"there is no engine {name!r}", remedy=f"Choose one of: {', '.join(sorted(ENGINES))}"
+        )
+    return ENGINES[name](memory, threads, spill)

@@ -1,0 +1,72 @@
+"""Parquet files that appear whole or not at all, with bytes that depend on the rows alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROW_GROUP: Final = 65_536
+"""Rows in a row group of a file that is kept."""
+
+
+def write_parquet(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, *, row_group: int = ROW_GROUP
+) -> int:
+    """Write ``batches`` of ``schema`` to ``path`` and return the number of rows.
+
+    How the rows are cut into batches leaves no mark on the file. Memory holds one row group.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    rows = 0
+    with replacing(path) as unfinished, pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+        for group in _row_groups(batches, schema, row_group):
+            writer.write_table(group, row_group)
+            rows += group.num_rows
+    return rows
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; what is written there takes its place when all went well."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield unfinished
+        sync(unfinished)
+        unfinished.replace(path)
+        sync(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def sync(path: Path) -> None:
+    """Wait until the file or folder at ``path`` is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
+    """Cut ``batches`` anew: each group is full but the last, and lies in one piece."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        while rows >= size:
+            table = pa.Table.from_batches(waiting, schema)
+            yield table.slice(0, size).combine_chunks()
+            waiting, rows = table.slice(size).to_batches(), rows - size
+    if rows:
+        yield pa.Table.from_batches(waiting, schema).combine_chunks()

@@ -1,0 +1,138 @@
+"""The ledger: every exchange's sketch in the hour it belongs to, every account's record once."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, LedgerError, conform
+from stillwatch.engines.engine import Engine
+from stillwatch.engines.parquet import replacing
+from stillwatch.ledger.journal import Sealed, finish
+from stillwatch.ledger.layout import HOUR, Layout, hour_of
+from stillwatch.ledger.sealing import prepare
+from stillwatch.ledger.staging import Runs
+from stillwatch.ledger.storage import explained, locked
+
+FORMAT: Final = 1
+
+
+class Ledger:
+    """Hour-partitioned sketches and one table of accounts in a folder.
+
+    Staging takes batches in any order and from any thread; sealing gives each hour that they touch one
+    new part, whose bytes depend on the set of its rows alone. Parts are only ever added. A process that
+    dies leaves a ledger that reads right, and the next seal finishes or repeats what it began.
+    """
+
+    def __init__(self, root: Path, key_id: str) -> None:
+        """Open the ledger in ``root``, which is made when first written to.
+
+        Args:
+            root: the ledger's folder.
+            key_id: names the sketch key; fingerprints of two keys must never meet in one ledger.
+
+        Raises:
+            LedgerError: the ledger was written with another key, or by a later version of stillwatch.
+        """
+        self._layout, self._key_id = Layout(root), key_id
+        self._sketches = Runs(self._layout.staged_sketches, SKETCH, "timestamp")
+        self._accounts = Runs(self._layout.staged_accounts, ACCOUNT_SKETCH, "account_id")
+        self._founded = False
+        with explained(root):
+            if self._layout.key.exists():
+                self._check_key()
+
+    def stage(self, sketches: pa.RecordBatch) -> None:
+        """Take SKETCH rows; safe to call from several threads. Rows are safe once sealed.
+
+        Raises:
+            LedgerError: the ledger's folder cannot be written.
+        """
+        self._stage(self._sketches, sketches, SKETCH)
+
+    def stage_accounts(self, records: pa.RecordBatch) -> None:
+        """Take ACCOUNT_SKETCH rows, as :meth:`stage` takes sketches."""
+        self._stage(self._accounts, records, ACCOUNT_SKETCH)
+
+    def seal(self, engine: Engine) -> Sealed:
+        """Bring everything staged into the ledger, each exchange id and each account once.
+
+        An exchange id that occurs more than once, in staging or in those hours of the ledger that
+        staging touches, is kept where it already is, or else where it came first; of rows that agree
+        on id and time, the first by all columns. An account keeps the record that says most. A seal
+        that an earlier process began is finished first, and counted.
+
+        Raises:
+            EngineError: a query could not run to its end; the ledger and the staged rows are as before.
+            LedgerError: the ledger's folder cannot be written.
+        """
+        with explained(self._layout.root):
+            self._found()
+            self._sketches.flush()
+            self._accounts.flush()
+            with locked(self._layout.lock):
+                earlier = finish(self._layout)
+                prepare(engine, self._layout, self._sketches.files(), self._accounts.files())
+                return earlier + finish(self._layout)
+
+    def sketch_files(self, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
+        """Return the sorted paths of the parts of all hours that overlap [since, until)."""
+        parts = sorted(self._layout.sketches.glob("date=*/hour=*/part-*.parquet"))
+        if since is not None:
+            parts = [part for part in parts if hour_of(part) + HOUR > since]
+        if until is not None:
+            parts = [part for part in parts if hour_of(part) < until]
+        return parts
+
+    def account_files(self) -> list[Path]:
+        """Return the path of the account table, or nothing where no account is known."""
+        return [self._layout.account_table] if self._layout.account_table.exists() else []
+
+    def _stage(self, runs: Runs, batch: pa.RecordBatch, schema: pa.Schema) -> None:
+        rows = conform(pa.Table.from_batches([batch]), schema, "sketch")
+        with explained(self._layout.root):
+            self._found()
+            for part in rows.to_batches():
+                runs.append(part)
+
+    def _found(self) -> None:
+        """Make the ledger's folders, and sign it with the key's id where it has no key yet."""
+        if self._founded:
+            return
+        for folder in self._layout.folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        with locked(self._layout.lock):
+            if not self._layout.key.exists():
+                with replacing(self._layout.key) as unfinished:
+                    unfinished.write_text(json.dumps({"format": FORMAT, "key_id": self._key_id}) + "\n")
+        self._check_key()
+        self._founded = True
+
+    def _check_key(self) -> None:
+        path = self._layout.key
+        try:
+            content = json.loads(path.read_bytes())
+            version, key_id = int(content["format"]), content["key_id"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise LedgerError(
+                "the ledger does not say which key wrote it",
+                remedy="Restore the file or start a new ledger",
+                file=str(path),
+            ) from error
+        if version > FORMAT:
+            raise LedgerError(
+                f"the ledger has format {version}, later than {FORMAT}",
+                remedy="Use a later stillwatch",
+                file=str(path),
+            )
+        if key_id != self._key_id:
+            raise LedgerError(
+                f"the ledger was written with sketch key {key_id}, not {self._key_id}",
+                remedy="Name the key that wrote it with --sketch-key, or start a new ledger",
+                file=str(path),
+            )
