@@ -1,0 +1,117 @@
+"""Context-free grammars for the texts, compiled into flat arrays that the kernel in ``render.py`` walks.
+
+A grammar file holds rules: a name at the start of a line, its alternatives indented below it, one a
+line. ``{name}`` refers to a rule of the same file, ``{file.name}`` to another file's, ``{2..99}`` is an
+integer of that range, ``\\n`` a line break; any other brace stands for itself. ``#`` at the start of a
+line begins a comment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Rules = dict[str, list[str]]
+
+_REFERENCE: Final = re.compile(r"\{([a-z_]+(?:\.[a-z_]+)?|\d+\.\.\d+)\}")
+
+
+class Tables(NamedTuple):
+    """Symbols are numbered terminals first; ``*_start`` arrays have one entry more than items."""
+
+    text: npt.NDArray[np.uint8]  # the bytes of all terminals, JSON-escaped
+    text_start: npt.NDArray[np.int64]  # per terminal, into text
+    choice_start: npt.NDArray[np.int64]  # per rule, into part_start
+    part_start: npt.NDArray[np.int64]  # per alternative, into part
+    part: npt.NDArray[np.int64]  # symbols
+
+
+class Grammar(NamedTuple):
+    """Compiled rules and the symbol of each rule's name."""
+
+    tables: Tables
+    symbols: Mapping[str, int]
+
+
+def parse(text: str, file: str) -> Rules:
+    """Return the rules of one grammar file, names and references in full."""
+    rules: Rules = {}
+    alternatives: list[str] = []
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        if line.startswith(" "):
+            alternatives.append(_in_full(line.strip().replace("\\n", "\n").replace("\\s", " "), file))
+        else:
+            alternatives = rules.setdefault(f"{file}.{line.strip()}", [])
+    return rules
+
+
+def _in_full(alternative: str, file: str) -> str:
+    def named(match: re.Match[str]) -> str:
+        name = match[1]
+        return match[0] if "." in name else f"{{{file}.{name}}}"
+
+    return _REFERENCE.sub(named, alternative)
+
+
+def compile_rules(rules: Mapping[str, Sequence[str]]) -> Grammar:
+    """Return the tables of ``rules``.
+
+    Raises:
+        KeyError: a reference to a rule that nobody wrote.
+    """
+    parsed = {name: [_split(alternative) for alternative in rules[name]] for name in rules}
+    for name in sorted({part for parts in _all_parts(parsed) for part in parts if _is_range(part)}):
+        low, high = name[1:-1].split("..")
+        parsed[name[1:-1]] = [[str(number)] for number in range(int(low), int(high) + 1)]
+    terminals = sorted({part for parts in _all_parts(parsed) for part in parts if not part.startswith("\0")})
+    numbers = {text: number for number, text in enumerate(terminals)}
+    symbols = {name: len(terminals) + number for number, name in enumerate(parsed)}
+    alternatives = [alternative for name in parsed for alternative in parsed[name]]
+    parts = [symbols[p[1:-1]] if p.startswith("\0") else numbers[p] for parts in alternatives for p in parts]
+    encoded = [json.dumps(text, ensure_ascii=False)[1:-1].encode() for text in terminals]
+    tables = Tables(
+        text=np.frombuffer(b"".join(encoded), dtype=np.uint8),
+        text_start=_starts(len(text) for text in encoded),
+        choice_start=_starts(len(parsed[name]) for name in parsed),
+        part_start=_starts(len(alternative) for alternative in alternatives),
+        part=np.array(parts, dtype=np.int64),
+    )
+    return Grammar(tables, symbols)
+
+
+def _split(alternative: str) -> list[str]:
+    """Return literals and references in turn; references are marked by a leading NUL."""
+    pieces = _REFERENCE.split(alternative)
+    return [f"\0{piece}\0" if i % 2 else piece for i, piece in enumerate(pieces) if piece]
+
+
+def _is_range(part: str) -> bool:
+    return part.startswith("\0") and ".." in part
+
+
+def _all_parts(parsed: Mapping[str, Sequence[Sequence[str]]]) -> list[Sequence[str]]:
+    return [parts for alternatives in parsed.values() for parts in alternatives]
+
+
+def _starts(lengths: Iterable[int]) -> npt.NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(list(lengths), dtype=np.int64)]).astype(np.int64)
+
+
+@cache
+def texts() -> Grammar:
+    """Return the grammar of all files in ``texts/``, compiled once per process."""
+    rules: Rules = {}
+    folder = files("stillwatch.simulate") / "texts"
+    for source in sorted(folder.iterdir(), key=lambda path: path.name):
+        if source.name.endswith(".grammar"):
+            rules |= parse(source.read_text(encoding="utf-8"), source.name.removesuffix(".grammar"))
+    return compile_rules(rules)
