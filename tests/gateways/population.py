@@ -130,7 +130,7 @@ def _client_users(chance: random.Random) -> Iterator[Session]:
 
 def _class(chance: random.Random) -> Iterator[Session]:
     """Students of one course, in one room, with one sheet of a dozen questions."""
-    sheet = [f"{problem(chance, 35)} Explain step by step." for _ in range(12)]
+    sheet = [f"{sentences(chance, 3)} {question(chance)} Explain step by step." for _ in range(12)]
     for number in range(40):
         account = Account(f"student-{number:03}", f"198.19.200.{number % 4 + 2}", "mozilla-webchat/1.0")
         turns = tuple(chance.sample(sheet, chance.randint(3, 6)))
