@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -79,14 +79,15 @@ GROUPS = (
                 "scaffold-shared",
                 "linking",
                 4.1,
-                "A second scaffold, 38% of its words shared with the first, appears on 1,906 accounts and nowhere else.",
+                "A second scaffold, 38% of it shared with the first, is on 1,906 accounts and nowhere else.",
             ),
             (
                 "tempo",
                 "load-balanced",
                 "linking",
                 7.3,
-                "Two random halves of the group rise and fall together: correlation 0.94 by hour, where halves of ordinary groups of this size reach 0.21.",
+                "Two random halves of the group rise and fall together: correlation 0.94 by hour, "
+                "where halves of ordinary groups of this size reach 0.21.",
             ),
             (
                 "identity",
@@ -121,7 +122,7 @@ GROUPS = (
                 "residential-proxy",
                 "against",
                 -1.1,
-                "Addresses are spread as ordinary customers' are: no block holds more than 0.3% of the accounts.",
+                "Addresses are spread as those of ordinary customers: no block holds over 0.3% of them.",
             ),
         ],
     ),
@@ -393,3 +394,11 @@ def run() -> RunTables:
 def quiet_run() -> RunTables:
     """A run that found nothing."""
     return make_run(())
+
+
+@pytest.fixture(scope="session")
+def many_groups() -> tuple[Group, ...]:
+    """Ten campaigns, more than fit one screen."""
+    return tuple(
+        replace(GROUPS[2], campaign_id=f"cmp_{number:012x}", accounts=30 + number) for number in range(10)
+    )

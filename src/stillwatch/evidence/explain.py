@@ -47,25 +47,25 @@ def explain(tables: RunTables, subject: str) -> Explanation:
     Raises:
         UnknownSubjectError: no id fits, or several do; the remedy names the nearest.
     """
-    wanted = subject.strip().removesuffix("…").removesuffix("...")
-    found = _look_up(tables, wanted) or _look_up(tables, _only_id_beginning_with(tables, wanted))
-    if found is None:  # only where tables disagree with each other: an id without its row
-        raise _unknown(f"this run knows no campaign or account {_quoted(wanted)}", [])
-    return Explanation(found)
+    exact = _look_up(tables, subject)
+    if exact is not None:
+        return Explanation(exact)
+    return Explanation(_only_match(tables, subject.strip().removesuffix("…").removesuffix("...")))
 
 
-def _look_up(tables: RunTables, exact: str) -> Case | Account | None:
-    return case_of(tables, exact) or account_of(tables, exact)
+def _look_up(tables: RunTables, subject: str) -> Case | Account | None:
+    return case_of(tables, subject) or account_of(tables, subject)
 
 
-def _only_id_beginning_with(tables: RunTables, beginning: str) -> str:
+def _only_match(tables: RunTables, beginning: str) -> Case | Account:
+    """The one group, or else the one account, whose id begins so."""
     for ids in (tables.campaigns["campaign_id"], tables.accounts["account_id"]):
         matches = _beginning_with(ids, beginning)
-        if len(matches) == 1:
-            return matches[0]
+        only = _look_up(tables, matches[0]) if len(matches) == 1 else None
+        if only is not None:
+            return only
         if matches:
-            what = f"{len(matches):,} ids begin with {_quoted(beginning)}"
-            raise _unknown(what, matches[:_NAMED])
+            raise _unknown(f"{len(matches):,} ids begin with {_quoted(beginning)}", matches[:_NAMED])
     raise _unknown(f"this run knows no campaign or account {_quoted(beginning)}", _nearest(tables, beginning))
 
 

@@ -1,0 +1,165 @@
+"""The report as a reader sees it: opened in headless Chromium, wide and narrow, light and dark."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillwatch.evidence.report import render_report
+from stillwatch.evidence.tables import RunTables
+
+WIDTHS = (360, 768, 1280, 2560)
+SCHEMES = ("light", "dark")
+AXES_MEASURED = """
+  const shown = [...document.querySelectorAll('svg.chart')].filter(chart => chart.getClientRects().length);
+  return shown.map(chart => {
+    const box = chart.getBoundingClientRect();
+    const marks = [...chart.querySelectorAll('path[fill^="var"]')].filter(mark => mark.getBBox().width > 0);
+    const text = [...chart.querySelectorAll('text')].filter(label => label.textContent.trim());
+    return {
+      left: box.left, right: box.right, height: box.height, marks: marks.length,
+      smallest: Math.min(...text.map(label => label.getBoundingClientRect().height)),
+      colours: [...new Set(marks.map(mark => getComputedStyle(mark).fill))],
+    };
+  });
+"""
+CONTRAST = """
+  const probe = document.createElement('canvas').getContext('2d');
+  const channels = colour => {
+    probe.fillStyle = colour; probe.fillRect(0, 0, 1, 1);
+    return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const luminance = colour => channels(colour)
+    .map(value => value / 255).map(value => value <= .04045 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4)
+    .reduce((sum, value, index) => sum + value * [.2126, .7152, .0722][index], 0);
+  const ratio = (one, other) => {
+    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (high + .05) / (low + .05);
+  };
+  const value = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  return Object.fromEntries(arguments[0].map(name => [name, ratio(value(name), value('--paper'))]));
+"""
+
+
+def _required(found: object, name: str) -> Any:
+    """``found``, or a skip that says what is missing; in CI the test must run."""
+    if found is not None:
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{name} is missing, and CI must open the report in a browser")
+    pytest.skip(f"{name} is not installed: the report was not opened in a browser")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    try:
+        from selenium import webdriver
+    except ImportError:
+        webdriver = None  # type: ignore[assignment]
+    webdriver = _required(webdriver, "selenium")
+    options = webdriver.ChromeOptions()
+    options.binary_location = _required(shutil.which("chromium") or shutil.which("google-chrome"), "Chromium")
+    driver = _required(shutil.which("chromedriver"), "chromedriver")
+    for switch in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    session = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield session
+    session.quit()
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Any, run: RunTables, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    page: Path = tmp_path_factory.mktemp("report") / "report.html"
+    page.write_text(render_report(run), encoding="utf-8")
+    browser.get("about:blank")
+    for log in ("performance", "browser"):  # what the browser's own start page asked for
+        browser.get_log(log)
+    browser.get(page.as_uri())
+    return browser
+
+
+def _resize(browser: Any, width: int, scheme: str) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+
+def test_it_asks_for_nothing_and_complains_of_nothing(opened: Any):
+    messages = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
+    requests = [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert [url for url in requests if not url.startswith("data:")] == [opened.current_url]
+    assert opened.get_log("browser") == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_charts_are_drawn_and_nothing_runs_over_the_edge(opened: Any, width: int, scheme: str):
+    _resize(opened, width, scheme)
+    charts = opened.execute_script(AXES_MEASURED)
+    assert len(charts) == 3 * 4  # four for each campaign, one width of each
+    for chart in charts:
+        assert chart["marks"] >= 1
+        assert chart["height"] > 40
+        assert chart["left"] >= 0
+        assert chart["right"] <= width
+        assert chart["smallest"] >= 9  # pixels: still to be read
+        assert all(colour.startswith("rgb") for colour in chart["colours"])
+    assert opened.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_text_stands_out_from_the_page(opened: Any, scheme: str):
+    _resize(opened, 1280, scheme)
+    texts = opened.execute_script(CONTRAST, ["--ink", "--muted"])
+    shapes = opened.execute_script(CONTRAST, ["--linking", "--extraction", "--against", "--accent"])
+    assert min(texts.values()) >= 4.5, texts
+    assert min(shapes.values()) >= 3, shapes
+
+
+def test_the_keyboard_reaches_the_finding_and_the_accounts(opened: Any):
+    from selenium.webdriver.common.keys import Keys
+
+    _resize(opened, 1280, "light")
+    body = opened.find_element("tag name", "body")
+    body.send_keys(Keys.TAB)
+    assert opened.switch_to.active_element.get_attribute("href").endswith("#finding")
+    summary = opened.find_element("css selector", "summary")
+    summary.send_keys(Keys.ENTER)
+    assert opened.find_element("css selector", "details").get_attribute("open") is not None
+    summary.send_keys(Keys.ENTER)
+
+
+def test_it_prints_in_light_colours_with_the_accounts_shown(opened: Any):
+    _resize(opened, 1280, "dark")
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+    assert opened.execute_script("return getComputedStyle(document.body).color") == "rgb(27, 34, 41)"
+    unfolded = "getComputedStyle(document.querySelector('details'), '::details-content').contentVisibility"
+    assert opened.execute_script(f"return {unfolded}") == "visible"
+    printed = base64.b64decode(opened.execute_cdp_cmd("Page.printToPDF", {})["data"])
+    assert printed.startswith(b"%PDF")
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
