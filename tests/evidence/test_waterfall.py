@@ -48,6 +48,13 @@ def test_a_capped_facet_is_a_step_of_its_own(run: RunTables):
     assert [(step.label, round(step.llr, 6)) for step in limits] == [("Scaffold: limit", -1.5)]
 
 
+def test_a_negative_weight_speaks_against_whatever_it_was_looked_for(run: RunTables):
+    rows = [{**row, "llr": -abs(row["llr"]), "side": "linking"} for row in run.reasons.to_pylist()]
+    case = all_cases(replace(run, reasons=run.reasons.from_pylist(rows, schema=run.reasons.schema)))[0]
+    assert {reason.side for reason in case.reasons} == {Side.AGAINST}
+    assert "linked by" not in case.sentence
+
+
 def test_what_no_reason_explains_is_said(build_run: Callable[..., RunTables], run: RunTables):
     case = replace(all_cases(run)[0], reasons=())
     assert [step.label for step in waterfall.steps(case)] == ["Not itemised"]

@@ -107,7 +107,8 @@ class Case:
 
     def facets_of(self, side: Side) -> tuple[str, ...]:
         """Names of the facets whose reasons speak on this side, strongest first."""
-        names = [phrases.label(reason.facet).lower() for reason in self.reasons if reason.side == side]
+        spoke = [reason for reason in self.reasons if reason.side == side and reason.llr != 0]
+        names = [phrases.label(reason.facet).lower() for reason in spoke]
         return tuple(dict.fromkeys(names))
 
     @property
@@ -175,12 +176,13 @@ def _case(tables: RunTables, row: dict[str, Any]) -> Case:
 
 
 def _reason(row: dict[str, Any]) -> Reason:
+    side = Side(row["side"]) if row["llr"] >= 0 else Side.AGAINST  # whatever it was looked for
     return Reason(
         **{
             name: row[name]
             for name in ("facet", "signal", "llr", "observed", "expected", "accounts", "exchanges")
         },
-        side=Side(row["side"]),
+        side=side,
         statement=row["statement"],
     )
 

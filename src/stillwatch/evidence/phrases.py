@@ -118,6 +118,8 @@ def false_alarms(q_value: float) -> str:
         return "not known"
     if q_value <= 0:
         return "none"
+    if q_value < 1e-9:  # no model of chance is right so far out
+        return "under 1 in 1 billion"
     if q_value > 0.1:
         return f"{min(100, round(q_value * 100))} in 100"
     return f"1 in {short_count(_two_digits(1 / q_value))}"
