@@ -191,7 +191,7 @@ class SimulateSettings(Settings):
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SIMULATE_")
 
     scale: float = Field(
-        1.0, gt=0, le=10, description="Size: 1 is the preset's published number of accounts and exchanges."
+        1.0, ge=1e-6, le=1000, description="Factor on all accounts and exchanges; 1 is the published size."
     )
     seed: int = Field(7, ge=0, lt=2**63, description="The same seed gives the same world, byte for byte.")
     honest: float = Field(

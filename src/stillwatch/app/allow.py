@@ -42,10 +42,12 @@ def _entry(line: str, path: Path, number: int) -> tuple[str, str] | None:
     text, _, comment = line.partition(" #")  # an id may hold "#", so a comment needs the space before it
     if not text.strip() or text.lstrip().startswith("#"):
         return None
-    fields = [field.strip() for field in next(csv.reader([text], skipinitialspace=True))]
-    account, reason = fields[0], ", ".join(filter(None, fields[1:])) or comment.strip()
+    try:
+        account, *reasons = (field.strip() for field in next(csv.reader([text], skipinitialspace=True)))
+    except csv.Error as error:
+        raise InputError(f"it is no CSV ({error})", remedy=_FORM, file=str(path), line=number) from error
     if account == _HEADER:
         return None
     if not account:
         raise InputError("the line names no account", remedy=_FORM, file=str(path), line=number)
-    return account, reason
+    return account, ", ".join(filter(None, reasons)) or comment.strip()

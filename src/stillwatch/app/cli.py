@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -36,7 +36,6 @@ _WORK: Final = "How it works"
 
 app = typer.Typer(
     name="stillwatch",
-    help="Find distillation campaigns in the request logs of a language-model gateway.",
     epilog="Begin with `stillwatch simulate demo --out world/`, then scan what it wrote.",
     no_args_is_help=True,
     add_completion=False,
@@ -83,7 +82,7 @@ def _stillwatch(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    """Find distillation campaigns in the request logs of a language-model gateway."""
 
 
 @app.command(epilog="\n".join(f"- exit code {code}: {meaning}" for code, meaning in EXIT_CODES.items()))
@@ -139,10 +138,10 @@ def scan(
         fail_on=fail_on,
     )
     from stillwatch.app import console, documents
-    from stillwatch.app.pipeline import scan as run
+    from stillwatch.app.pipeline import scan as run_scan
 
     with bars.watched(quiet) as progress:
-        result = run(inputs, settings, progress)
+        result = run_scan(inputs, settings, progress)
     if json:
         documents.show(documents.scan_document(result))
     elif not quiet:
@@ -180,7 +179,7 @@ def explain(
 
 @app.command()
 def simulate(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="demo, june-2026, ...")],
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="demo, families, quiet, june-2026, ...")],
     scale: Annotated[str | None, _option(SimulateSettings, "scale", "FACTOR")] = None,
     seed: Annotated[str | None, _option(SimulateSettings, "seed", "N")] = None,
     honest: Annotated[str | None, _option(SimulateSettings, "honest", "FACTOR")] = None,
@@ -214,29 +213,29 @@ def simulate(
         )
         progress.done()
     if json:
-        documents.show(documents.world_document(world, settings.out))
+        documents.show(documents.world_document(world))
     elif not quiet:
-        console.show_world(settings.out)
+        console.show_world(world)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its code; what goes wrong is one line on stderr."""
+def main() -> None:
+    """The program ``stillwatch``: run one command and exit with its code."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `stillwatch ... | head` ends quietly, as other tools do
-    sys.exit(
-        _guarded(lambda: get_command(app).main(arguments, prog_name="stillwatch", standalone_mode=False))
-    )
+    sys.exit(run())
 
 
-def _guarded(command: Callable[[], int | None]) -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, the process's own where ``arguments`` is None, and return its exit code.
+
+    What goes wrong is one line on stderr; only a defect shows its traceback before it.
+    """
+    command = get_command(app)
     try:
-        code = command() or 0
+        code = command.main(arguments, prog_name="stillwatch", standalone_mode=False) or 0
     except StillwatchError as error:
         return _complain(str(error), error.exit_code)
     except typer.TyperException as error:
-        message = error.format_message().rstrip(".")
-        return (
-            _complain(f"{message}. See `stillwatch --help`", error.exit_code) if message else error.exit_code
-        )
+        return _complain(_usage(error), error.exit_code) if error.message else error.exit_code
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}. Check the path, its permissions and the disk", 2)

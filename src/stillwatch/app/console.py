@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -13,6 +12,7 @@ from stillwatch.contracts import Verdict
 
 if TYPE_CHECKING:
     from stillwatch.app.result import ScanResult
+    from stillwatch.simulate.world import WorldSummary
 
 _LISTED: Final = 20  # groups on the screen; campaigns.parquet has them all
 _STYLES: Final = {Verdict.CAMPAIGN: "bold red", Verdict.WATCH: "yellow", Verdict.CLEAR: "green"}
@@ -32,10 +32,14 @@ def show_scan(result: ScanResult) -> None:
     show(*lines)
 
 
-def show_world(out: Path) -> None:
-    """Print where the world is and the command that scans it."""
-    exchanges, accounts = out / "exchanges-*.parquet", out / "accounts.parquet"
-    show(f"World:    {out}", f"Scan:     stillwatch scan '{exchanges}' --accounts {accounts}")
+def show_world(world: WorldSummary) -> None:
+    """Print how much was simulated and the command that scans it."""
+    exchanges, accounts = world.out / "exchanges-*.parquet", world.out / "accounts.parquet"
+    size = f"{_counted(world.accounts, 'account')}, {_counted(world.exchanges, 'exchange')}"
+    show(
+        f"{size}, {_counted(len(world.campaigns), 'campaign')} in {world.out}",
+        f"Scan:     stillwatch scan '{exchanges}' --accounts {accounts}",
+    )
 
 
 def show(*lines: str | Text) -> None:
@@ -47,10 +51,12 @@ def show(*lines: str | Text) -> None:
 
 def _headline(groups: list[dict[str, Any]], accounts: int) -> str:
     verdicts = Counter(group["verdict"] for group in groups)
-    campaigns, watched = verdicts[Verdict.CAMPAIGN], verdicts[Verdict.WATCH]
-    return (
-        f"{campaigns:,} campaign{'s' * (campaigns != 1)} and {watched:,} to watch among {accounts:,} accounts"
-    )
+    campaigns = _counted(verdicts[Verdict.CAMPAIGN], "campaign")
+    return f"{campaigns} and {verdicts[Verdict.WATCH]:,} to watch among {_counted(accounts, 'account')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _group(group: dict[str, Any]) -> list[str | Text]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,7 +20,7 @@ def scan_document(result: ScanResult) -> dict[str, Any]:
     """The groups found and how many accounts got which verdict; everything else is in the run folder."""
     verdicts = Counter(result.accounts["verdict"].to_pylist())
     return {
-        "run": str(result.out),
+        "out": str(result.out),
         "report": str(result.out / "report.html"),
         "campaigns": result.campaigns.to_pylist(maps_as_pydicts="strict"),
         "accounts": {verdict.value: verdicts[verdict] for verdict in Verdict},
@@ -29,13 +28,14 @@ def scan_document(result: ScanResult) -> dict[str, Any]:
     }
 
 
-def world_document(world: WorldSummary, out: Path) -> dict[str, Any]:
-    """Where the world is and how much of what it holds."""
-    return {"world": str(out), **dataclasses.asdict(world)}
+def world_document(world: WorldSummary) -> dict[str, Any]:
+    """Where the world is, and how much of what it holds."""
+    return dataclasses.asdict(world)
 
 
 def show(document: dict[str, Any]) -> None:
-    """Write ``document`` to stdout as indented JSON, in UTF-8, whatever the locale."""
+    """Write ``document`` to stdout as indented JSON, in UTF-8 whatever the locale; paths become text."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     sys.stdout.flush()
-    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.write(orjson.dumps(document, default=str, option=options))
     sys.stdout.buffer.flush()
