@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from stillwatch.sketch.classifier import Buckets, add_structure, add_text, best_class, feature_room
 from stillwatch.sketch.compiled import door, part
+from stillwatch.sketch.cue_matcher import REACH, CueTable, find_cues, no_ends
 from stillwatch.sketch.fingerprints import (
     HEAD_WORDS,
     SHINGLES_SYSTEM,
@@ -81,6 +82,16 @@ class Output(NamedTuple):
         )
 
 
+class Tables(NamedTuple):
+    """What the kernel looks things up in; all arrays are read-only."""
+
+    key: Key
+    alphabet: Alphabet
+    weights: npt.NDArray[np.int64]  # see classifier.Model
+    bias: npt.NDArray[np.int64]
+    cues: CueTable
+
+
 class Desk(NamedTuple):
     """Working room for one text after the other."""
 
@@ -91,6 +102,8 @@ class Desk(NamedTuple):
     sample: Hashes
     features: Buckets
     recent: npt.NDArray[np.int64]  # [HISTORY, 2]: extents of the last messages
+    cue_ends: Places  # see cue_matcher.find_cues
+    clock: npt.NDArray[np.int64]  # [1]
 
 
 @door
@@ -101,22 +114,19 @@ def sketch_rows(
     answers: Bytes,
     answer_ends: Places,
     tools: Flags,
-    key: Key,
-    alphabet: Alphabet,
-    packed: npt.NDArray[np.int64],
-    bias: npt.NDArray[np.int64],
+    tables: Tables,
     out: Output,
 ) -> None:
     """Sketch every row of a batch."""
     room = max(_longest(message_ends), _longest(answer_ends))
-    desk = _desk(room)
+    desk = _desk(room, tables.cues)
     for row in range(len(tools)):
         start, end = message_ends[row], message_ends[row + 1]
         out.shingle_ends[row + 1] = out.shingle_ends[row]
         out.history_ends[row + 1] = out.history_ends[row]
         if has_messages[row]:
-            _sketch_messages(messages, start, end, row, tools[row], key, alphabet, packed, bias, desk, out)
-        _sketch_answer(answers, answer_ends[row], answer_ends[row + 1], row, key, alphabet, desk, out)
+            _sketch_messages(messages, start, end, row, tools[row], tables, desk, out)
+        _sketch_answer(answers, answer_ends[row], answer_ends[row + 1], row, tables, desk, out)
 
 
 @part
@@ -128,7 +138,7 @@ def _longest(ends: Places) -> int:
 
 
 @part
-def _desk(room: int) -> Desk:
+def _desk(room: int, cues: CueTable) -> Desk:
     folded = folded_room(room)
     tokens = folded // 2 + 1
     return Desk(
@@ -139,6 +149,8 @@ def _desk(room: int) -> Desk:
         np.empty(max(SHINGLES_USER, SHINGLES_SYSTEM), np.uint64),
         np.empty(feature_room(), np.int32),
         np.empty((HISTORY, 2), np.int64),
+        no_ends(cues),
+        np.zeros(1, np.int64),
     )
 
 
@@ -149,14 +161,11 @@ def _sketch_messages(
     end: int,
     row: int,
     has_tools: bool,
-    key: Key,
-    alphabet: Alphabet,
-    packed: npt.NDArray[np.int64],
-    bias: npt.NDArray[np.int64],
+    tables: Tables,
     desk: Desk,
     out: Output,
 ) -> None:
-    status, system_size, user_start, user_end, turns = _find_messages(data, start, end, alphabet, desk)
+    status, system_size, user_start, user_end, turns = _find_messages(data, start, end, tables, desk)
     out.status[row] = status
     if status != READ:
         return
@@ -165,25 +174,27 @@ def _sketch_messages(
     if system_size:
         system_words = _read_folded(system_size, desk)
         if system_words:
-            _put(out, SYSTEM_FP, row, keyed(key, sequence_hash(desk.exact, 0, system_words)))
+            _put(out, SYSTEM_FP, row, keyed(tables.key, sequence_hash(desk.exact, 0, system_words)))
     features = add_text(desk.exact, system_words, desk.features, features)
+    cues = _cues(system_words, tables, desk)
     system_shingles = sample_shingles(desk.scaffold, system_words, SHINGLES_SYSTEM, desk.sample)
     system_sample = desk.sample.copy()
 
     user_hash = np.uint64(0)
-    words = _read_folded(fold_content(data, user_start, user_end, desk.folded, 0, alphabet), desk)
+    words = _read_folded(fold_content(data, user_start, user_end, desk.folded, 0, tables.alphabet), desk)
     if words:
-        user_hash = keyed(key, sequence_hash(desk.exact, 0, words))
+        user_hash = keyed(tables.key, sequence_hash(desk.exact, 0, words))
         _put(out, MESSAGE_FP, row, user_hash)
     if words >= HEAD_WORDS:
-        _put(out, HEAD_FP, row, keyed(key, sequence_hash(desk.scaffold, 0, HEAD_WORDS)))
-        _put(out, TAIL_FP, row, keyed(key, sequence_hash(desk.scaffold, words - HEAD_WORDS, words)))
+        _put(out, HEAD_FP, row, keyed(tables.key, sequence_hash(desk.scaffold, 0, HEAD_WORDS)))
+        _put(out, TAIL_FP, row, keyed(tables.key, sequence_hash(desk.scaffold, words - HEAD_WORDS, words)))
     features = add_text(desk.exact, words, desk.features, features)
+    out.cues[row] = cues | _cues(words, tables, desk)
     features = add_structure(has_tools, system_words > 0, turns, words, desk.features, features)
-    out.capability[row] = best_class(packed, bias, desk.features, features)
+    out.capability[row] = best_class(tables.weights, tables.bias, desk.features, features)
     user_shingles = sample_shingles(desk.scaffold, words, SHINGLES_USER, desk.sample)
-    _put_shingles(out, row, key, desk.sample, user_shingles)
-    _put_shingles(out, row, key, system_sample, system_shingles)
+    _put_shingles(out, row, tables.key, desk.sample, user_shingles)
+    _put_shingles(out, row, tables.key, system_sample, system_shingles)
     out.turns[row] = turns
     out.words[row] = words
     for i in range(max(0, turns - HISTORY), turns):
@@ -194,14 +205,14 @@ def _sketch_messages(
             if words:
                 _put_history(out, row, user_hash)
             continue
-        count = _read_exact(fold_content(data, first, last, desk.folded, 0, alphabet), desk)
+        count = _read_exact(fold_content(data, first, last, desk.folded, 0, tables.alphabet), desk)
         if count:
-            _put_history(out, row, keyed(key, sequence_hash(desk.exact, 0, count)))
+            _put_history(out, row, keyed(tables.key, sequence_hash(desk.exact, 0, count)))
 
 
 @part
 def _find_messages(
-    data: Bytes, start: int, end: int, alphabet: Alphabet, desk: Desk
+    data: Bytes, start: int, end: int, tables: Tables, desk: Desk
 ) -> tuple[int, int, int, int, int]:
     """Find what is to be read, and fold the system messages on the way.
 
@@ -224,7 +235,7 @@ def _find_messages(
         if at == BROKEN:
             return NOT_JSON, place, user_start, user_end, turns
         if role == SYSTEM:
-            place = fold_content(data, first, last, desk.folded, place, alphabet)
+            place = fold_content(data, first, last, desk.folded, place, tables.alphabet)
             desk.folded[place] = _SPACE
             place += 1
         else:
@@ -262,14 +273,21 @@ def _read_exact(length: int, desk: Desk) -> int:
 
 
 @part
+def _cues(count: int, tables: Tables, desk: Desk) -> np.uint32:
+    cues = find_cues(desk.exact, count, tables.cues, desk.cue_ends, desk.clock[0])
+    desk.clock[0] += count + REACH
+    return cues
+
+
+@part
 def _sketch_answer(
-    data: Bytes, start: int, end: int, row: int, key: Key, alphabet: Alphabet, desk: Desk, out: Output
+    data: Bytes, start: int, end: int, row: int, tables: Tables, desk: Desk, out: Output
 ) -> None:
     if end == start:
         return
-    count = _read_exact(fold_text(data, start, end, desk.folded, 0, alphabet), desk)
+    count = _read_exact(fold_text(data, start, end, desk.folded, 0, tables.alphabet), desk)
     if count:
-        _put(out, ANSWER_FP, row, keyed(key, sequence_hash(desk.exact, 0, count)))
+        _put(out, ANSWER_FP, row, keyed(tables.key, sequence_hash(desk.exact, 0, count)))
 
 
 @part

@@ -14,15 +14,16 @@ from stillwatch.sketch import kernel
 from stillwatch.sketch.alphabet import folding_table
 from stillwatch.sketch.classifier import load_model
 from stillwatch.sketch.columns import bytes_of, frozen, one_batch
+from stillwatch.sketch.cue_matcher import load_cue_table
 from stillwatch.sketch.fields import each, mapped_fp, parameters_fp, text_fp, without_space
 from stillwatch.sketch.identifiers import phone_number, plain_name, read_mail
 from stillwatch.sketch.json_scan import MAX_DEPTH
-from stillwatch.sketch.kernel import Output, sketch_rows
+from stillwatch.sketch.kernel import Output, Tables, sketch_rows
 from stillwatch.sketch.key import SketchKey
 from stillwatch.sketch.networks import locate
 
 _REASONS: Final = {
-    kernel.NOT_JSON: f"field messages: expected JSON, at most {MAX_DEPTH} levels deep, found it broken or cut off",
+    kernel.NOT_JSON: f"field messages: expected JSON at most {MAX_DEPTH} levels deep, found it broken or cut",
     kernel.NOT_AN_ARRAY: "field messages: expected a JSON array of message objects, found another value",
     kernel.NOT_OBJECTS: "field messages: expected each message to be a JSON object, found another value",
 }
@@ -54,8 +55,8 @@ class Sketcher:
         """Load the tables that every batch needs (a tenth of a second)."""
         self._key = key
         self._words = frozen(key.words)
-        self._alphabet = folding_table()
-        self._model = load_model()
+        model = load_model()
+        self._tables = Tables(self._words, folding_table(), model.packed, model.bias, load_cue_table())
 
     def exchanges(self, batch: pa.RecordBatch) -> Sifted:
         """Sketch a batch of EXCHANGE rows.
@@ -99,10 +100,7 @@ class Sketcher:
             _present(messages),
             *bytes_of(batch["answer"]),
             _present(batch["tools"]),
-            self._words,
-            self._alphabet,
-            self._model.packed,
-            self._model.bias,
+            self._tables,
             out,
         )
         return out

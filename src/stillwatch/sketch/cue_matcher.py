@@ -1,0 +1,274 @@
+"""Finds cue phrases in the tokens of a text, all languages in one pass.
+
+The wordings of :mod:`.cues` become a trie over token hashes, held in one open-addressing hash table.
+Its first two levels are entered by the hash of a pair of neighbours (or of a word that is a wording by
+itself), and a bitmap over those keys turns nearly every position of a text away with one look.
+
+Where a phrase has a gap, the ends of its first half are remembered, and each beginning of its second
+half looks back over at most the gap for one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.contracts import Cue
+from stillwatch.sketch.alphabet import folding_table
+from stillwatch.sketch.columns import bytes_of, frozen
+from stillwatch.sketch.compiled import door, part
+from stillwatch.sketch.cues import CuePhrase, load_cues
+from stillwatch.sketch.machine import fold_product
+from stillwatch.sketch.tokens import (
+    Bytes,
+    Hashes,
+    Places,
+    edge_room,
+    find_tokens,
+    fold_text,
+    folded_room,
+    hash_tokens,
+    pair_hash,
+    pair_hashes,
+    token_hashes,
+)
+
+MAP_BITS: Final = 17
+"""The bitmap has two to this power of bits."""
+
+REACH: Final = 64
+"""Positions that remembered ends span; a wording and a gap together must be shorter."""
+
+WHOLE, BEFORE, AFTER = 0, 1, 2
+"""What a wording is of its phrase: all of it, or the half on one side of the gap."""
+
+STEP_A = np.uint64(0xC2B2AE3D27D4EB4F)
+STEP_B = np.uint64(0x165667B19E3779F9)
+_MAP_SHIFT = np.uint64(64 - MAP_BITS)
+_WORD_SHIFT = np.uint64(6)
+_IN_WORD = np.uint64(63)
+_ONE, _EMPTY = np.uint64(1), np.uint64(0)
+_NOWHERE = -1
+_CUES = tuple(Cue)
+
+
+class CueTable(NamedTuple):
+    """All wordings, laid out for the kernel. Node numbers are those of the trie."""
+
+    bitmap: Hashes
+    keys: Hashes  # open addressing with linear probing, a power of two long; zero is empty
+    nodes: npt.NDArray[np.int32]  # the node that the key at the same place leads to
+    meaning_ends: npt.NDArray[np.int32]  # [nodes + 1]: the meanings of a node
+    meanings: npt.NDArray[np.int32]  # [., 2]: WHOLE, BEFORE or AFTER, and the phrase
+    phrases: npt.NDArray[np.int32]  # [., 2]: cue number and longest gap
+
+
+class _Trie:
+    """Nodes and the keys that lead to them."""
+
+    def __init__(self) -> None:
+        self.meanings: list[list[tuple[int, int]]] = []
+        self.node_at: dict[int, int] = {}
+
+    def add(self, keys: Sequence[int], meaning: tuple[int, int]) -> None:
+        """Add the wording that is reached through ``keys``, the first known by itself."""
+        node = self._child(keys[0])
+        for token in keys[1:]:
+            node = self._child(step_hash_of(node, token))
+        if meaning not in self.meanings[node]:
+            self.meanings[node].append(meaning)
+
+    def _child(self, key: int) -> int:
+        if key not in self.node_at:
+            self.node_at[key] = len(self.meanings)
+            self.meanings.append([])
+        return self.node_at[key]
+
+
+@cache
+def load_cue_table() -> CueTable:
+    """The table of the cue files that come with the package."""
+    return compile_cues(load_cues())
+
+
+def compile_cues(phrases: Sequence[CuePhrase]) -> CueTable:
+    """Lay phrases out for the kernel.
+
+    Raises:
+        ValueError: a wording has no words, or together with its gap more than ``REACH``.
+    """
+    trie = _Trie()
+    openers = set()
+    for keys, meaning in _wordings(phrases):
+        trie.add(keys, meaning)
+        openers.add(keys[0])
+    keys, nodes = _hash_table(trie.node_at)
+    numbers = [(_CUES.index(phrase.cue), phrase.gap) for phrase in phrases]
+    ends = np.cumsum([0] + [len(meanings) for meanings in trie.meanings])
+    flat = [meaning for meanings in trie.meanings for meaning in meanings]
+    return CueTable(
+        bitmap=frozen(_bitmap(openers)),
+        keys=frozen(keys),
+        nodes=frozen(nodes),
+        meaning_ends=frozen(ends.astype(np.int32)),
+        meanings=frozen(np.array(flat, np.int32).reshape(-1, 2)),
+        phrases=frozen(np.array(numbers, np.int32).reshape(-1, 2)),
+    )
+
+
+def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[list[int], tuple[int, int]]]:
+    """Every wording as the keys that lead to it, and what it means."""
+    sides = [
+        (text, role, number)
+        for number, phrase in enumerate(phrases)
+        for texts, role in ((phrase.before, BEFORE if phrase.after else WHOLE), (phrase.after, AFTER))
+        for text in texts
+    ]
+    values, offsets = token_hashes(pa.array([text for text, _, _ in sides], pa.string()))
+    pairs = pair_hashes(values)
+    for (text, role, number), first, last in zip(sides, offsets[:-1], offsets[1:], strict=True):
+        if not 0 < last - first < REACH - phrases[number].gap:
+            raise ValueError(f"cue wording {text!r} has {last - first} words")
+        single = last - first == 1
+        opener = values[first] if single else pairs[first]
+        yield [int(opener), *(int(token) for token in values[first + 2 : last])], (role, number)
+
+
+def step_hash_of(node: int, token: int) -> int:
+    """:func:`step_hash` for plain numbers."""
+    product = (token ^ int(STEP_A)) * (node ^ int(STEP_B))
+    return (product ^ product >> 64) & 0xFFFFFFFFFFFFFFFF
+
+
+def _hash_table(node_at: dict[int, int]) -> tuple[Hashes, npt.NDArray[np.int32]]:
+    size = 1 << (2 * len(node_at) + 1).bit_length()
+    keys, nodes = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    for key, node in node_at.items():
+        place = key & (size - 1)
+        while keys[place]:
+            place = (place + 1) & (size - 1)
+        keys[place], nodes[place] = key, node
+    return keys, nodes
+
+
+def _bitmap(keys: Iterable[int]) -> Hashes:
+    bitmap = np.zeros(1 << (MAP_BITS - 6), np.uint64)
+    for key in keys:
+        bit = key >> (64 - MAP_BITS)
+        bitmap[bit >> 6] |= np.uint64(1 << (bit & 63))
+    return bitmap
+
+
+def cues_of(texts: pa.Array, table: CueTable) -> npt.NDArray[np.uint32]:
+    """Cue bits of each plain text (null reads as empty), exactly as the kernel sees them."""
+    data, offsets = bytes_of(texts)
+    return _cues_of(data, offsets, folding_table(), table)
+
+
+@door
+def _cues_of(
+    data: Bytes, offsets: Places, alphabet: npt.NDArray[np.uint32], table: CueTable
+) -> npt.NDArray[np.uint32]:
+    result = np.empty(len(offsets) - 1, np.uint32)
+    ends = no_ends(table)
+    clock = 0
+    for row in range(len(result)):
+        start, end = offsets[row], offsets[row + 1]
+        folded = np.empty(folded_room(end - start), np.uint8)
+        length = fold_text(data, start, end, folded, 0, alphabet)
+        edges = np.empty(edge_room(length), np.int32)
+        count = find_tokens(folded, length, edges)
+        hashes = np.empty(count, np.uint64)
+        hash_tokens(folded, edges, count, hashes)
+        result[row] = find_cues(hashes, count, table, ends, clock)
+        clock += count + REACH
+    return result
+
+
+@part
+def no_ends(table: CueTable) -> Places:
+    """Room for the ends of first halves; shape ``[phrases, REACH]``."""
+    return np.full((len(table.phrases), REACH), _NOWHERE, np.int64)
+
+
+@part
+def step_hash(node: int, token: np.uint64) -> np.uint64:
+    """Key of the node that ``token`` leads to from ``node``."""
+    return fold_product(token ^ STEP_A, np.uint64(node) ^ STEP_B)
+
+
+@part
+def find_cues(hashes: Hashes, count: int, table: CueTable, ends: Places, clock: int) -> np.uint32:
+    """Cue bits of a text of ``count`` tokens; ``clock`` must grow by ``count + REACH`` between texts."""
+    cues = np.uint32(0)
+    for i in range(count):
+        token = hashes[i]
+        if _marked(table, token):
+            node = _node_at(table, token)
+            if node != _NOWHERE:
+                cues |= _meaning(table, node, clock + i, clock + i + 1, ends)
+        if i + 1 < count:
+            pair = pair_hash(token, hashes[i + 1])
+            if _marked(table, pair):
+                cues |= _walk(hashes, i, count, _node_at(table, pair), table, ends, clock)
+    return cues
+
+
+@part
+def _marked(table: CueTable, key: np.uint64) -> bool:
+    bit = key >> _MAP_SHIFT
+    return table.bitmap[bit >> _WORD_SHIFT] >> (bit & _IN_WORD) & _ONE != _EMPTY
+
+
+@part
+def _node_at(table: CueTable, key: np.uint64) -> int:
+    last = np.uint64(len(table.keys) - 1)
+    place = key & last
+    while table.keys[place] != _EMPTY:
+        if table.keys[place] == key:
+            return table.nodes[place]
+        place = (place + _ONE) & last
+    return _NOWHERE
+
+
+@part
+def _walk(
+    hashes: Hashes, first: int, count: int, node: int, table: CueTable, ends: Places, clock: int
+) -> np.uint32:
+    """Follow the trie from the node of the pair at ``first``."""
+    cues = np.uint32(0)
+    behind = first + 2
+    while node != _NOWHERE:
+        cues |= _meaning(table, node, clock + first, clock + behind, ends)
+        if behind == count:
+            break
+        node = _node_at(table, step_hash(node, hashes[behind]))
+        behind += 1
+    return cues
+
+
+@part
+def _meaning(table: CueTable, node: int, start: int, end: int, ends: Places) -> np.uint32:
+    """Cues shown by the wordings that end at ``node``, found in ``[start, end)``."""
+    cues = np.uint32(0)
+    for i in range(table.meaning_ends[node], table.meaning_ends[node + 1]):
+        role, phrase = table.meanings[i, 0], table.meanings[i, 1]
+        if role == BEFORE:
+            ends[phrase, end % REACH] = end
+        elif role == WHOLE or _ended_before(ends, phrase, start, table.phrases[phrase, 1]):
+            cues |= np.uint32(1) << np.uint32(table.phrases[phrase, 0])
+    return cues
+
+
+@part
+def _ended_before(ends: Places, phrase: int, start: int, gap: int) -> bool:
+    """Whether a first half ended at ``start`` or up to ``gap`` tokens before."""
+    found = False
+    for end in range(max(0, start - gap), start + 1):
+        found |= ends[phrase, end % REACH] == end
+    return found
