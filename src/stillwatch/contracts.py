@@ -72,7 +72,9 @@ EXCHANGE: Final = pa.schema(
         pa.field("conversation_id", pa.string()),  # client-supplied: never evidence by itself
         pa.field("operation", pa.string()),  # OpenTelemetry gen_ai.operation.name: chat, embeddings, ...
         pa.field("model", pa.string()),
-        pa.field("messages", pa.string()),  # JSON text: [{"role": ..., "content": ...}, ...], history included
+        pa.field(
+            "messages", pa.string()
+        ),  # JSON text: [{"role": ..., "content": ...}, ...], history included
         pa.field("tools", pa.string()),  # JSON text of the tool definitions
         pa.field("answer", pa.string()),  # plain text of the model's answer, where logged
         pa.field("max_tokens", pa.int64()),
@@ -146,7 +148,9 @@ SKETCH: Final = pa.schema(
         pa.field("head_fp", FINGERPRINT),  # first words of the newest user message
         pa.field("tail_fp", FINGERPRINT),  # last words of it
         pa.field("message_fp", FINGERPRINT),  # all of it
-        _required("shingles", _FINGERPRINTS),  # sampled word shingles of system prompt and newest user message
+        _required(
+            "shingles", _FINGERPRINTS
+        ),  # sampled word shingles of system prompt and newest user message
         _required("history_fps", _FINGERPRINTS),  # the last four messages one by one, oldest first
         pa.field("answer_fp", FINGERPRINT),  # the answer, comparable with history_fps
         # -- what kind of request it is
@@ -172,7 +176,9 @@ ACCOUNT_SKETCH: Final = pa.schema(
         pa.field("created_at", TIMESTAMP),
         pa.field("email_fp", FINGERPRINT),  # normalised address (case, dots, tags)
         pa.field("email_domain_fp", FINGERPRINT),
-        pa.field("email_shape", pa.string()),  # runs of letters, digits, separators: "a7d3@" ; see sketch/identifiers.py
+        pa.field(
+            "email_shape", pa.string()
+        ),  # runs of letters, digits, separators: "a7d3@" ; see sketch/identifiers.py
         pa.field("email_kind", pa.string()),  # free, disposable, education, own
         pa.field("phone_fp", FINGERPRINT),
         pa.field("payment_fp", FINGERPRINT),
@@ -200,7 +206,9 @@ PROFILES: Final = pa.schema(
 FAMILIES: Final = pa.schema(
     [
         _required("family", pa.int64()),  # 0, 1, ...: largest first, in an order that the key does not touch
-        _required("seed_fp", FINGERPRINT),  # exchanges that carry it and no seed of a lower family belong here
+        _required(
+            "seed_fp", FINGERPRINT
+        ),  # exchanges that carry it and no seed of a lower family belong here
         _required("accounts", pa.int64()),
         _required("exchanges", pa.int64()),
     ]
@@ -228,6 +236,9 @@ ACTIVITY: Final = pa.schema(
     ]
 )
 """Every exchange with its workload family: what linking and judging count over."""
+
+INSIDE: Final = pa.schema([_required("candidate", pa.int64()), *ACTIVITY])
+"""The exchanges that are a candidate's work, made by its accounts."""
 
 LINKS: Final = pa.schema(
     [
@@ -258,14 +269,17 @@ WORKLOADS: Final = pa.schema(
 
 BEHAVIOUR: Final = pa.schema(
     [
-        _required("candidate", pa.int64()),  # -1: the account's whole traffic, for the reference
+        _required("candidate", pa.int64()),  # -1: the account's whole traffic
         _required("account_id", pa.string()),
         _required("exchanges", pa.int64()),
         _required("resumed", pa.int64()),  # requests within half an hour of the one before
         _required("standalone", pa.int64()),  # requests without a dialogue
+        _required("tied", pa.int64()),  # values that it shares with another account of the candidate
         _required("first_seen", TIMESTAMP),
         _required("last_seen", TIMESTAMP),
-        _required("hours", pa.list_(pa.field("item", pa.int64(), nullable=False))),  # 24: days with traffic in that UTC hour
+        _required(
+            "hours", pa.list_(pa.field("item", pa.int64(), nullable=False))
+        ),  # 24: days with traffic in that UTC hour
     ]
 )
 """How an account behaves inside one candidate's work."""
@@ -279,6 +293,16 @@ SIGNALS: Final = pa.schema(
     ]
 )
 """Log-likelihood ratio of each account signal, campaign member against ordinary account."""
+
+MEMBERSHIP: Final = pa.schema(
+    [
+        _required("candidate", pa.int64()),
+        _required("account_id", pa.string()),
+        _required("strength", pa.float64()),  # posterior probability that the account is one of the group
+        _required("member", pa.bool_()),
+    ]
+)
+"""Which accounts of a candidate work as the group does, and which are strangers beside it."""
 
 FINDINGS: Final = pa.schema(
     [
@@ -368,6 +392,14 @@ class Sifted(NamedTuple):
     rejects: pa.RecordBatch  # REJECT
 
 
+class FacetLimit(NamedTuple):
+    """How far one facet may move a verdict, whatever its findings add up to."""
+
+    side: str  # "linking": the accounts belong together; "extraction": the work is a harvest
+    cap: float
+    floor: float
+
+
 class StillwatchError(Exception):
     """Base of every error shown to a user: what happened, where, and what to do about it."""
 
@@ -453,4 +485,6 @@ def conform(table: pa.Table, schema: pa.Schema, stage: str) -> pa.Table:
 
 
 def _broken(stage: str, what: str) -> ContractError:
-    return ContractError(f"stage {stage} broke its contract ({what})", remedy="Please report this as a defect")
+    return ContractError(
+        f"stage {stage} broke its contract ({what})", remedy="Please report this as a defect"
+    )

@@ -1,0 +1,41 @@
+"""BEHAVIOUR rows as arrays, which account signals compute on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Accounts as rows; counts as in the contract BEHAVIOUR, ``hours`` of shape (accounts, 24)."""
+
+    exchanges: Ints
+    resumed: Ints
+    standalone: Ints
+    tied: Ints
+    hours: Ints
+    first_seen: Ints  # microseconds since the epoch
+    last_seen: Ints
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Behaviour:
+        """Take the rows of a BEHAVIOUR table in their order."""
+        hours = pc.list_flatten(table["hours"]).to_numpy().reshape(-1, 24)
+        counts = {name: table[name].to_numpy() for name in ("exchanges", "resumed", "standalone", "tied")}
+        times = {name: table[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen")}
+        return cls(**counts, hours=hours, **times)
+
+    def __len__(self) -> int:
+        return len(self.exchanges)
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Behaviour:
+        """Return the chosen rows."""
+        return Behaviour(**{name: column[chosen] for name, column in vars(self).items()})

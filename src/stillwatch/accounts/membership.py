@@ -1,0 +1,131 @@
+"""Which accounts of a candidate work as the group does, and which are strangers beside it.
+
+A family of one scaffold holds the accounts of a campaign and, beside them, people who use the same
+words: copycats, judges with the same template, users of the same harness. Each account's signals say
+how much more likely its behaviour is for one who serves a queue than for an ordinary account; a
+two-part mixture of both kinds gives the share of the first and each account's probability to be one
+(Dempster et al. 1977). Where nobody works like that the share goes to zero and nobody is a member:
+taking the lucky half of honest accounts would make evidence out of noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.profiles import WHOLE_TRAFFIC
+from stillwatch.accounts.signals.signal import AccountSignal, SignalCard, Weigher
+from stillwatch.contracts import FINDINGS, MEMBERSHIP, SIGNALS, conform
+
+_ROUNDS: Final = 4
+"""Group parameters (its rate, its span) and membership are estimated in turn; four turns settle."""
+
+_MIXTURE_STEPS: Final = 100
+
+MEMBER: Final = 0.5
+"""Probability from which on an account is taken for a member."""
+
+MIN_MEMBERS: Final = 8
+"""With fewer members the candidate is judged as the whole that it is."""
+
+_CHOICE_COST: Final = 0.5
+"""Nats by which an honest account that happens to be chosen looks like a member, on average."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """SIGNALS and MEMBERSHIP of every candidate, and what the signals say of its members together."""
+
+    signals: pa.Table
+    membership: pa.Table
+    findings: pa.Table
+
+
+def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal]) -> Assessment:
+    """Weigh every account of every candidate in ``behaviour`` (BEHAVIOUR) by ``signals``."""
+    candidate = behaviour["candidate"].to_numpy()
+    ordinary = Behaviour.of(behaviour.filter(pa.array(candidate == WHOLE_TRAFFIC)))
+    inside = behaviour.filter(pa.array(candidate != WHOLE_TRAFFIC))
+    weighers = {name: signal.fit(ordinary) for name, signal in signals.items()}
+    bounds = {name: (signal.card.floor, signal.card.cap) for name, signal in signals.items()}
+    rows, numbers = Behaviour.of(inside), inside["candidate"].to_numpy()
+    ratios = {name: np.zeros(len(rows)) for name in weighers}
+    strength = np.zeros(len(rows))
+    pooled: list[dict[str, object]] = []
+    for number in np.unique(numbers):
+        chosen = numbers == number
+        group = rows.where(chosen)
+        weighed, strength[chosen] = _settle(group, weighers, bounds)
+        for name, ratio in weighed.items():
+            ratios[name][chosen] = ratio
+            if signals[name].card.facet:
+                found = _pool(group, weighers[name], signals[name].card, ratio, strength[chosen])
+                pooled.append({"candidate": int(number), **found})
+    findings = pa.Table.from_pylist(pooled, schema=FINDINGS)
+    return Assessment(_signals(inside, ratios), _membership(inside, strength), findings)
+
+
+def _pool(
+    group: Behaviour, weigher: Weigher, card: SignalCard, ratio: Floats, strength: Floats
+) -> dict[str, object]:
+    """Return what one signal says of a candidate: over its members, or over all where it has none.
+
+    Members were chosen by these very ratios, so each pays half a nat for the choice.
+    """
+    member = strength >= MEMBER
+    counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(ratio), bool)
+    seen = weigher.describe(group.where(counted))
+    total = float((ratio[counted] - _CHOICE_COST).sum())
+    return {
+        "facet": card.facet,
+        "signal": card.id,
+        "side": "extraction",
+        "llr": float(np.clip(total, card.group_floor, card.group_cap)),
+        "observed": seen.observed,
+        "expected": seen.expected,
+        "accounts": int(counted.sum()),
+        "exchanges": int(group.exchanges[counted].sum()),
+        "statement": seen.statement,
+    }
+
+
+def _settle(
+    group: Behaviour, weighers: Mapping[str, Weigher], bounds: Mapping[str, tuple[float, float]]
+) -> tuple[dict[str, Floats], Floats]:
+    """Return each signal's ratios and the probability of membership of one candidate's accounts."""
+    core = np.ones(len(group))
+    for _ in range(_ROUNDS):
+        ratios = {name: np.clip(weigh(group, core), *bounds[name]) for name, weigh in weighers.items()}
+        core = _posterior(np.sum(list(ratios.values()), axis=0))
+    return ratios, core
+
+
+def _posterior(ratio: Floats) -> Floats:
+    """Return P(member) of each account, the share of members fitted by expectation maximisation."""
+    share, odds = 0.5, np.exp(np.clip(ratio, -30, 30))
+    posterior = np.zeros(len(ratio))
+    for _ in range(_MIXTURE_STEPS):
+        posterior = share * odds / (1 - share + share * odds)
+        share = float(np.clip(posterior.mean(), 1e-6, 1 - 1e-6))
+    return np.asarray(posterior)
+
+
+def _signals(inside: pa.Table, ratios: Mapping[str, Floats]) -> pa.Table:
+    parts = [
+        inside.select(["candidate", "account_id"])
+        .append_column("signal", pa.array([name] * inside.num_rows, pa.string()))
+        .append_column("llr", pa.array(ratio))
+        for name, ratio in ratios.items()
+    ]
+    return conform(pa.concat_tables(parts), SIGNALS, "accounts")
+
+
+def _membership(inside: pa.Table, strength: npt.NDArray[np.float64]) -> pa.Table:
+    table = inside.select(["candidate", "account_id"]).append_column("strength", pa.array(strength))
+    return conform(table.append_column("member", pa.array(strength >= MEMBER)), MEMBERSHIP, "accounts")

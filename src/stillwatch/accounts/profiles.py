@@ -1,0 +1,88 @@
+"""What each account did: one profile over the log, one behaviour per candidate that it is in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.contracts import BEHAVIOUR, PROFILES, conform
+from stillwatch.engines.engine import Engine
+
+WHOLE_TRAFFIC: Final = -1
+"""The candidate number under which an account's whole traffic stands."""
+
+
+def profile_accounts(engine: Engine) -> pa.Table:
+    """Return PROFILES over the relation ``sketches``: one row for each account, by account id."""
+    table = engine.table(
+        """
+        SELECT account_id, count(*) AS exchanges, min(timestamp) AS first_seen, max(timestamp) AS last_seen
+        FROM sketches GROUP BY account_id ORDER BY account_id
+        """
+    )
+    return conform(table, PROFILES, "accounts")
+
+
+def profile_behaviour(engine: Engine) -> pa.Table:
+    """Return BEHAVIOUR: of every account over its whole traffic, then inside each candidate's work.
+
+    Reads the relations ``activity`` (ACTIVITY), ``inside`` (INSIDE), ``candidates`` (CANDIDATES) and
+    ``links`` (LINKS).
+    """
+    whole = f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, a.* FROM activity a"
+    tables = [_behaviour(engine, f"({whole})", _NO_TIES), _behaviour(engine, "inside", _TIES)]
+    return conform(pa.concat_tables(tables), BEHAVIOUR, "accounts")
+
+
+_NO_TIES: Final = f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, '' AS account_id, 0 AS tied"
+
+_TIES: Final = """
+    SELECT candidate, account_id, count(*) AS tied FROM (
+        SELECT c.candidate, c.account_id,
+               count(*) OVER (PARTITION BY c.candidate, l.facet, l.signal, l.value) AS holders
+        FROM candidates c JOIN links l ON l.account_id = c.account_id) h
+    WHERE holders >= 2 GROUP BY candidate, account_id
+"""
+"""How many values each account of a candidate shares with another one of it."""
+
+
+def _behaviour(engine: Engine, relation: str, ties: str) -> pa.Table:
+    counts = engine.table(
+        f"""
+        SELECT b.*, CAST(coalesce(t.tied, 0) AS BIGINT) AS tied FROM (
+            SELECT candidate, account_id, count(*) AS exchanges,
+                   CAST(sum(CASE WHEN resumed THEN 1 ELSE 0 END) AS BIGINT) AS resumed,
+                   CAST(sum(CASE WHEN turns <= 1 THEN 1 ELSE 0 END) AS BIGINT) AS standalone,
+                   min(timestamp) AS first_seen, max(timestamp) AS last_seen
+            FROM {relation} r GROUP BY candidate, account_id) b
+        LEFT JOIN ({ties}) t ON t.candidate = b.candidate AND t.account_id = b.account_id
+        ORDER BY b.candidate, b.account_id
+        """
+    )
+    cells = engine.table(
+        f"""
+        SELECT candidate, account_id, hour, count(*) AS days FROM (
+            SELECT DISTINCT candidate, account_id, CAST(timestamp AS DATE) AS day,
+                   extract(hour FROM timestamp) AS hour FROM {relation} r) c
+        GROUP BY candidate, account_id, hour ORDER BY candidate, account_id, hour
+        """
+    )
+    return counts.append_column("hours", _hours_of_day(counts, cells))
+
+
+def _hours_of_day(counts: pa.Table, cells: pa.Table) -> pa.Array:
+    """Pivot ``cells`` (candidate, account_id, hour, days) to one list of 24 counts per row of ``counts``.
+
+    Both tables are in the same order and hold the same accounts, so a running number joins them.
+    """
+    row = np.zeros(cells.num_rows, np.int64)
+    if cells.num_rows:
+        account = cells["account_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+        candidate = cells["candidate"].to_numpy()
+        row[1:] = np.cumsum((np.diff(account) != 0) | (np.diff(candidate) != 0))
+    hours = np.zeros((counts.num_rows, 24), np.int64)
+    hours[row, cells["hour"].to_numpy()] = cells["days"].to_numpy()
+    offsets = np.arange(0, 24 * counts.num_rows + 1, 24, dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, hours.ravel(), type=BEHAVIOUR.field("hours").type)

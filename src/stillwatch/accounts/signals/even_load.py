@@ -1,0 +1,85 @@
+"""even-load: accounts that all do the same share of the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.stats import nbinom
+
+from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
+
+_QUEUE_DISPERSION: Final = 0.05
+"""Squared coefficient of variation, beyond Poisson, of rates that one dispatcher evens out."""
+
+_ORDINARY_DISPERSION: Final = 1.0
+"""The same of unrelated accounts: rates are at least exponentially spread (Zipf-like in most logs)."""
+
+
+def _truncated(counts: Ints, mean: float, dispersion: float) -> Floats:
+    """Return log P(count | at least one) of a negative binomial with this mean and dispersion."""
+    size = 1 / dispersion
+    success = size / (size + mean)
+    return np.asarray(nbinom.logpmf(counts, size, success) - nbinom.logsf(0, size, success))
+
+
+def _mean_behind(truncated_mean: float) -> float:
+    """Return the Poisson mean whose zero-truncated mean is given (fixed point of m/(1-exp(-m)))."""
+    mean = max(truncated_mean, 1.0 + 1e-3)
+    for _ in range(60):
+        mean = truncated_mean * -np.expm1(-mean)
+    return max(float(mean), 1e-3)
+
+
+def _typical(counts: Ints, weights: Floats) -> float:
+    """Return the weighted mean of the counts, those beyond three times the median pulled in."""
+    order = np.argsort(counts, kind="stable")
+    total = np.cumsum(weights[order])
+    median = counts[order][np.searchsorted(total, total[-1] / 2)]
+    return float((np.minimum(counts, 3 * median + 2) * weights).sum() / weights.sum())
+
+
+@dataclass(frozen=True)
+class _Weigher:
+    def __call__(self, group: Behaviour, core: Floats) -> Floats:
+        """See :class:`Weigher`."""
+        centre = _mean_behind(_typical(group.exchanges, core + 1e-9))
+        even = _truncated(group.exchanges, centre, _QUEUE_DISPERSION)
+        return np.asarray(even - _truncated(group.exchanges, centre, _ORDINARY_DISPERSION))
+
+    def describe(self, members: Behaviour) -> Observation:
+        """See :class:`Weigher`."""
+        mean, spread = float(members.exchanges.mean()), float(members.exchanges.std())
+        return Observation(
+            observed=spread / mean,
+            expected=float(np.sqrt(_ORDINARY_DISPERSION + 1 / mean)),
+            statement=(
+                f"the accounts made {mean:,.0f} requests each, give or take {spread:,.0f}; unrelated accounts "
+                f"would differ by {mean * np.sqrt(_ORDINARY_DISPERSION + 1 / mean):,.0f}"
+            ),
+        )
+
+
+class EvenLoad:
+    """Volumes as alike as only a dispatcher makes them."""
+
+    card = SignalCard(
+        id="load-balanced",
+        shows="the accounts of the group do nearly the same number of requests each",
+        honest_twin="a class that works through one sheet; one customer's worker pool on several keys",
+        method=(
+            "zero-truncated negative binomial log-likelihood of the account's volume at dispersion 0.05 "
+            "(one queue) against 1 (unrelated accounts), around the group's own mean"
+        ),
+        facet="sampling",
+        cap=2.0,
+        floor=-4.0,
+        group_cap=5.0,
+        group_floor=-2.0,
+    )
+
+    def fit(self, ordinary: Behaviour) -> Weigher:
+        """Return the weigher; it compares the group with itself and needs nothing from outside."""
+        return _Weigher()

@@ -1,0 +1,73 @@
+"""no-sessions: requests spread out by a dispatcher, where people come and go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.signals.beta_binomial import BetaBinomial, log_binomial
+from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
+
+SESSION_GAP_SECONDS: Final = 1800
+_MICROSECONDS: Final = 1_000_000
+
+
+def _weighted_median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])
+
+
+@dataclass(frozen=True)
+class _Weigher:
+    ordinary: BetaBinomial
+
+    def __call__(self, group: Behaviour, core: Floats) -> Floats:
+        """See :class:`Weigher`."""
+        trials = np.maximum(group.exchanges - 1, 0)
+        resumed = np.minimum(group.resumed, trials)
+        span = max(int(group.last_seen.max() - group.first_seen.min()) / _MICROSECONDS, 1.0)
+        rate = _weighted_median(group.exchanges.astype(np.float64), core + 1e-9) / span
+        expected = min(max(-np.expm1(-rate * SESSION_GAP_SECONDS) + 0.02, 0.02), 0.98)
+        spread = log_binomial(resumed, trials, expected)
+        return np.asarray(spread - self.ordinary.log_likelihood(resumed, trials))
+
+    def describe(self, members: Behaviour) -> Observation:
+        """See :class:`Weigher`."""
+        share = float(members.resumed.sum() / max(members.exchanges.sum(), 1))
+        return Observation(
+            observed=share,
+            expected=self.ordinary.mean,
+            statement=(
+                f"{share:.0%} of the requests follow the account's last one within half an hour; "
+                f"{self.ordinary.mean:.0%} for an ordinary account"
+            ),
+        )
+
+
+class NoSessions:
+    """Requests that follow one another no closer than an even spread would make them."""
+
+    card = SignalCard(
+        id="no-sessions",
+        shows="requests do not come in sittings: they lie as far apart as a queue spreads them",
+        honest_twin="people who ask one thing now and then",
+        method=(
+            "binomial log-likelihood of requests within half an hour of the one before, at the share that "
+            "a Poisson process of the group's median rate would give, against a beta-binomial (Skellam "
+            "1948) fitted to all accounts of the log"
+        ),
+        facet="sampling",
+        cap=2.0,
+        floor=-3.0,
+        group_cap=3.0,
+        group_floor=-4.0,
+    )
+
+    def fit(self, ordinary: Behaviour) -> Weigher:
+        """Fit how often ordinary accounts go on within half an hour."""
+        trials = np.maximum(ordinary.exchanges - 1, 0)
+        return _Weigher(BetaBinomial.fit(np.minimum(ordinary.resumed, trials), trials))

@@ -1,0 +1,122 @@
+"""Detection: from the ledger's relations to campaigns, one line per stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.accounts.membership import assess_membership
+from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
+from stillwatch.accounts.signals import FACET, LIMIT, account_signals
+from stillwatch.app.allow import read_allow
+from stillwatch.app.progress import Progress
+from stillwatch.app.run_folder import RunFolder
+from stillwatch.campaigns.candidates import propose_candidates
+from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
+from stillwatch.campaigns.judging import judge
+from stillwatch.campaigns.registry import Registry
+from stillwatch.campaigns.results import WORK_OF_CAMPAIGNS, Results, bind_campaigns, build_results
+from stillwatch.campaigns.selection import Campaign, select_campaigns
+from stillwatch.contracts import (
+    BEHAVIOUR,
+    CANDIDATES,
+    FAMILIES,
+    FINDINGS,
+    LINKS,
+    MEMBERSHIP,
+    PROFILES,
+    SIGNALS,
+    WORKLOADS,
+)
+from stillwatch.engines.engine import Engine
+from stillwatch.linking.activity import ACTIVITY_QUERY
+from stillwatch.linking.facets import facets
+from stillwatch.linking.families import find_families
+from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
+from stillwatch.settings import ScanSettings
+
+_VOLUMES = "SELECT candidate, count(*) AS exchanges FROM work GROUP BY candidate ORDER BY candidate"
+
+
+@dataclass(frozen=True)
+class Detection:
+    """The run's tables, and how much each stage made."""
+
+    results: Results
+    counts: dict[str, dict[str, int]]
+
+
+def detect(engine: Engine, settings: ScanSettings, run: RunFolder, progress: Progress) -> Detection:
+    """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``."""
+    kinds, signals = facets(), account_signals()
+    limits = facet_limits(kinds) | {FACET: LIMIT}
+
+    progress.stage("accounts")
+    profiles = run.table("profiles", PROFILES, lambda: profile_accounts(engine))
+    progress.stage("workload families")
+    families = run.table("families", FAMILIES, lambda: find_families(engine))
+    engine.bind("families", families)
+    run.relation("activity", engine, ACTIVITY_QUERY)
+    progress.stage("links")
+    links = run.table("links", LINKS, lambda: find_links(engine, kinds))
+    engine.bind("links", links)
+
+    progress.stage("candidates")
+    candidates, workloads = _candidates(engine, settings, run, profiles, links)
+    engine.bind("candidates", candidates)
+    engine.bind("workloads", workloads)
+    run.relation("inside", engine, INSIDE_QUERY)
+    behaviour = run.table("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
+    progress.stage("membership")
+    assessment = assess_membership(behaviour, signals)
+    engine.bind("signals", run.table("signals", SIGNALS, lambda: assessment.signals))
+    membership = run.table("membership", MEMBERSHIP, lambda: assessment.membership)
+    engine.bind("membership", membership)
+    engine.bind("members", engine.table(MEMBERS_QUERY))
+    run.relation("work", engine, WORK_QUERY)
+
+    progress.stage("judging")
+    findings = run.table(
+        "findings", FINDINGS, lambda: pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])
+    )
+    judgements = judge(findings, membership, limits)
+    found = _named(select_campaigns(judgements, membership, engine.table(_VOLUMES)), settings)
+    bind_campaigns(engine, found, membership)
+    run.relation("campaign_work", engine, WORK_OF_CAMPAIGNS)
+    signal_facets = {name: signal.card.facet or "identity" for name, signal in signals.items()}
+    results = build_results(engine, found, findings, profiles, limits, signal_facets)
+    made = {
+        "families": families.num_rows,
+        "links": links.num_rows,
+        "candidates": len(judgements),
+        "campaigns": results.campaigns.num_rows,
+    }
+    return Detection(results, {"detection": made})
+
+
+def _candidates(
+    engine: Engine, settings: ScanSettings, run: RunFolder, profiles: pa.Table, links: pa.Table
+) -> tuple[pa.Table, pa.Table]:
+    """Return CANDIDATES without the accounts that are allowed, and WORKLOADS."""
+    proposed = propose_candidates(engine, profiles, links)
+    candidates = proposed.candidates
+    if settings.allow is not None:
+        allowed = pa.array(sorted(read_allow(settings.allow)), pa.string())
+        candidates = candidates.filter(pc.invert(pc.is_in(candidates["account_id"], allowed)))
+    return (
+        run.table("candidates", CANDIDATES, lambda: candidates),
+        run.table("workloads", WORKLOADS, lambda: proposed.workloads),
+    )
+
+
+def _named(campaigns: list[Campaign], settings: ScanSettings) -> Sequence[Campaign]:
+    """Return the campaigns under the ids that the state knows them by."""
+    if settings.state is None:
+        return campaigns
+    path = settings.state / "campaigns.jsonl"
+    named, registry = Registry.load(path).recognise(campaigns)
+    registry.save(path)
+    return named

@@ -1,0 +1,126 @@
+"""The pipeline: one line per stage, from logs to campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stillwatch.app.detection import Detection, detect
+from stillwatch.app.intake import take_in
+from stillwatch.app.progress import Progress
+from stillwatch.app.result import ScanResult
+from stillwatch.app.run_folder import RunFolder
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError
+from stillwatch.engines.engine import Engine, open_engine
+from stillwatch.engines.parquet import replacing
+from stillwatch.evidence.report import render_report
+from stillwatch.evidence.tables import RunTables
+from stillwatch.ingest.reader import describe
+from stillwatch.ledger.ledger import Ledger
+from stillwatch.settings import ScanSettings
+from stillwatch.sketch.key import SketchKey, load_or_create_key
+
+_TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
+
+
+def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> ScanResult:
+    """Read logs, find campaigns, write the run folder; see :func:`stillwatch.scan`."""
+    key = load_or_create_key(settings.sketch_key)
+    run = RunFolder(settings.out, _purpose(inputs, settings, key))
+    ledger = Ledger((settings.state or run.path) / "ledger", key.id)
+    with open_engine(
+        settings.engine, memory=settings.memory, threads=settings.workers, spill=run.path / "spill"
+    ) as engine:
+        counts = _intake(inputs, settings, key, run, ledger, engine, progress)
+        _bind_ledger(engine, ledger, settings, run)
+        detection = detect(engine, settings, run, progress)
+    return _finish(run, settings, key, counts, detection, progress)
+
+
+def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey) -> dict[str, Any]:
+    """Return what must be the same for an unfinished run to be gone on with."""
+    named = [*inputs, *([settings.accounts] if settings.accounts else [])]
+    deciding = settings.model_dump(
+        mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects"}
+    )
+    sources = [(source.path, source.sha256) for source in describe([name for name in named if name != "-"])]
+    return {"sources": sources, "settings": deciding, "key": key.id, "pipe": _new_pipe(inputs)}
+
+
+def _new_pipe(inputs: Sequence[str]) -> str | None:
+    """Return something that differs each time where a pipe is read: it cannot be read again."""
+    from uuid import uuid4
+
+    return uuid4().hex if "-" in inputs else None
+
+
+def _intake(
+    inputs: Sequence[str],
+    settings: ScanSettings,
+    key: SketchKey,
+    run: RunFolder,
+    ledger: Ledger,
+    engine: Engine,
+    progress: Progress,
+) -> Mapping[str, Any]:
+    sizes = [source.bytes or 0 for source in describe([name for name in inputs if name != "-"])]
+    progress.stage("read and sketch", None if "-" in inputs else sum(sizes), "bytes")
+    counts = run.once(
+        "intake", lambda: take_in(list(inputs), settings, key, ledger, engine, run.path, progress)
+    )
+    exchanges = counts["exchanges"]
+    if exchanges["rejected"] > settings.max_rejects * exchanges["read"]:
+        raise TooManyRejectsError(
+            f"{exchanges['rejected']:,} of {exchanges['read']:,} records were rejected",
+            remedy="See the reasons there, or raise --max-rejects",
+            file=str(run.path / "rejected.jsonl"),
+        )
+    return counts
+
+
+def _bind_ledger(engine: Engine, ledger: Ledger, settings: ScanSettings, run: RunFolder) -> None:
+    """Make ``sketches`` and ``accounts``; with a state the ledger may hold more than was asked for."""
+    engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+    engine.bind("ledger", ledger.sketch_files(settings.since, settings.until), SKETCH)
+    bounds = {">=": settings.since, "<": settings.until} if settings.state else {}
+    terms = [
+        f"timestamp {sign} TIMESTAMP '{when:%Y-%m-%d %H:%M:%S.%f}+00'"
+        for sign, when in bounds.items()
+        if when
+    ]
+    if terms:
+        order = "ORDER BY timestamp, exchange_id, account_id"
+        run.relation("sketches", engine, f"SELECT * FROM ledger WHERE {' AND '.join(terms)} {order}")
+    else:
+        engine.bind("sketches", ledger.sketch_files(), SKETCH)
+
+
+def _finish(
+    run: RunFolder,
+    settings: ScanSettings,
+    key: SketchKey,
+    counts: Mapping[str, Any],
+    detection: Detection,
+    progress: Progress,
+) -> ScanResult:
+    progress.stage("report")
+    facts = {
+        "inputs": counts["inputs"],
+        "settings": settings.model_dump(mode="json"),
+        "sketch_key": key.id,
+        "counts": {name: value for name, value in counts.items() if name != "inputs"} | detection.counts,
+    }
+    tables = {name: getattr(detection.results, name) for name in _TABLES}
+    for name, table in tables.items():
+        run.keep(name, table)
+    manifest = run.manifest(facts)
+    _write_report(run.path / "report.html", RunTables(**tables, manifest=manifest))
+    run.finish(manifest)
+    progress.done()
+    return ScanResult(**tables, manifest=manifest, out=run.path)
+
+
+def _write_report(path: Path, tables: RunTables) -> None:
+    with replacing(path) as unfinished:
+        unfinished.write_text(render_report(tables), encoding="utf-8")

@@ -1,0 +1,129 @@
+"""The run folder: one table per stage, the rejects and the manifest; what is done is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.contracts import RunFolderError, conform
+from stillwatch.engines.engine import Engine
+from stillwatch.engines.parquet import replacing, write_parquet
+
+MANIFEST: Final = "manifest.json"
+_JOURNAL: Final = "unfinished.json"
+_OWN: Final = ("ledger", "stages")
+_PACKAGES: Final = ("stillwatch", "duckdb", "numba", "numpy", "pyarrow", "scikit-network", "scipy")
+
+
+class RunFolder:
+    """Where a run keeps its tables. ``purpose`` is what must be the same for a run to be resumed."""
+
+    def __init__(self, path: Path, purpose: Mapping[str, Any]) -> None:
+        """Open ``path``, which is made, resumed, or emptied of an earlier run.
+
+        Raises:
+            RunFolderError: the folder holds something else, or cannot be written.
+        """
+        self.path, self.stages = path, path / "stages"
+        self._digest = hashlib.sha256(json.dumps(purpose, sort_keys=True, default=str).encode()).hexdigest()
+        self._started, self._times = datetime.now(UTC), dict[str, float]()
+        self._done: dict[str, Any] = {}
+        try:
+            self._open()
+        except OSError as error:
+            raise RunFolderError(
+                f"the run folder cannot be written ({error.strerror})",
+                remedy="Name another one with --out",
+                file=str(path),
+            ) from error
+
+    def _open(self) -> None:
+        journal = self.path / _JOURNAL
+        if journal.exists():
+            known = json.loads(journal.read_text(encoding="utf-8"))
+            if known["purpose"] == self._digest:
+                self._done = known["done"]
+                return
+        elif self.path.is_dir() and any(self.path.iterdir()) and not (self.path / MANIFEST).exists():
+            raise RunFolderError(
+                "the folder holds something that is no run",
+                remedy="Name a new or empty folder with --out",
+                file=str(self.path),
+            )
+        for name in _OWN:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        self.stages.mkdir(parents=True)
+        self._note()
+
+    def _note(self) -> None:
+        with replacing(self.path / _JOURNAL) as unfinished:
+            unfinished.write_text(json.dumps({"purpose": self._digest, "done": self._done}), encoding="utf-8")
+
+    def once(self, stage: str, work: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Run ``work`` unless this run has done it; return what it said, which must be JSON."""
+        if stage not in self._done:
+            began = time.monotonic()
+            self._done[stage] = dict(work())
+            self._times[stage] = round(time.monotonic() - began, 3)
+            self._note()
+        return dict(self._done[stage])
+
+    def table(self, name: str, schema: pa.Schema, make: Callable[[], pa.Table]) -> pa.Table:
+        """Return the stage table ``name``: from the folder where it is whole, else made and kept."""
+        path = self.stages / f"{name}.parquet"
+
+        def work() -> dict[str, int]:
+            made = conform(make(), schema, name)
+            write_parquet(made.to_batches(), schema, path)
+            return {"rows": made.num_rows}
+
+        self.once(name, work)
+        return conform(pq.read_table(path), schema, name)
+
+    def relation(self, name: str, engine: Engine, sql: str) -> None:
+        """Make the relation ``name``: the result of ``sql``, kept as a stage table, never held whole."""
+        path = self.stages / f"{name}.parquet"
+        self.once(name, lambda: {"rows": engine.write(sql, path)})
+        engine.bind(name, [path])
+
+    def keep(self, name: str, table: pa.Table) -> None:
+        """Write one of the run's own tables."""
+        write_parquet(table.to_batches(), table.schema, self.path / f"{name}.parquet")
+
+    def manifest(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what is to be said of the run: versions, times, memory, and ``facts``."""
+        return {
+            "stillwatch": version("stillwatch"),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+            "started_at": self._started.isoformat(),
+            "finished_at": datetime.now(UTC).isoformat(),
+            "seconds": self._times,
+            "peak_memory_bytes": _peak_memory(),
+            **facts,
+        }
+
+    def finish(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, which says that the run is whole."""
+        with replacing(self.path / MANIFEST) as unfinished:
+            unfinished.write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
+        (self.path / _JOURNAL).unlink(missing_ok=True)
+
+
+def _peak_memory() -> int:
+    """Return the most resident memory that this process had, in bytes (kilobytes on Linux, bytes on macOS)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

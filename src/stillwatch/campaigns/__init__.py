@@ -1,0 +1,1 @@
+"""Campaigns stage: the account graph to candidate groups, judged, with an error rate and a name."""

@@ -1,0 +1,198 @@
+"""Candidate groups: communities of the graph of accounts, workload families and shared values.
+
+Families and values are nodes beside the accounts, so that an account which does ordinary work as well
+(resold traffic, a popular client) ties its campaign to that work only as strongly as it does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components
+from sknetwork.clustering import Leiden
+
+from stillwatch.contracts import CANDIDATES, WORKLOADS, conform
+from stillwatch.engines.engine import Engine
+
+MIN_ACCOUNTS: Final = 8
+"""A smaller group is a few friends: pooled evidence of it cannot be told from chance."""
+
+MIN_EXCHANGES: Final = 50
+"""Less work than this leaves every statistic silent."""
+
+_HOME_SHARE: Final = 0.5
+"""A family is a community's work when at least this share of its requests comes from there."""
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Usage:
+    """Who uses which family how much, one row a pair."""
+
+    account: Ints  # row of the account in PROFILES
+    family: Ints
+    exchanges: Ints
+    holders: Ints  # accounts of the family
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """CANDIDATES and WORKLOADS."""
+
+    candidates: pa.Table
+    workloads: pa.Table
+
+
+def propose_candidates(engine: Engine, profiles: pa.Table, links: pa.Table) -> Proposed:
+    """Return the candidates over the relations ``activity`` and ``families``.
+
+    Candidates are numbered by their first account, so that the same input gives the same numbers.
+    """
+    accounts = profiles["account_id"].combine_chunks()
+    usage = _usage(engine, accounts)
+    graph, families = _graph(usage, profiles["exchanges"].to_numpy(), links, accounts)
+    community = _communities(graph)
+    groups = _groups(usage, community, len(accounts), families)
+    return _tables(groups, accounts)
+
+
+def _usage(engine: Engine, accounts: pa.Array) -> _Usage:
+    table = engine.table(
+        f"""
+        SELECT a.family, a.account_id, count(*) AS exchanges, max(f.accounts) AS holders
+        FROM activity a JOIN families f ON f.family = a.family
+        WHERE f.accounts >= {MIN_ACCOUNTS} AND f.exchanges >= {MIN_EXCHANGES} GROUP BY a.family, a.account_id ORDER BY a.family, a.account_id
+        """
+    )
+    return _Usage(
+        account=pc.index_in(table["account_id"], accounts).to_numpy().astype(np.int64),
+        family=table["family"].to_numpy(),
+        exchanges=table["exchanges"].to_numpy(),
+        holders=table["holders"].to_numpy(),
+    )
+
+
+def _graph(usage: _Usage, volume: Ints, links: pa.Table, accounts: pa.Array) -> tuple[csr_matrix, Ints]:
+    """Return the weighted graph and the families in the order of their nodes.
+
+    Nodes are the accounts, then the families, then the shared values. An account holds on to a family
+    by the share of its requests in it, and to a value the less the more hold it; both weigh by rarity.
+    """
+    families, family_node = np.unique(usage.family, return_inverse=True)
+    values, value_node = np.unique(_value_keys(links), return_inverse=True)
+    holders = links["holders"].to_numpy()
+    rarity = np.log(max(len(accounts), 2) / np.minimum(usage.holders, len(accounts) / 1.1))
+    rare_value = np.log(max(len(accounts), 2) / np.minimum(holders, len(accounts) / 1.1)) / np.sqrt(holders)
+    linked = pc.index_in(links["account_id"], accounts).to_numpy(zero_copy_only=False)
+    known = ~np.isnan(linked.astype(np.float64))
+    left = np.concatenate([usage.account, linked[known].astype(np.int64)])
+    right = np.concatenate([family_node, len(families) + value_node[known]]) + len(accounts)
+    weight = np.concatenate([usage.exchanges / volume[usage.account] * rarity, rare_value[known]])
+    size = len(accounts) + len(families) + len(values)
+    half = coo_matrix((weight, (left, right)), shape=(size, size)).tocsr()
+    return half + half.T, families
+
+
+def _value_keys(links: pa.Table) -> Ints:
+    """Return one number for each (facet, signal, value)."""
+    names = pc.binary_join_element_wise(links["facet"], links["signal"], "/")
+    signals = sorted(set(names.to_pylist()))
+    number = pc.index_in(names, pa.array(signals, pa.string())).to_numpy().astype(np.int64)
+    return np.asarray(number * (1 << 40) + links["value"].to_numpy(), np.int64)
+
+
+def _communities(graph: csr_matrix) -> Ints:
+    """Return the community of each node: Leiden (Traag et al. 2019), one component after the other.
+
+    Each component is clustered by one thread from the same seed: parallel Leiden gives other groups on
+    each run, and components that nothing touched need no second look.
+    """
+    count, component = connected_components(graph, directed=False)
+    order = np.argsort(component, kind="stable")
+    ends = np.searchsorted(component[order], np.arange(count + 1))
+    community = np.zeros(graph.shape[0], np.int64)
+    found = 0
+    for number in range(count):
+        nodes = order[ends[number] : ends[number + 1]]
+        labels = np.zeros(len(nodes), np.int64)
+        if len(nodes) > MIN_ACCOUNTS:
+            labels = Leiden(random_state=0).fit_predict(graph[nodes][:, nodes]).astype(np.int64)
+        community[nodes] = found + labels
+        found += int(labels.max()) + 1
+    return community
+
+
+@dataclass(frozen=True)
+class _Group:
+    accounts: Ints
+    families: tuple[int, ...]
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        return (int(self.accounts[0]), len(self.accounts), *self.families)
+
+
+def _groups(usage: _Usage, community: Ints, accounts: int, families: Ints) -> list[_Group]:
+    """Return the communities with their work, and each family by itself.
+
+    A family stands alone as well because a community may cut through it (by cards, say) or hold more
+    than it; judging keeps the reading that explains most. An account joins every group whose work it
+    does.
+    """
+    position = np.searchsorted(families, usage.family)
+    works = [
+        _Group(usage.account[position == number], (int(family),)) for number, family in enumerate(families)
+    ]
+    found = {group.families: group for group in works}
+    inhabitants = community[:accounts]
+    for number, own in _home_families(usage, community, accounts, position, len(families)).items():
+        workers = np.unique(usage.account[np.isin(position, own)])
+        found[tuple(int(family) for family in families[own])] = _Group(workers, tuple(families[own].tolist()))
+        inhabitants = np.where(inhabitants == number, -1, inhabitants)
+    idle = [
+        _Group(np.flatnonzero(inhabitants == number), ())
+        for number in np.unique(inhabitants[inhabitants >= 0])
+    ]
+    return sorted(
+        (group for group in [*found.values(), *idle] if len(group.accounts) >= MIN_ACCOUNTS),
+        key=lambda group: group.order,
+    )
+
+
+def _home_families(
+    usage: _Usage, community: Ints, accounts: int, position: Ints, families: int
+) -> dict[int, Ints]:
+    """Return the families that are each community's work, by community."""
+    where = community[accounts : accounts + families]
+    at_home = where[position] == community[usage.account]
+    home = np.bincount(position, weights=usage.exchanges * at_home, minlength=families)
+    total = np.bincount(position, weights=usage.exchanges, minlength=families)
+    settled = np.flatnonzero(home >= _HOME_SHARE * total)
+    return {int(number): settled[where[settled] == number] for number in np.unique(where[settled])}
+
+
+def _tables(groups: list[_Group], accounts: pa.Array) -> Proposed:
+    sizes = [len(group.accounts) for group in groups]
+    members = np.concatenate([group.accounts for group in groups]) if groups else np.zeros(0, np.int64)
+    candidates = pa.table(
+        {
+            "candidate": np.repeat(np.arange(len(groups)), sizes),
+            "account_id": accounts.take(pa.array(members)),
+        }
+    )
+    works = [(number, family) for number, group in enumerate(groups) for family in group.families]
+    workloads = pa.table(
+        {
+            "candidate": pa.array([w[0] for w in works], pa.int64()),
+            "family": pa.array([w[1] for w in works], pa.int64()),
+        }
+    )
+    return Proposed(conform(candidates, CANDIDATES, "campaigns"), conform(workloads, WORKLOADS, "campaigns"))

@@ -1,0 +1,123 @@
+"""Judging: what each candidate's evidence adds up to, and how sure that is.
+
+A candidate's score is the sum of its facets' log-likelihood ratios, each facet held within its limits
+so that no single one decides. Two sides must agree: linking (the accounts belong together) and
+extraction (the work is a harvest). ``exp(score)`` is an e-value of the candidate being ordinary; over
+all candidates that the search looked at, e-BH (Wang & Ramdas 2022) turns e-values into q-values that
+hold under any dependence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.campaigns.candidates import MIN_ACCOUNTS
+from stillwatch.contracts import FacetLimit, Verdict
+
+MIN_LINKING: Final = 4.0
+"""Nats of linking evidence that a campaign needs: odds of about fifty to one."""
+
+MIN_EXTRACTION: Final = 6.0
+"""Nats of extraction evidence: honest templates, judges and pipelines reach four."""
+
+FALSE_DISCOVERY_RATE: Final = 0.01
+
+_WATCH_EXTRACTION: Final = 3.0
+_WATCH_RATE: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One candidate, judged."""
+
+    candidate: int
+    members: int
+    facets: dict[str, float] = field(hash=False)
+    linking: float
+    extraction: float
+    q_value: float
+    verdict: Verdict
+
+    @property
+    def score(self) -> float:
+        """Return the total log-likelihood ratio in nats."""
+        return self.linking + self.extraction
+
+
+def judge(findings: pa.Table, membership: pa.Table, limits: Mapping[str, FacetLimit]) -> list[Judgement]:
+    """Return a judgement of every candidate in FINDINGS, by candidate."""
+    sizes = _members(membership)
+    facets = {number: _limited(sums, limits) for number, sums in _sums(findings).items()}
+    sides = {number: _sides(values, limits) for number, values in facets.items()}
+    q_values = e_benjamini_hochberg({number: sum(side) for number, side in sides.items()})
+    return [
+        Judgement(
+            candidate=number,
+            members=sizes.get(number, 0),
+            facets=facets[number],
+            linking=linking,
+            extraction=extraction,
+            q_value=q_values[number],
+            verdict=_verdict(linking, extraction, q_values[number], sizes.get(number, 0)),
+        )
+        for number, (linking, extraction) in sorted(sides.items())
+    ]
+
+
+def _members(membership: pa.Table) -> dict[int, int]:
+    chosen = membership.filter(membership["member"]).group_by("candidate").aggregate([([], "count_all")])
+    return dict(zip(chosen["candidate"].to_pylist(), chosen["count_all"].to_pylist(), strict=True))
+
+
+def _sums(findings: pa.Table) -> dict[int, dict[str, float]]:
+    """Add up each facet's findings in their canonical order, so that the floats come out the same."""
+    sums: dict[int, dict[str, float]] = {}
+    order = [("candidate", "ascending"), ("facet", "ascending"), ("signal", "ascending")]
+    for row in findings.sort_by(order).to_pylist():
+        facets = sums.setdefault(row["candidate"], {})
+        facets[row["facet"]] = facets.get(row["facet"], 0.0) + row["llr"]
+    return sums
+
+
+def _limited(sums: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> dict[str, float]:
+    return {
+        name: float(np.clip(value, limits[name].floor, limits[name].cap))
+        for name, value in sorted(sums.items())
+    }
+
+
+def _sides(facets: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> tuple[float, float]:
+    totals = {"linking": 0.0, "extraction": 0.0}
+    for name, value in facets.items():
+        totals[limits[name].side] += value
+    return totals["linking"], totals["extraction"]
+
+
+def e_benjamini_hochberg(scores: Mapping[int, float]) -> dict[int, float]:
+    """Return q-values of candidates from the logarithms of their e-values.
+
+    The k-th largest of m e-values is significant at level a when it reaches m / (k a) (Wang & Ramdas,
+    False discovery rate control with e-values, JRSS B 2022); its q-value is the least such a, at most 1.
+    """
+    ranked = sorted(scores, key=lambda number: (-scores[number], number))
+    total, least, q_values = len(ranked), 1.0, {}
+    for rank in range(total, 0, -1):
+        number = ranked[rank - 1]
+        least = min(least, float(total / rank * np.exp(-min(scores[number], 700.0))))
+        q_values[number] = least
+    return q_values
+
+
+def _verdict(linking: float, extraction: float, q_value: float, members: int) -> Verdict:
+    if members < MIN_ACCOUNTS or linking < MIN_LINKING:
+        return Verdict.CLEAR
+    if extraction >= MIN_EXTRACTION and q_value <= FALSE_DISCOVERY_RATE:
+        return Verdict.CAMPAIGN
+    if extraction >= _WATCH_EXTRACTION and q_value <= _WATCH_RATE:
+        return Verdict.WATCH
+    return Verdict.CLEAR

@@ -1,0 +1,301 @@
+"""The tables of a finished run: campaigns, accounts, members, reasons and the time line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from stillwatch.campaigns.naming import summarise
+from stillwatch.campaigns.selection import Campaign
+from stillwatch.contracts import (
+    ACCOUNTS,
+    CAMPAIGNS,
+    MEMBERS,
+    REASONS,
+    TIMELINE,
+    Capability,
+    FacetLimit,
+    Verdict,
+    conform,
+)
+from stillwatch.engines.engine import Engine
+
+WORK_OF_CAMPAIGNS: Final = """
+    SELECT DISTINCT b.campaign_id, i.exchange_id, i.account_id, i.timestamp, i.family, i.capability,
+           i.input_tokens, i.output_tokens
+    FROM inside i JOIN readings r ON r.candidate = i.candidate
+    JOIN belongs b ON b.campaign_id = r.campaign_id AND b.account_id = i.account_id
+    ORDER BY campaign_id, timestamp, exchange_id, account_id
+"""
+"""Each exchange that belongs to a campaign, once."""
+
+_WATCH_RISK: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run says, by the contracts' names."""
+
+    campaigns: pa.Table
+    accounts: pa.Table
+    members: pa.Table
+    reasons: pa.Table
+    timeline: pa.Table
+
+
+def bind_campaigns(engine: Engine, campaigns: Sequence[Campaign], membership: pa.Table) -> None:
+    """Make the relations ``readings`` (campaign_id, candidate) and ``belongs`` (campaign_id, account_id, strength)."""
+    readings = [(one.campaign_id, candidate) for one in campaigns for candidate in one.readings]
+    engine.bind(
+        "readings",
+        pa.table(
+            {
+                "campaign_id": pa.array([row[0] for row in readings], pa.string()),
+                "candidate": pa.array([row[1] for row in readings], pa.int64()),
+            }
+        ),
+    )
+    own = pa.table(
+        {
+            "campaign_id": pa.array([one.campaign_id for one in campaigns], pa.string()),
+            "candidate": pa.array([one.judgement.candidate for one in campaigns], pa.int64()),
+        }
+    )
+    engine.bind("campaigns_own", own)
+    engine.bind(
+        "belongs",
+        engine.table(
+            """
+            SELECT o.campaign_id, m.account_id, m.strength FROM membership m
+            JOIN campaigns_own o ON o.candidate = m.candidate WHERE m.member ORDER BY campaign_id, account_id
+            """
+        ),
+    )
+
+
+def build_results(
+    engine: Engine,
+    campaigns: Sequence[Campaign],
+    findings: pa.Table,
+    profiles: pa.Table,
+    limits: Mapping[str, FacetLimit],
+    signal_facets: Mapping[str, str],
+) -> Results:
+    """Return the run's tables.
+
+    Reads the relations that :func:`bind_campaigns` made, ``campaign_work`` (the rows of
+    WORK_OF_CAMPAIGNS), ``signals`` (SIGNALS) and ``activity``.
+
+    Args:
+        engine: holds the relations.
+        campaigns: strongest first.
+        findings: FINDINGS of every candidate.
+        profiles: PROFILES, which say who was seen.
+        limits: how far each facet counts.
+        signal_facets: account signal -> the facet under which accounts show it.
+    """
+    counted = {one.campaign_id: counted_findings(findings, one, limits) for one in campaigns}
+    account_facets = _account_facets(engine, signal_facets)
+    members = engine.table(_MEMBERS)
+    return Results(
+        campaigns=_campaigns(engine, campaigns, counted),
+        accounts=_accounts(engine, campaigns, profiles, account_facets),
+        members=conform(members, MEMBERS, "campaigns"),
+        reasons=_reasons(campaigns, counted, account_facets),
+        timeline=conform(engine.table(_TIMELINE), TIMELINE, "campaigns"),
+    )
+
+
+def counted_findings(
+    findings: pa.Table, campaign: Campaign, limits: Mapping[str, FacetLimit]
+) -> list[dict[str, Any]]:
+    """Return a campaign's findings as they counted: scaled so that each facet stays within its limits."""
+    own = findings.filter(pa.compute.equal(findings["candidate"], campaign.judgement.candidate))
+    rows = own.sort_by([("facet", "ascending"), ("signal", "ascending")]).to_pylist()
+    sums: dict[str, float] = {}
+    for row in rows:
+        sums[row["facet"]] = sums.get(row["facet"], 0.0) + row["llr"]
+    for row in rows:
+        total, held = sums[row["facet"]], campaign.judgement.facets[row["facet"]]
+        row["llr"] = row["llr"] * held / total if total else 0.0
+    return rows
+
+
+_TOTALS: Final = """
+    SELECT campaign_id, count(*) AS exchanges, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+           CAST(sum(output_tokens) AS BIGINT) AS output_tokens, min(timestamp) AS first_seen,
+           max(timestamp) AS last_seen, count(DISTINCT family) AS families
+    FROM campaign_work GROUP BY campaign_id ORDER BY campaign_id
+"""
+_ABILITIES: Final = """
+    SELECT campaign_id, capability, count(*) AS exchanges FROM campaign_work
+    GROUP BY campaign_id, capability ORDER BY campaign_id, capability
+"""
+_MEMBERS: Final = """
+    SELECT b.campaign_id, b.account_id, b.strength, w.exchanges / CAST(p.exchanges AS DOUBLE) AS share
+    FROM belongs b
+    JOIN (SELECT campaign_id, account_id, count(*) AS exchanges FROM campaign_work
+          GROUP BY campaign_id, account_id) w ON w.campaign_id = b.campaign_id AND w.account_id = b.account_id
+    JOIN (SELECT account_id, count(*) AS exchanges FROM activity GROUP BY account_id) p
+        ON p.account_id = b.account_id
+    ORDER BY b.campaign_id, b.account_id
+"""
+_FIRST_EVIDENCE: Final = """
+    SELECT campaign_id, account_id, min(timestamp) AS first_evidence_at FROM campaign_work
+    GROUP BY campaign_id, account_id ORDER BY campaign_id, account_id
+"""
+_STRENGTH: Final = "SELECT campaign_id, account_id, strength FROM belongs ORDER BY campaign_id, account_id"
+_SIGNALS: Final = """
+    SELECT o.campaign_id, s.account_id, s.signal, s.llr FROM signals s
+    JOIN campaigns_own o ON o.candidate = s.candidate
+    JOIN belongs b ON b.campaign_id = o.campaign_id AND b.account_id = s.account_id
+    ORDER BY o.campaign_id, s.account_id, s.signal
+"""
+_TIMELINE: Final = """
+    SELECT day, campaign_id, count(*) AS exchanges, count(DISTINCT account_id) AS accounts FROM (
+        SELECT date_trunc('day', a.timestamp) AS day, w.campaign_id, a.account_id
+        FROM activity a LEFT JOIN campaign_work w ON w.exchange_id = a.exchange_id) t
+    GROUP BY day, campaign_id ORDER BY day, campaign_id NULLS LAST
+"""
+
+
+def _campaigns(
+    engine: Engine, campaigns: Sequence[Campaign], counted: Mapping[str, list[dict[str, Any]]]
+) -> pa.Table:
+    totals = {row["campaign_id"]: row for row in engine.table(_TOTALS).to_pylist()}
+    shares = _capabilities(engine.table(_ABILITIES).to_pylist())
+    rows = []
+    for one in campaigns:
+        row = totals[one.campaign_id]
+        families, abilities = row.pop("families"), shares[one.campaign_id]
+        rows.append(
+            {
+                **row,
+                "verdict": one.judgement.verdict.value,
+                "score": one.judgement.score,
+                "q_value": one.judgement.q_value,
+                "accounts": len(one.members),
+                "capabilities": sorted(abilities.items()),
+                "facets": sorted(one.judgement.facets.items()),
+                "summary": summarise(len(one.members), families, abilities, counted[one.campaign_id]),
+            }
+        )
+    return conform(pa.Table.from_pylist(rows, schema=CAMPAIGNS), CAMPAIGNS, "campaigns")
+
+
+def _capabilities(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        name = list(Capability)[row["capability"]].value
+        counts.setdefault(row["campaign_id"], {})[name] = row["exchanges"]
+    return {
+        campaign: {name: count / sum(own.values()) for name, count in sorted(own.items())}
+        for campaign, own in counts.items()
+    }
+
+
+def _account_facets(
+    engine: Engine, signal_facets: Mapping[str, str]
+) -> dict[tuple[str, str], list[tuple[str, str, float]]]:
+    """Return (facet, signal, llr) of each member, by campaign and account."""
+    found: dict[tuple[str, str], list[tuple[str, str, float]]] = {}
+    for row in engine.table(_SIGNALS).to_pylist():
+        entry = (signal_facets[row["signal"]], row["signal"], row["llr"])
+        found.setdefault((row["campaign_id"], row["account_id"]), []).append(entry)
+    return found
+
+
+def _accounts(
+    engine: Engine,
+    campaigns: Sequence[Campaign],
+    profiles: pa.Table,
+    facets: Mapping[tuple[str, str], list[tuple[str, str, float]]],
+) -> pa.Table:
+    first = {
+        (row["campaign_id"], row["account_id"]): row["first_evidence_at"]
+        for row in engine.table(_FIRST_EVIDENCE).to_pylist()
+    }
+    strength = {
+        (row["campaign_id"], row["account_id"]): row["strength"]
+        for row in engine.table(_STRENGTH).to_pylist()
+    }
+    strongest: dict[str, Campaign] = {}
+    for one in sorted(campaigns, key=lambda campaign: campaign.judgement.verdict is Verdict.CAMPAIGN):
+        strongest |= dict.fromkeys(one.members, one)
+    rows = []
+    for account, exchanges in zip(
+        profiles["account_id"].to_pylist(), profiles["exchanges"].to_pylist(), strict=True
+    ):
+        found = strongest.get(account)
+        key = (found.campaign_id, account) if found else None
+        rows.append(
+            {
+                "account_id": account,
+                "verdict": (found.judgement.verdict if found else Verdict.CLEAR).value,
+                "campaign_id": found.campaign_id if found else None,
+                "risk": _risk(found, strength[key]) if found and key else 0.0,
+                "facets": _added(facets.get(key, [])) if key else [],
+                "exchanges": exchanges,
+                "first_evidence_at": first[key] if key else None,
+            }
+        )
+    return conform(pa.Table.from_pylist(rows, schema=ACCOUNTS), ACCOUNTS, "campaigns")
+
+
+def _risk(campaign: Campaign, strength: float) -> float:
+    """Return the account's risk: how surely it belongs, times how sure the campaign is."""
+    sure = 1 - campaign.judgement.q_value
+    return strength * sure * (1.0 if campaign.judgement.verdict is Verdict.CAMPAIGN else _WATCH_RISK)
+
+
+def _added(entries: Sequence[tuple[str, str, float]]) -> list[tuple[str, float]]:
+    sums: dict[str, float] = {}
+    for facet, _, llr in entries:
+        sums[facet] = sums.get(facet, 0.0) + llr
+    return sorted(sums.items())
+
+
+def _reasons(
+    campaigns: Sequence[Campaign],
+    counted: Mapping[str, list[dict[str, Any]]],
+    facets: Mapping[tuple[str, str], list[tuple[str, str, float]]],
+) -> pa.Table:
+    rows: list[dict[str, Any]] = []
+    for one in campaigns:
+        for row in counted[one.campaign_id]:
+            side = "against" if row["llr"] < 0 else row["side"]
+            own = {name: value for name, value in row.items() if name != "candidate"}
+            rows.append({**own, "campaign_id": one.campaign_id, "account_id": None, "side": side})
+        for account in sorted(one.members):
+            rows += [
+                _account_reason(one.campaign_id, account, *entry)
+                for entry in facets.get((one.campaign_id, account), [])
+            ]
+    return conform(pa.Table.from_pylist(rows, schema=REASONS), REASONS, "campaigns")
+
+
+def _account_reason(campaign: str, account: str, facet: str, signal: str, llr: float) -> dict[str, Any]:
+    verb = "speaks against" if llr < 0 else "speaks for"
+    side = "linking" if facet == "identity" else "extraction"
+    return {
+        "campaign_id": campaign,
+        "account_id": account,
+        "facet": facet,
+        "signal": signal,
+        "side": "against" if llr < 0 else side,
+        "llr": llr,
+        "observed": None,
+        "expected": None,
+        "accounts": None,
+        "exchanges": None,
+        "statement": f"{signal.replace('-', ' ')} {verb} membership: odds of {_odds(llr)}",
+    }
+
+
+def _odds(llr: float) -> str:
+    """Return a log-likelihood ratio as odds in words: "4 to 1" or "1 to 4"."""
+    times = f"{2.718281828459045 ** abs(llr):,.1f}"
+    return f"{times} to 1" if llr >= 0 else f"1 to {times}"

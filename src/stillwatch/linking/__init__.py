@@ -1,0 +1,1 @@
+"""Linking stage: who shares what rare thing with whom, and which requests are one workload."""

@@ -1,0 +1,23 @@
+"""Every exchange with its workload family: the table that linking and judging count over."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stillwatch.linking.families import FEATURES
+
+SESSION_GAP: Final = "INTERVAL 30 MINUTE"
+
+ACTIVITY_QUERY: Final = f"""
+    SELECT s.exchange_id, s.account_id, s.timestamp, m.family,
+           coalesce(s.timestamp - lag(s.timestamp) OVER (
+               PARTITION BY s.account_id ORDER BY s.timestamp, s.exchange_id) <= {SESSION_GAP}, false) AS resumed,
+           s.turns, s.cues, s.capability, s.input_tokens, s.output_tokens, s.status,
+           s.message_fp, s.network_fp, s.parameters_fp, s.client_fp, s.tls_fp
+    FROM sketches s LEFT JOIN (
+        SELECT f.exchange_id, min(d.family) AS family
+        FROM ({FEATURES}) f JOIN families d ON d.seed_fp = f.fp GROUP BY f.exchange_id) m
+    ON m.exchange_id = s.exchange_id
+    ORDER BY s.timestamp, s.exchange_id
+"""
+"""ACTIVITY over the relations ``sketches`` and ``families``."""

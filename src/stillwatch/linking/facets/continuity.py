@@ -1,0 +1,82 @@
+"""continuity: conversations that go on under another account."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+from stillwatch.engines.engine import Engine
+from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.finding import Finding, findings_table
+from stillwatch.linking.facets.holdings import shared_values
+from stillwatch.linking.facets.surplus import weigh_surplus
+
+_MOST_SENDERS: Final = 5
+"""A message that more accounts have sent is a figure of speech, not the state of a conversation."""
+
+_STATES: Final = """
+    SELECT account_id, timestamp, history_fps[len(history_fps)] AS fp FROM sketches WHERE len(history_fps) >= 1
+"""
+"""What each request put last: the state that its conversation had reached."""
+
+_CONTINUED: Final = """
+    SELECT account_id, timestamp, history_fps[len(history_fps) - 2] AS fp
+    FROM sketches WHERE turns >= 3 AND len(history_fps) >= 3
+"""
+"""The state that each dialogue goes on from: the message before the model's last answer."""
+
+_HANDOVERS: Final = f"""
+    SELECT DISTINCT c.fp, c.account_id AS taker, s.account_id AS giver
+    FROM ({_CONTINUED}) c
+    JOIN ({_STATES}) s ON s.fp = c.fp AND s.account_id <> c.account_id
+        AND s.timestamp < c.timestamp AND s.timestamp >= c.timestamp - INTERVAL 48 HOUR
+    JOIN (SELECT fp FROM ({_STATES}) a GROUP BY fp HAVING count(DISTINCT account_id) <= {_MOST_SENDERS}) rare
+        ON rare.fp = c.fp
+    LEFT JOIN (SELECT DISTINCT account_id, fp FROM ({_STATES}) o) own
+        ON own.account_id = c.account_id AND own.fp = c.fp
+    WHERE own.fp IS NULL
+"""
+"""Dialogues that go on from a state which this account never sent, and another did, within two days."""
+
+_HOLDINGS: Final = f"""
+    SELECT fp, taker AS account_id FROM ({_HANDOVERS}) t UNION SELECT fp, giver FROM ({_HANDOVERS}) g
+"""
+
+
+class Continuity:
+    """Conversations handed from account to account."""
+
+    card = FacetCard(
+        name="continuity",
+        shows="a dialogue goes on under an account that never sent its beginning",
+        honest_twin="a team that hands a session over inside one organisation",
+        method="surplus of dialogues that change their account within 48 hours over a random draw (Kulldorff 1997)",
+        side="linking",
+        cap=6.0,
+    )
+
+    def links(self, engine: Engine) -> pa.Table:
+        """Return LINKS of every conversation that changed its account."""
+        return shared_values(engine, self.card.name, "continuity", _HOLDINGS)
+
+    def weigh(self, engine: Engine) -> pa.Table:
+        """Return FINDINGS of conversations handed over inside the group."""
+        return findings_table(
+            Finding(
+                candidate=candidate,
+                facet="continuity",
+                signal="continuity",
+                side="linking",
+                llr=surplus.llr,
+                observed=surplus.observed,
+                expected=surplus.expected,
+                accounts=surplus.accounts,
+                statement=(
+                    f"{surplus.values:,} conversations go on under another account of the group, which never sent "
+                    f"their beginning; {surplus.expected:,.1f} would by chance"
+                ),
+            )
+            for candidate, surplus in weigh_surplus(engine, _HOLDINGS).items()
+            if surplus.values
+        )

@@ -1,0 +1,80 @@
+"""elicitation: wordings that draw training material out of a model."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import pyarrow as pa
+
+from stillwatch.contracts import Cue
+from stillwatch.engines.engine import Engine
+from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.finding import Finding, findings_table, no_links
+
+_SIGNALS: Final = {
+    Cue.REASONING_ELICITATION: ("fixed-elicitation", "demand the model's reasoning in the open"),
+    Cue.REASONING_RESTATED: ("reasoning-restated", "have past reasoning written out again"),
+    Cue.REASONING_LANGUAGE: ("reasoning-language", "demand a language for the reasoning"),
+    Cue.DEBUG_MODE: ("bypass-search", "claim a debug mode or a system's authority"),
+    Cue.RUBRIC_GRADING: ("rubric-grading", "use the model as a grader"),
+    Cue.INSTRUCTION_GENERATION: ("instruction-generation", "have tasks or data generated"),
+    Cue.TRACE_CLEANING: ("trace-cleaning", "have captured traces cleaned"),
+    Cue.SAFE_REWRITE: ("safe-rewrite", "have sensitive text rewritten to pass"),
+}
+_SMOOTHING: Final = 0.01
+"""A wording that nobody else uses is still taken for one request in a hundred."""
+
+
+class Elicitation:
+    """Work whose wording asks for what a student model is trained on."""
+
+    card = FacetCard(
+        name="elicitation",
+        shows="the wording asks for reasoning, grades, tasks or cleaned traces",
+        honest_twin="prompt standards, judges with an open template, synthetic test data, audit trails",
+        method="log of the share of the group's requests with the cue over the share in all other traffic",
+        side="extraction",
+        cap=3.0,
+    )
+
+    def links(self, engine: Engine) -> pa.Table:
+        """Return no LINKS: a wording that many use ties nobody together."""
+        return no_links()
+
+    def weigh(self, engine: Engine) -> pa.Table:
+        """Return FINDINGS of each cue that the group's work shows more than other traffic does."""
+        counts = ", ".join(
+            f"CAST(sum(CASE WHEN cues & {1 << bit} > 0 THEN 1 ELSE 0 END) AS BIGINT) AS cue_{bit}"
+            for bit in range(len(Cue))
+        )
+        groups = engine.table(
+            f"SELECT candidate, count(*) AS exchanges, {counts} FROM work GROUP BY candidate ORDER BY candidate"
+        ).to_pylist()
+        everyone = engine.table(
+            f"SELECT count(*) AS exchanges, {counts} FROM activity ORDER BY 1"
+        ).to_pylist()[0]
+        return findings_table(
+            finding
+            for group in groups
+            for bit, cue in enumerate(Cue)
+            if (finding := _finding(group, everyone, bit, cue)).llr > 0
+        )
+
+
+def _finding(group: dict[str, int], everyone: dict[str, int], bit: int, cue: Cue) -> Finding:
+    signal, words = _SIGNALS[cue]
+    here = group[f"cue_{bit}"] / group["exchanges"]
+    others = max(everyone["exchanges"] - group["exchanges"], 1)
+    there = max(everyone[f"cue_{bit}"] - group[f"cue_{bit}"], 0) / others
+    return Finding(
+        candidate=group["candidate"],
+        facet="elicitation",
+        signal=signal,
+        side="extraction",
+        llr=here * math.log((here + _SMOOTHING) / (there + _SMOOTHING)),
+        observed=here,
+        expected=there,
+        exchanges=group[f"cue_{bit}"],
+        statement=f"{here:.0%} of the requests {words}; {there:.1%} of all other requests do",
+    )

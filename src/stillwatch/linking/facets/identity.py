@@ -1,0 +1,124 @@
+"""identity: cards, devices, phones and mail domains that accounts share, and sign-ups in bursts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.engines.engine import Engine
+from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.finding import Finding, findings_table
+from stillwatch.linking.facets.holdings import shared_values
+from stillwatch.linking.facets.surplus import Surplus, weigh_surplus
+
+_SHARED: Final = {
+    "payment-shared": ("payment_fp", "payment cards"),
+    "device-shared": ("device_fp", "devices"),
+    "phone-shared": ("phone_fp", "telephone numbers"),
+    "email-pattern": ("CASE WHEN email_kind = 'own' THEN email_domain_fp END", "mail domains of their own"),
+    "signup-network": ("signup_network_fp", "sign-up networks"),
+}
+"""Signal -> (what is shared, as a column of the account records, and its name in words)."""
+
+_BURST_HOUR: Final = 3_600_000_000  # microseconds
+
+
+def _holdings(column: str) -> str:
+    return f"SELECT {column} AS fp, account_id FROM accounts WHERE {column} IS NOT NULL"
+
+
+class Identity:
+    """Accounts that were made by one hand."""
+
+    card = FacetCard(
+        name="identity",
+        shows="cards, devices, telephone numbers, mail domains, sign-up networks and sign-up hours in common",
+        honest_twin="offices, families, schools and resellers",
+        method=(
+            "surplus of shared values over a random draw of as many other accounts (Poisson log-likelihood "
+            "ratio, Kulldorff 1997), each signal by itself; hubs lose weight because chance expects them"
+        ),
+        side="linking",
+        cap=6.0,
+    )
+
+    def links(self, engine: Engine) -> pa.Table:
+        """Return LINKS of every shared card, device, telephone number, own mail domain and network."""
+        return pa.concat_tables(
+            shared_values(engine, self.card.name, signal, _holdings(column))
+            for signal, (column, _) in _SHARED.items()
+        )
+
+    def weigh(self, engine: Engine) -> pa.Table:
+        """Return FINDINGS of sharing and of sign-up bursts."""
+        found = [
+            _finding(candidate, signal, words, surplus)
+            for signal, (column, words) in _SHARED.items()
+            for candidate, surplus in weigh_surplus(engine, _holdings(column)).items()
+        ]
+        return findings_table([*found, *_bursts(engine)])
+
+
+def _finding(candidate: int, signal: str, words: str, surplus: Surplus) -> Finding:
+    return Finding(
+        candidate=candidate,
+        facet="identity",
+        signal=signal,
+        side="linking",
+        llr=surplus.llr,
+        observed=surplus.observed,
+        expected=surplus.expected,
+        accounts=surplus.accounts,
+        statement=(
+            f"{surplus.accounts:,} of {surplus.known:,} accounts share {surplus.values:,} {words}; "
+            f"{surplus.expected:,.1f} would by chance"
+        ),
+    )
+
+
+def _bursts(engine: Engine) -> list[Finding]:
+    """Weigh sign-ups in the same hour: the surplus over hours drawn from all other sign-ups."""
+    query = "FROM accounts a JOIN members m ON m.account_id = a.account_id WHERE a.created_at IS NOT NULL"
+    rows = engine.table(f"SELECT m.candidate, a.created_at {query} ORDER BY m.candidate, a.created_at")
+    everyone = engine.table(
+        "SELECT created_at FROM accounts WHERE created_at IS NOT NULL ORDER BY created_at"
+    )
+    hours = everyone["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR
+    candidate, made = (
+        rows["candidate"].to_numpy(),
+        rows["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR,
+    )
+    return [_burst(int(number), made[candidate == number], hours) for number in np.unique(candidate)]
+
+
+def _burst(candidate: int, made: npt.NDArray[np.int64], everyone: npt.NDArray[np.int64]) -> Finding:
+    hours, counts = np.unique(made, return_counts=True)
+    every_hour, sizes = np.unique(everyone, return_counts=True)
+    others = sizes.copy()
+    others[np.searchsorted(every_hour, hours)] -= counts
+    others = others[others > 0]
+    share = min(len(made) / max(int(others.sum()), 1), 1.0)
+    surplus = Surplus(
+        observed=float(len(made) - len(hours)),
+        expected=float((others * share - 1 + (1 - share) ** others).sum()),
+        accounts=int(counts[counts > 1].sum()),
+        values=int((counts > 1).sum()),
+        known=len(made),
+    )
+    return Finding(
+        candidate=candidate,
+        facet="identity",
+        signal="signup-burst",
+        side="linking",
+        llr=surplus.llr,
+        observed=surplus.observed,
+        expected=surplus.expected,
+        accounts=surplus.accounts,
+        statement=(
+            f"{surplus.accounts:,} of {surplus.known:,} accounts signed up within the same hour as another; "
+            f"{surplus.expected:,.1f} would by chance"
+        ),
+    )

@@ -1,0 +1,52 @@
+"""network: address ranges that accounts share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+from stillwatch.engines.engine import Engine
+from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.finding import Finding, findings_table
+from stillwatch.linking.facets.holdings import shared_values
+from stillwatch.linking.facets.surplus import weigh_surplus
+
+_NETWORKS: Final = "SELECT DISTINCT network_fp AS fp, account_id FROM activity WHERE network_fp IS NOT NULL"
+
+
+class Network:
+    """Accounts that come from the same few address ranges."""
+
+    card = FacetCard(
+        name="network",
+        shows="the accounts send from address ranges (/24, /48) in common",
+        honest_twin="offices, campuses, carriers' shared addresses and VPN exits",
+        method="surplus of shared ranges over a random draw of as many other accounts (Kulldorff 1997)",
+        side="linking",
+        cap=4.0,
+    )
+
+    def links(self, engine: Engine) -> pa.Table:
+        """Return LINKS of every shared address range."""
+        return shared_values(engine, self.card.name, "network-shared", _NETWORKS)
+
+    def weigh(self, engine: Engine) -> pa.Table:
+        """Return FINDINGS of shared address ranges."""
+        return findings_table(
+            Finding(
+                candidate=candidate,
+                facet="network",
+                signal="network-shared",
+                side="linking",
+                llr=surplus.llr,
+                observed=surplus.observed,
+                expected=surplus.expected,
+                accounts=surplus.accounts,
+                statement=(
+                    f"{surplus.accounts:,} times an account sends from one of {surplus.values:,} address ranges "
+                    f"that others of the group use; {surplus.expected:,.1f} would by chance"
+                ),
+            )
+            for candidate, surplus in weigh_surplus(engine, _NETWORKS).items()
+        )

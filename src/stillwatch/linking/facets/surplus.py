@@ -1,0 +1,98 @@
+"""Sharing beyond chance: how many accounts of a group hold a value that another of them holds too.
+
+For a value with ``k`` holders in the group the surplus is ``k - 1``. If the group were drawn at random
+from the other accounts, each taken with probability ``p = group / others``, a value with ``K`` holders
+among them would give the surplus ``K p - 1 + (1 - p)^K`` (thinning of a multinomial). The surplus of
+rare events is close to Poisson, so the log-likelihood ratio of seeing ``m`` where ``e`` is expected is
+``m log(m / e) - (m - e)``, nothing where ``m <= e`` (Kulldorff 1997, spatial scan statistic).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.engines.engine import Engine
+
+_LEAST_EXPECTED: Final = 0.5
+"""Chance is never taken for less than half an account: an empty population proves nothing."""
+
+
+@dataclass(frozen=True)
+class Surplus:
+    """Sharing of one candidate, observed and expected, with the holders involved."""
+
+    observed: float  # accounts whose value another account of the group holds
+    expected: float
+    accounts: int  # accounts that hold a shared value
+    values: int  # shared values
+    known: int  # accounts of the group whose value is known
+
+    @property
+    def llr(self) -> float:
+        """Return the log-likelihood ratio in nats."""
+        expected = max(self.expected, _LEAST_EXPECTED)
+        if self.observed <= expected:
+            return 0.0
+        return float(self.observed * np.log(self.observed / expected) - (self.observed - expected))
+
+
+def weigh_surplus(engine: Engine, holdings: str) -> dict[int, Surplus]:
+    """Return the surplus of every candidate in ``members``, by candidate.
+
+    ``holdings`` is a query of ``fp`` and ``account_id``, one row for each value that an account holds.
+    """
+    inside = engine.table(_INSIDE.format(holdings=holdings))
+    everywhere = engine.table(_EVERYWHERE.format(holdings=holdings))
+    sizes = dict(zip(everywhere["holders"].to_pylist(), everywhere["fps"].to_pylist(), strict=True))
+    population = engine.table(f"SELECT count(DISTINCT account_id) AS n FROM ({holdings}) h ORDER BY n")["n"][
+        0
+    ].as_py()
+    return {candidate: _surplus(rows, sizes, population) for candidate, rows in _by_candidate(inside).items()}
+
+
+_INSIDE: Final = """
+    SELECT candidate, holders, everywhere, count(*) AS fps FROM (
+        SELECT m.candidate, h.fp, count(DISTINCT h.account_id) AS holders, max(e.everywhere) AS everywhere
+        FROM ({holdings}) h JOIN members m ON m.account_id = h.account_id
+        JOIN (SELECT fp, count(DISTINCT account_id) AS everywhere FROM ({holdings}) a GROUP BY fp) e ON e.fp = h.fp
+        GROUP BY m.candidate, h.fp) g
+    GROUP BY candidate, holders, everywhere ORDER BY candidate, holders, everywhere
+"""
+_EVERYWHERE: Final = """
+    SELECT holders, count(*) AS fps FROM (
+        SELECT fp, count(DISTINCT account_id) AS holders FROM ({holdings}) h GROUP BY fp) g
+    GROUP BY holders ORDER BY holders
+"""
+
+
+def _by_candidate(inside: pa.Table) -> dict[int, list[tuple[int, int, int]]]:
+    grouped: dict[int, list[tuple[int, int, int]]] = {}
+    for row in inside.to_pylist():
+        grouped.setdefault(row["candidate"], []).append((row["holders"], row["everywhere"], row["fps"]))
+    return grouped
+
+
+def _surplus(rows: list[tuple[int, int, int]], sizes: dict[int, int], population: int) -> Surplus:
+    known = sum(holders * fps for holders, _, fps in rows)
+    outside = dict(sizes)
+    for holders, everywhere, fps in rows:  # what the group holds is no ordinary sharing
+        outside[everywhere] -= fps
+        outside[everywhere - holders] = outside.get(everywhere - holders, 0) + fps
+    others = max(population - known, 1)
+    share = min(known / others, 1.0)
+    expected = sum(
+        fps * (holders * share - 1 + (1 - share) ** holders)
+        for holders, fps in sorted(outside.items())
+        if holders
+    )
+    return Surplus(
+        observed=float(sum((holders - 1) * fps for holders, _, fps in rows)),
+        expected=float(expected),
+        accounts=sum(holders * fps for holders, _, fps in rows if holders > 1),
+        values=sum(fps for holders, _, fps in rows if holders > 1),
+        known=known,
+    )
