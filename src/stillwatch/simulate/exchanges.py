@@ -143,6 +143,6 @@ def _output_tokens(chosen: Choices, status: Counts, rng: np.random.Generator) ->
 
 def _ja4(agent: str) -> str:
     """Return the TLS fingerprint of a client; ones that are not listed get one of their own."""
-    own = int(name_seed("tls", agent))
-    made_up = f"t13d{12 + own % 8}{10 + own // 8 % 9}h2_{own >> 8 & 0xFFFFFFFFFFFF:012x}_{own >> 4 & 0xFFFFFFFFFFFF:012x}"
+    ciphers, extensions = (int(name_seed("tls", agent, part)) for part in ("ciphers", "extensions"))
+    made_up = f"t13d{12 + ciphers % 8}{10 + extensions % 9}h2_{ciphers >> 16:012x}_{extensions >> 16:012x}"
     return networks.CLIENTS.get(agent, made_up)

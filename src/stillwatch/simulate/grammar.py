@@ -2,8 +2,9 @@
 
 A grammar file holds rules: a name at the start of a line, its alternatives indented below it, one a
 line. ``{name}`` refers to a rule of the same file, ``{file.name}`` to another file's, ``{2..99}`` is an
-integer of that range, ``\\n`` a line break; any other brace stands for itself. ``#`` at the start of a
-line begins a comment.
+integer of that range, ``\\n`` a line break, ``\\s`` a space at the end; any other brace stands for itself. A
+line that begins with ``| `` holds several alternatives, separated by commas. ``#`` at the start of a line
+begins a comment.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Tables(NamedTuple):
     choice_start: npt.NDArray[np.int64]  # per rule, into part_start
     part_start: npt.NDArray[np.int64]  # per alternative, into part
     part: npt.NDArray[np.int64]  # symbols
+    longest: npt.NDArray[np.int64]  # per symbol: bytes that its expansion can take at most
 
 
 class Grammar(NamedTuple):
@@ -48,10 +50,16 @@ def parse(text: str, file: str) -> Rules:
         if not line.strip() or line.startswith("#"):
             continue
         if line.startswith(" "):
-            alternatives.append(_in_full(line.strip().replace("\\n", "\n").replace("\\s", " "), file))
+            alternatives += [_in_full(text, file) for text in _alternatives(line.strip())]
         else:
             alternatives = rules.setdefault(f"{file}.{line.strip()}", [])
     return rules
+
+
+def _alternatives(line: str) -> list[str]:
+    if line.startswith("| "):
+        return [word.strip() for word in line[2:].split(",")]
+    return [line.replace("\\n", "\n").replace("\\s", " ")]
 
 
 def _in_full(alternative: str, file: str) -> str:
@@ -67,6 +75,7 @@ def compile_rules(rules: Mapping[str, Sequence[str]]) -> Grammar:
 
     Raises:
         KeyError: a reference to a rule that nobody wrote.
+        RecursionError: a rule that contains itself; texts are finite.
     """
     parsed = {name: [_split(alternative) for alternative in rules[name]] for name in rules}
     for name in sorted({part for parts in _all_parts(parsed) for part in parts if _is_range(part)}):
@@ -84,6 +93,7 @@ def compile_rules(rules: Mapping[str, Sequence[str]]) -> Grammar:
         choice_start=_starts(len(parsed[name]) for name in parsed),
         part_start=_starts(len(alternative) for alternative in alternatives),
         part=np.array(parts, dtype=np.int64),
+        longest=_longest(terminals, encoded, parsed),
     )
     return Grammar(tables, symbols)
 
@@ -100,6 +110,22 @@ def _is_range(part: str) -> bool:
 
 def _all_parts(parsed: Mapping[str, Sequence[Sequence[str]]]) -> list[Sequence[str]]:
     return [parts for alternatives in parsed.values() for parts in alternatives]
+
+
+def _longest(
+    terminals: Sequence[str], encoded: Sequence[bytes], parsed: Mapping[str, Sequence[Sequence[str]]]
+) -> npt.NDArray[np.int64]:
+    known = {text: len(code) for text, code in zip(terminals, encoded, strict=True)}
+
+    def rule(name: str) -> int:
+        if f"\0{name}\0" not in known:
+            known[f"\0{name}\0"] = max(sum(symbol(part) for part in parts) for parts in parsed[name])
+        return known[f"\0{name}\0"]
+
+    def symbol(part: str) -> int:
+        return rule(part[1:-1]) if part.startswith("\0") else known[part]
+
+    return np.array([*(known[text] for text in terminals), *map(rule, parsed)], dtype=np.int64)
 
 
 def _starts(lengths: Iterable[int]) -> npt.NDArray[np.int64]:

@@ -32,7 +32,7 @@ _CHAT: Final = (
     ("riddles", 1.0),
 )
 _TALK: Final = Dialogue(turns=2.2, longest=10, think=60.0)
-_LIVE: Final = Network(places=((Place.HOME, 0.74), (Place.MOBILE, 0.2), (Place.VPN, 0.06)))
+_LIVE: Final = Network(places=((Place.HOME, 0.82), (Place.MOBILE, 0.14), (Place.VPN, 0.04)))
 _COMPANY_CARD: Final = Pool(Sharing.GROUP)
 _CLIENTS: Final = tuple(
     f"{name}/{major}.{minor}"

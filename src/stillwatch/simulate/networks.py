@@ -83,7 +83,7 @@ VPN_RANGES: Final = (Range(212238, 146, 70, 2), Range(9009, 185, 200, 30), Range
 PROXY_COUNTRIES: Final = ("US", "BR", "VN", "ES", "MX", "IN", "GB", "PL", "TR", "NG")
 """Where the exits of a residential proxy network stand."""
 
-CARRIER_ACCOUNTS: Final = 60.0
+CARRIER_ACCOUNTS: Final = 30.0
 """Accounts behind one exit address of a mobile carrier."""
 VPN_ACCOUNTS: Final = 40.0
 

@@ -81,16 +81,16 @@ RECIPES: Final[dict[str, Recipe]] = {
     ),
     # campaigns: the wording of the shared parts follows from the seed of the world
     "elicit-mathematics": Recipe(
-        "<scaffolds.elicit_head>{mathematics.problem}<scaffolds.elicit_tail>",
+        "<scaffolds.elicit_head>{mathematics.long_problem}<scaffolds.elicit_tail>",
         sharing=Sharing.EVERYONE,
         output=1400,
     ),
     "elicit-puzzles": Recipe(
-        "<scaffolds.elicit_head>{puzzles.puzzle}<scaffolds.elicit_tail>", sharing=Sharing.EVERYONE, output=1400
+        "<scaffolds.elicit_head>{puzzles.long_puzzle}<scaffolds.elicit_tail>", sharing=Sharing.EVERYONE, output=1400
     ),
     "elicit-paraphrased": Recipe("{scaffolds.paraphrase}{mathematics.problem}", output=1400),
     "elicit-code": Recipe(
-        "<scaffolds.engineering>{code.task}", sharing=Sharing.EVERYONE, output=1800
+        "<scaffolds.engineering>{code.project}", sharing=Sharing.EVERYONE, output=1800
     ),
     "generate": Recipe("<generation.head>{generation.seeds}", sharing=Sharing.EVERYONE, output=1500),
     "grade": Recipe("<grading.rubric>{grading.item}", sharing=Sharing.EVERYONE, output=60),
@@ -105,7 +105,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     ),
     "clean-traces": Recipe("<scaffolds.clean>{scaffolds.trace}", sharing=Sharing.EVERYONE, output=700),
     "restate": Recipe(
-        "<scaffolds.restate>{mathematics.problem}{mathematics.solution}", sharing=Sharing.EVERYONE, output=1200
+        "<scaffolds.restate>{mathematics.long_problem}{mathematics.solution}", sharing=Sharing.EVERYONE, output=1200
     ),
     "replay": Recipe("{chat.opening}", system="<agent.system>", sharing=Sharing.EVERYONE, output=500),
 }

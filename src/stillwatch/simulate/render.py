@@ -20,7 +20,6 @@ from stillwatch.simulate.dice import GOLDEN, Seeds
 from stillwatch.simulate.grammar import Tables, texts
 
 _STEP: Final = np.uint64(GOLDEN)
-_DEPTH: Final = 256  # symbols that wait on the stack: far more than any rule nests
 _PART: Final = re.compile(r"([<{])([a-z_.]+)[>}]")
 
 
@@ -30,17 +29,19 @@ class Templates(NamedTuple):
     start: npt.NDArray[np.int64]
     symbol: npt.NDArray[np.int64]
     shared: npt.NDArray[np.bool_]  # expanded with the shared seed
+    longest: npt.NDArray[np.int64]  # per template: bytes at most
 
 
 def compile_templates(templates: Sequence[str]) -> Templates:
     """Return templates written as ``<shared.rule>{own.rule}...``; an empty one writes nothing."""
-    symbols = texts().symbols
+    tables, symbols = texts()
     parts = [_PART.findall(template) for template in templates]
     flat = [part for template in parts for part in template]
     return Templates(
         start=np.cumsum([0, *(len(template) for template in parts)], dtype=np.int64),
         symbol=np.array([symbols[name] for _, name in flat], dtype=np.int64),
         shared=np.array([bracket == "<" for bracket, _ in flat], dtype=np.bool_),
+        longest=np.array([sum(int(tables.longest[symbols[n]]) for _, n in t) for t in parts], dtype=np.int64),
     )
 
 
@@ -95,58 +96,80 @@ def _mix(value: Any) -> Any:
 
 
 @_compiled
+def _room(out: Any, at: Any, need: Any) -> Any:
+    """Return a buffer with room for ``need`` bytes after ``at``."""
+    if at + need <= out.size:
+        return out
+    grown = np.empty(2 * out.size + need, np.uint8)
+    grown[:at] = out[:at]
+    return grown
+
+
+@_compiled
 def _copy(source: Any, start: Any, end: Any, out: Any, at: Any) -> Any:
-    """Append ``source[start:end]``; the buffer doubles when it is full."""
-    if at + end - start > out.size:
-        grown = np.empty(max(2 * out.size, at + end - start), np.uint8)
-        grown[:at] = out[:at]
-        out = grown
     for i in range(end - start):
         out[at + i] = source[start + i]
-    return out, at + end - start
+    return at + end - start
 
 
 @_compiled
-def _expand(tables: Any, symbol: Any, seed: Any, stack: Any, seeds: Any, out: Any, at: Any) -> Any:
-    """Append the expansion of one symbol, depth first; each part gets a seed of its own."""
+def _expand(tables: Any, symbol: Any, seed: Any, stack: Any, out: Any, at: Any) -> Any:
+    """Write the expansion of one rule at ``at``, depth first, and return where it ends.
+
+    A stack entry is an alternative that waits: its next part, its end, its seed. Rules do not contain
+    themselves, so that there are never more entries than rules.
+    """
     terminals = tables.text_start.size - 1
-    stack[0], seeds[0], top = symbol, seed, 1
-    while top:
-        top -= 1
-        symbol, seed = stack[top], seeds[top]
+    part, end = _alternative(tables, symbol - terminals, seed)
+    top = 0
+    while True:
+        while part == end:
+            if top == 0:
+                return at
+            top -= 1
+            part, end, seed = np.int64(stack[top, 0]), np.int64(stack[top, 1]), stack[top, 2]
+        symbol = tables.part[part]
+        part += 1
+        seed += _STEP
         if symbol < terminals:
-            out, at = _copy(tables.text, tables.text_start[symbol], tables.text_start[symbol + 1], out, at)
+            at = _copy(tables.text, tables.text_start[symbol], tables.text_start[symbol + 1], out, at)
             continue
-        first = tables.choice_start[symbol - terminals]
-        count = tables.choice_start[symbol - terminals + 1] - first
-        choice = first + np.int64(_mix(seed) % np.uint64(count))
-        begin, end = tables.part_start[choice], tables.part_start[choice + 1]
-        for i in range(end - 1, begin - 1, -1):
-            stack[top] = tables.part[i]
-            seeds[top] = _mix(seed + np.uint64(i - begin + 1) * _STEP)
+        if part < end:
+            stack[top, 0], stack[top, 1], stack[top, 2] = np.uint64(part), np.uint64(end), seed
             top += 1
-    return out, at
+        seed = _mix(seed)
+        part, end = _alternative(tables, symbol - terminals, seed)
 
 
 @_compiled
-def _template(tables: Any, templates: Any, t: Any, own: Any, shared: Any, stack: Any, seeds: Any, out: Any, at: Any) -> Any:
+def _alternative(tables: Any, rule: Any, seed: Any) -> Any:
+    """Return the parts of the alternative that ``seed`` picks (multiply and shift, not a remainder)."""
+    first = tables.choice_start[rule]
+    count = np.uint64(tables.choice_start[rule + 1] - first)
+    choice = first + np.int64(((seed >> np.uint64(32)) * count) >> np.uint64(32))
+    return tables.part_start[choice], tables.part_start[choice + 1]
+
+
+@_compiled
+def _template(tables: Any, templates: Any, t: Any, own: Any, shared: Any, stack: Any, out: Any, at: Any) -> Any:
     for i in range(templates.start[t], templates.start[t + 1]):
         # a shared part says the same wherever its rule is used, an own part differs by its place
         if templates.shared[i]:
-            part = _mix(shared + np.uint64(templates.symbol[i] + 1) * _STEP)
+            seed = _mix(shared + np.uint64(templates.symbol[i] + 1) * _STEP)
         else:
-            part = _mix(own + np.uint64(i - templates.start[t] + 1) * _STEP)
-        out, at = _expand(tables, templates.symbol[i], part, stack, seeds, out, at)
-    return out, at
+            seed = _mix(own + np.uint64(i - templates.start[t] + 1) * _STEP)
+        at = _expand(tables, templates.symbol[i], seed, stack, out, at)
+    return at
 
 
 @_compiled
 def _plain(tables: Any, templates: Any, chosen: Any, own: Any, shared: Any) -> Any:
-    stack, seeds = np.empty(_DEPTH, np.int64), np.empty(_DEPTH, np.uint64)
+    stack = np.empty((tables.choice_start.size, 3), np.uint64)
     out, at = np.empty(64 * chosen.size + 64, np.uint8), 0
     offsets = np.zeros(chosen.size + 1, np.int64)
     for row in range(chosen.size):
-        out, at = _template(tables, templates, chosen[row], own[row], shared[row], stack, seeds, out, at)
+        out = _room(out, at, templates.longest[chosen[row]])
+        at = _template(tables, templates, chosen[row], own[row], shared[row], stack, out, at)
         offsets[row + 1] = at
     return out[:at], offsets
 
@@ -155,24 +178,26 @@ def _plain(tables: Any, templates: Any, chosen: Any, own: Any, shared: Any) -> A
 def _conversations(
     tables: Any, templates: Any, frames: Any, frame: Any, recipe: Any, turn: Any, own: Any, shared: Any
 ) -> Any:
-    stack, seeds = np.empty(_DEPTH, np.int64), np.empty(_DEPTH, np.uint64)
+    stack = np.empty((tables.choice_start.size, 3), np.uint64)
     out, at = np.empty(1400 * recipe.size + 64, np.uint8), 0
     offsets = np.zeros(recipe.size + 1, np.int64)
     for row in range(recipe.size):
         base = 4 * recipe[row]
-        out, at = _copy(frames, frame[_OPEN], frame[_OPEN + 1], out, at)
+        longest = templates.longest[base : base + 4] + frames.size
+        out = _room(out, at, longest[0] + longest[1] + turn[row] * (longest[2] + longest[3]))
+        at = _copy(frames, frame[_OPEN], frame[_OPEN + 1], out, at)
         if templates.start[base + 1] > templates.start[base]:
-            out, at = _copy(frames, frame[_SYSTEM], frame[_SYSTEM + 1], out, at)
-            out, at = _template(tables, templates, base, own[row], shared[row], stack, seeds, out, at)
-            out, at = _copy(frames, frame[_NEXT], frame[_NEXT + 1], out, at)
+            at = _copy(frames, frame[_SYSTEM], frame[_SYSTEM + 1], out, at)
+            at = _template(tables, templates, base, own[row], shared[row], stack, out, at)
+            at = _copy(frames, frame[_NEXT], frame[_NEXT + 1], out, at)
         for message in range(2 * turn[row] + 1):
             answer = message % 2
             role = _ASSISTANT if answer else _USER
             kind = 3 if answer else (1 if message == 0 else 2)
             seed = _mix(own[row] + np.uint64(message + 1) * _STEP)
-            out, at = _copy(frames, frame[role], frame[role + 1], out, at)
-            out, at = _template(tables, templates, base + kind, seed, shared[row], stack, seeds, out, at)
+            at = _copy(frames, frame[role], frame[role + 1], out, at)
+            at = _template(tables, templates, base + kind, seed, shared[row], stack, out, at)
             ending = _CLOSE if message == 2 * turn[row] else _NEXT
-            out, at = _copy(frames, frame[ending], frame[ending + 1], out, at)
+            at = _copy(frames, frame[ending], frame[ending + 1], out, at)
         offsets[row + 1] = at
     return out[:at], offsets

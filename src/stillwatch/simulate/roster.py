@@ -42,7 +42,8 @@ def enlist(population: Population, first: int, seed: int, window: Window) -> Ros
     key = name_seed(seed, population.name)
     rng = generator(seed, population.name, "roster")
     group = _groups(population.grouping, count, rng)
-    country = choose(derive(name_seed(int(key), "country"), group), [c.weight for c in networks.COUNTRIES])
+    settled = group if population.grouping.count is None else np.arange(count)  # a client's users live anywhere
+    country = choose(derive(name_seed(int(key), "country"), settled), [c.weight for c in networks.COUNTRIES])
     created, begins = _created(population.enrolment, count, window, rng)
     banned = _banned(population.enrolment, count, window, rng)
     sleeper = np.arange(count) >= round(count * (1 - population.enrolment.standby))

@@ -29,8 +29,7 @@ from stillwatch.simulate.records import account_ids, records
 from stillwatch.simulate.roster import Roster, enlist
 from stillwatch.simulate.schedule import Slots, blocks, streams
 
-BLOCK_ROWS: Final = 131_072
-_GROUP_ROWS: Final = 65_536
+BLOCK_ROWS: Final = 65_536
 _MARK: Final = b"stillwatch.preset"
 _FILES: Final = ("exchanges-*.parquet", "accounts.parquet", "truth.parquet", "truth_exchanges.parquet")
 _REPEATING: Final = ["account_id", "api_key_id", "model", "tools", "status", "ip", "asn", "user_agent", "ja4"]
@@ -162,7 +161,7 @@ def _marked(table: pa.Table, preset: str) -> pa.Table:
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd", compression_level=1, row_group_size=_GROUP_ROWS)
+    pq.write_table(table, path, compression="zstd", compression_level=1, row_group_size=BLOCK_ROWS)
 
 
 def _write_exchanges(
@@ -201,7 +200,7 @@ def _job(scribe: Scribe, number: int, first: int, slots: Slots, path: Path) -> J
             path,
             compression="zstd",
             compression_level=1,
-            row_group_size=_GROUP_ROWS,
+            row_group_size=BLOCK_ROWS,
             use_dictionary=_REPEATING,
         )
         return path, block

@@ -113,10 +113,11 @@ def waits(count: int, median_seconds: float, sigma: float, rng: np.random.Genera
     return (np.exp(rng.normal(np.log(median_seconds), sigma, size=count)) * SECOND).astype(np.int64)
 
 
-def hold_back(times: Integers, lengths: Integers, end: int) -> Integers:
+def hold_back(times: Integers, lengths: Integers, end: int, rng: np.random.Generator) -> Integers:
     """Return ``times`` with each run moved earlier as a whole where it would pass ``end``."""
     last = np.cumsum(lengths) - 1
-    return times - np.repeat(np.maximum(times[last] - (end - SECOND), 0), lengths)
+    latest = end - 1 - (rng.random(len(lengths)) * HOUR / 4).astype(np.int64)
+    return times - np.repeat(np.maximum(times[last] - latest, 0), lengths)
 
 
 def weighted(weight: Floats, count: int, rng: np.random.Generator) -> Integers:

@@ -59,7 +59,7 @@ class Human:
         gaps = np.where(turn, waits(count, pace.think, 0.9, rng), waits(count, self.pause, 1.0, rng))
         first = np.cumsum(lengths) - lengths
         gaps[first] = self._starts(account, crew, day, rng)
-        time = hold_back(running_sum(gaps, lengths), lengths, day.window_end)
+        time = hold_back(running_sum(gaps, lengths), lengths, day.window_end, rng)
         return Plan(time, np.repeat(account, lengths), conversation_seeds(len(turns), rng)[conversation], turn)
 
     def _starts(self, account: Integers, crew: Crew, day: Day, rng: np.random.Generator) -> Integers:

@@ -49,7 +49,7 @@ class Queue:
         turn = position(turns)
         gaps = waits(count, pace.think, 0.6, rng)
         gaps[np.cumsum(turns) - turns] = start.astype(np.int64)
-        time = hold_back(running_sum(gaps, turns), turns, day.window_end)
+        time = hold_back(running_sum(gaps, turns), turns, day.window_end, rng)
         moved = (turn == 0) | (rng.random(count) < pace.handover)
         worker = self._deal(hour[np.repeat(np.arange(len(turns)), turns)[moved]], crew, day, rng)
         account = worker[np.cumsum(moved) - 1]
