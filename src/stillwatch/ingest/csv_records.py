@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from stillwatch.ingest.found import Fault, Found, Item
@@ -29,19 +29,18 @@ def csv_rows(lines: Iterable[Line]) -> Iterator[Item]:
     source = _Returnable(iter(lines))
     layout: _Layout | None = None
     while (row := source.row()) is not None:
-        first, raw = row[0], b"\n".join(line.raw for line in row).rstrip(b"\r")
+        first = row[0]
         if first.fault is not None:
-            yield Fault(first.number, first.fault, raw)
+            yield Fault(first.number, first.fault, first.raw)
         elif layout is None:
-            layout = header(raw)
+            layout = header(first.raw)
+            source.give_back(row[1:])
             if layout is None:
-                yield Fault(first.number, "expected a CSV header that names the columns", raw)
+                yield Fault(first.number, "expected a CSV header that names the columns", first.raw)
                 return
         else:
-            item = _item(first.number, raw, layout)
-            if isinstance(item, Fault):
-                source.give_back(row[1:])
-                item = item._replace(raw=first.raw)
+            item, used = _item(row, layout)
+            source.give_back(row[used:])
             yield item
 
 
@@ -61,18 +60,22 @@ def _is_name(name: str) -> bool:
     return name.isprintable() and 0 < len(name) <= 200 and not name[0].isdigit() and "{" not in name
 
 
-def _item(number: int, raw: bytes, layout: _Layout) -> Item:
+def _item(row: Sequence[Line], layout: _Layout) -> tuple[Item, int]:
+    """What the row's first lines say, and how many of them it took; of a bad row, the first line only."""
+    number, raw = row[0].number, row[0].raw
+    reader = csv.reader((f"{line.raw.decode()}\n" for line in row), delimiter=layout.delimiter, strict=True)
     try:
-        text = raw.decode()
-        fields = next(csv.reader(text.splitlines(keepends=True), delimiter=layout.delimiter, strict=True))
+        fields = next(reader)
     except UnicodeDecodeError as error:
-        return Fault(number, f"not UTF-8 text (byte {error.start + 1})", raw)
+        return Fault(number, f"not UTF-8 text (byte {error.start + 1})", raw), 1
     except (csv.Error, StopIteration):
-        return Fault(number, "not CSV: its quotes are not closed or stand inside a field", raw)
+        return Fault(number, "not CSV: its quotes are not closed or stand inside a field", raw), 1
     if len(fields) != len(layout.names):
-        return Fault(number, f"expected {len(layout.names)} columns, found {len(fields)}", raw)
+        return Fault(number, f"expected {len(layout.names)} columns, found {len(fields)}", raw), 1
+    used = reader.line_num
+    whole = raw if used == 1 else b"\n".join(line.raw for line in row[:used])
     record = {name: value or None for name, value in zip(layout.names, fields, strict=True)}
-    return Found(number, record, raw, len(raw))
+    return Found(number, record, whole, len(whole)), used
 
 
 class _Returnable:
@@ -82,7 +85,7 @@ class _Returnable:
         self._lines = lines
         self._returned: deque[Line] = deque()
 
-    def give_back(self, lines: list[Line]) -> None:
+    def give_back(self, lines: Sequence[Line]) -> None:
         self._returned.extendleft(reversed(lines))
 
     def row(self) -> list[Line] | None:

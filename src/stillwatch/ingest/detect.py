@@ -51,20 +51,32 @@ class Detected(NamedTuple):
 
 def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
     """Look at the first records of ``input`` and tell which of ``formats`` they are."""
-    packed, head, complete = _head(input)
-    container = _container(head, complete)
+    head = _head(input)
+    container = _container(head)
     if container == EMPTY:
-        return Detected(packed, EMPTY, None, (), "nothing")
-    records = _parquet_sample(input, packed) if container == PARQUET else _sample(container, head, complete)
+        return Detected(head.compression, EMPTY, None, (), "nothing")
+    try:
+        is_parquet = container == PARQUET
+        records = _parquet_sample(input, head.compression) if is_parquet else _sample(container, head)
+    except parquet_rows.Damaged as error:
+        return Detected(head.compression, PARQUET, None, (), str(error))
     found = recognise(records, formats)
     known = found.columns.names if found is not None and found.columns is not None else None
     names = list(dict.fromkeys(name for record in records for name in record))
     ignored = () if known is None else tuple(name for name in names if name not in known)
-    return Detected(packed, container, found, ignored, _seen(head, names))
+    return Detected(head.compression, container, found, ignored, _seen(head, names))
 
 
-def _head(input: Input) -> tuple[str | None, bytes, bool]:
-    """Compression, the first decompressed bytes (a whole line at least), and whether that is all."""
+class _Head(NamedTuple):
+    """The first decompressed bytes of an input, a whole line at least."""
+
+    compression: str | None
+    raw: bytes
+    is_all: bool
+    cut: str | None  # why there is no more, where there should be
+
+
+def _head(input: Input) -> _Head:
     chunks = input.chunks(lambda _: None)
     first = b""
     for chunk in chunks:
@@ -72,27 +84,28 @@ def _head(input: Input) -> tuple[str | None, bytes, bool]:
         if len(first) >= 4:
             break
     held: list[bytes] = []
-    size, ended = 0, True
+    size, is_all, cut = 0, True, None
     try:
         for piece in inflated(chain((first,), chunks)):
             held.append(piece)
             size += len(piece)
             if (size >= _HEAD and b"\n" in piece) or size >= LIMIT:
-                ended = False
+                is_all = False
                 break
-    except Cut:
-        pass
-    return compression(first), b"".join(held), ended
+    except Cut as error:
+        cut = str(error)
+    return _Head(compression(first), b"".join(held), is_all, cut)
 
 
-def _container(head: bytes, complete: bool) -> str:
-    if head.startswith(parquet_rows.MAGIC):
+def _container(head: _Head) -> str:
+    if head.raw.startswith(parquet_rows.MAGIC):
         return PARQUET
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0")
+    start = head.raw.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\0")
     if not start:
-        return EMPTY if complete else UNKNOWN
+        return EMPTY if head.is_all and head.cut is None else UNKNOWN
     first_lines = start.split(b"\n", _FIRST_LINES)[:_FIRST_LINES]
-    if any(map(_is_json_line, first_lines)):
+    is_open_array = first_lines[0].strip() == b"["  # its last element looks like a line of its own
+    if not is_open_array and any(map(_is_json_line, first_lines)):
         return JSON_LINES
     if start[:1] in (b"{", b"["):
         return "json"
@@ -108,27 +121,23 @@ def _is_json_line(line: bytes) -> bool:
         return False
 
 
-def _sample(container: str, head: bytes, complete: bool) -> list[Record]:
+def _sample(container: str, head: _Head) -> list[Record]:
     read = TEXT_READERS.get(container, json_records.json_lines)
-    whole = head if complete else head[: head.rfind(b"\n") + 1] or head
+    whole = head.raw if head.is_all else head.raw[: head.raw.rfind(b"\n") + 1] or head.raw
     items = read(lines(iter((whole,))))
     return [item.record for item in islice((item for item in items if isinstance(item, Found)), _SAMPLE)]
 
 
 def _parquet_sample(input: Input, packed: str | None) -> list[Record]:
     """The first rows, or the columns' names alone where there are none."""
-    try:
-        file = parquet_rows.opened(input, lambda _: None, packed)
-    except parquet_rows.Damaged:
-        return []
-    with file:
+    with parquet_rows.opened(input, lambda _: None, packed) as file:
         first = next(file.iter_batches(batch_size=_SAMPLE), None) if file.metadata.num_rows else None
         return parquet_rows.records(first) if first is not None else [dict.fromkeys(file.schema_arrow.names)]
 
 
-def _seen(head: bytes, names: Sequence[str]) -> str:
+def _seen(head: _Head, names: Sequence[str]) -> str:
     if names:
         shown = ", ".join(name[:32] for name in names[:8])
         return f"records with the fields {shown}{', ...' if len(names) > 8 else ''}"
-    foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
-    return foreign or "no record that could be read"
+    foreign = next((what for magic, what in _FOREIGN.items() if head.raw.startswith(magic)), None)
+    return foreign or head.cut or "no record that could be read"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from stillwatch.ingest.found import Fault, Found, Item
-from stillwatch.ingest.json_text import NotJson, compact, parse
+from stillwatch.ingest.json_text import NotJson, parse, written
 from stillwatch.ingest.lines import LIMIT, Line
 from stillwatch.ingest.values import kind_of
 
@@ -82,7 +82,7 @@ def _record(value: object, number: int, raw: bytes | None, size: int) -> Item:
     if isinstance(value, dict):
         return Found(number, value, raw, size)
     reason = f"expected a JSON object, found {kind_of(value)}"
-    return Fault(number, reason, compact(value).encode() if raw is None else raw)
+    return Fault(number, reason, written(value) if raw is None else raw)
 
 
 class _Scan:

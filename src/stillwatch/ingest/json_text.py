@@ -35,6 +35,14 @@ def compact(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
+def written(value: object) -> bytes:
+    """``value`` as the bytes of its JSON text, for a digest; none where it is nested too deeply."""
+    try:
+        return compact(value).encode()
+    except RecursionError:
+        return b""
+
+
 def _forgiving(raw: bytes, strict: orjson.JSONDecodeError) -> object:
     try:
         value = json.loads(raw.decode(), parse_constant=lambda _: None, strict=False)

@@ -46,10 +46,10 @@ class _Pieces:
 
     def add(self, piece: bytes) -> None:
         self._size += len(piece)
-        if piece and self._size <= LIMIT:
+        if self._size <= LIMIT:
             self._held.append(piece)
-        elif self._held:
-            self._held = [self._held[0][:_SHOWN]]
+        else:
+            self._held = [b"".join(self._held)[:_SHOWN]]
 
     def line(self, number: int, end: bytes) -> Line:
         """The held pieces and ``end`` as one line; nothing is held afterwards."""

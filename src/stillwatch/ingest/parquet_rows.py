@@ -23,6 +23,7 @@ class Batch(NamedTuple):
     """Consecutive rows of a file."""
 
     first: int  # number of the first row, from 1
+    left: int  # rows of the file from here on
     rows: pa.RecordBatch
 
 
@@ -50,14 +51,14 @@ def batches(file: pq.ParquetFile, columns: Collection[str] | None) -> Iterator[B
     """The rows in batches of at most ``ROWS``, with only ``columns`` where given."""
     names = file.schema_arrow.names
     wanted = None if columns is None else [name for name in names if name in columns]
-    first = 1
+    first, count = 1, file.metadata.num_rows
     try:
         for rows in file.iter_batches(batch_size=ROWS, columns=wanted):
             for part in _parted(rows):
-                yield Batch(first, part)
+                yield Batch(first, count - first + 1, part)
                 first += part.num_rows
     except (pa.ArrowException, OSError):
-        lost = file.metadata.num_rows - first + 1
+        lost = count - first + 1
         yield Fault(first, f"damaged Parquet: {lost} rows from here on cannot be read", b"")
 
 

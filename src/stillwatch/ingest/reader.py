@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final, NamedTuple
-
-import orjson
 
 from stillwatch.contracts import ACCOUNT, EXCHANGE, InputError, Sifted, UsageError
 from stillwatch.ingest import detect, parquet_rows
@@ -15,9 +14,10 @@ from stillwatch.ingest.format import Format, Row
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
 from stillwatch.ingest.found import Fault
 from stillwatch.ingest.inflate import inflated
+from stillwatch.ingest.json_text import written
 from stillwatch.ingest.lines import lines
 from stillwatch.ingest.sieve import Period, Sieve, Tally
-from stillwatch.ingest.sources import Input, OnBytes, StreamInput, find
+from stillwatch.ingest.sources import FileInput, Input, OnBytes, StreamInput, find
 from stillwatch.ingest.values import Malformed, Record
 
 AUTO: Final = "auto"
@@ -198,7 +198,7 @@ def _text(
         else:
             row = _row(format, item.record, fields)
             if isinstance(row, Malformed):
-                sieve.reject(path, item.line, str(row), _raw(item.raw, item.record))
+                sieve.reject(path, item.line, str(row), item.raw or written(item.record))
             else:
                 sieve.add(row, path, item.line, item.size)
         if sieve.is_full:
@@ -217,8 +217,12 @@ def _parquet(
     wanted = None
     if format.columns is not None:
         wanted = format.columns.names | {part for field in fields for part in (field, field.split(".", 1)[0])}
+    unheard = _size(planned)  # a compressed one has been heard while it was unpacked
     with file:
         for batch in parquet_rows.batches(file, wanted):
+            heard = unheard if isinstance(batch, Fault) else unheard * batch.rows.num_rows // batch.left
+            on_bytes(heard)
+            unheard -= heard
             if isinstance(batch, Fault):
                 sieve.reject(path, *batch)
                 continue
@@ -238,7 +242,7 @@ def _single(
     for line, record in enumerate(parquet_rows.records(batch.rows), batch.first):
         row = _row(format, record, fields)
         if isinstance(row, Malformed):
-            sieve.reject(path, line, str(row), _raw(None, record))
+            sieve.reject(path, line, str(row), written(record))
         else:
             sieve.add(row, path, line, size)
         if sieve.is_full:
@@ -252,6 +256,7 @@ def _row(format: Format, record: Record, fields: Sequence[str]) -> Row | Malform
         return error
 
 
-def _raw(raw: bytes | None, record: Record) -> bytes:
-    """A record's bytes; for one that has none of its own, its JSON text."""
-    return raw if raw is not None else orjson.dumps(record, default=repr, option=orjson.OPT_SORT_KEYS)
+def _size(planned: _Planned) -> int:
+    """Bytes of a Parquet file that is read in place."""
+    is_in_place = isinstance(planned.input, FileInput) and planned.found.compression is None
+    return Path(planned.input.path).stat().st_size if is_in_place else 0
