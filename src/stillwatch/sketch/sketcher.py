@@ -113,8 +113,8 @@ class Sketcher:
         columns["tools_fp"] = mapped_fp(self._words, batch["tools"], without_space)
         columns["parameters_fp"] = parameters_fp(self._words, [batch[name] for name in _PARAMETERS])
         columns |= _text_columns(out)
-        size = pc.min_element_wise(pc.binary_length(batch["messages"]), _LARGEST_INT32)
-        columns["message_bytes"] = pc.fill_null(size, 0).cast(pa.int32())
+        size = pc.fill_null(pc.binary_length(batch["messages"]), 0)
+        columns["message_bytes"] = pc.min_element_wise(size, _LARGEST_INT32).cast(pa.int32())
         return one_batch(conform(pa.table(columns), SKETCH, "sketch"))
 
     def _places(self, addresses: pa.Array) -> Columns:
