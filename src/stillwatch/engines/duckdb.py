@@ -29,6 +29,8 @@ class DuckDB:
     def __init__(self, memory: str, threads: int | None, spill: Path) -> None:
         """Open a database; see :func:`~stillwatch.engines.engine.open_engine` for the arguments."""
         self._connection = duckdb.connect(":memory:", config=_settings(memory, threads, spill))
+        # Only now: the settings above load the built-in extensions that they belong to.
+        self._connection.execute("SET autoload_known_extensions = false")
         self._connection.execute("SET lock_configuration = true")
 
     def bind(self, name: str, source: pa.Table | Sequence[Path], schema: pa.Schema | None = None) -> None:
@@ -94,7 +96,7 @@ def _settings(memory: str, threads: int | None, spill: Path) -> _Config:
         "preserve_insertion_order": False,
         # SQL sees bound tables alone, never a variable of the calling Python code.
         "python_enable_replacements": False,
-        # A scan reads its inputs and nothing else: no extension comes over the network.
+        # A scan reads its inputs and nothing else: no query fetches or loads an extension.
         "autoinstall_known_extensions": False,
         "allow_community_extensions": False,
         "allow_extension_repositories": "forbidden",
