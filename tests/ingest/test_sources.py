@@ -240,6 +240,11 @@ def test_the_chosen_format_holds_where_it_is_not_recognised(read, jsonl):
     assert found.rows[0]["account_id"] == "a"
 
 
+def test_empty_inputs_are_an_error_whatever_the_format(read, jsonl):
+    with pytest.raises(InputError, match="empty"):
+        read([jsonl(b"")], format="litellm")
+
+
 def test_a_file_of_another_kind_in_a_folder_is_one_reject(read, logs):
     (logs / "notes.txt").write_text("remember the milk\n" * 100)
     found = read([logs])

@@ -66,6 +66,8 @@ def checked(batch: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema)
         batch: as read, in any column order, with or without columns that are not known.
         columns: one for each field of ``schema`` but the last two, source and line.
     """
+    if not _is_sound(batch):
+        return None
     fields = list(schema)[: len(columns)]
     arrays = []
     for column, field in zip(columns, fields, strict=True):
@@ -73,15 +75,15 @@ def checked(batch: pa.RecordBatch, columns: Sequence[Column], schema: pa.Schema)
         if array is None:
             return None
         arrays.append(array.cast(field.type))
-    result = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
-    return result if _is_utf8(result) else None
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def _plain(array: pa.Array) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
-def _is_utf8(batch: pa.RecordBatch) -> bool:
+def _is_sound(batch: pa.RecordBatch) -> bool:
+    """Whether all text is UTF-8, which Parquet does not enforce."""
     try:
         batch.validate(full=True)
     except pa.ArrowInvalid:
@@ -117,10 +119,18 @@ def _moment(earliest: int) -> Check:
             return array.cast(TIMESTAMP)
         if not pa.types.is_timestamp(array.type):
             return None
-        found = array.cast(TIMESTAMP, safe=False)
-        return found if _within(found.cast(pa.int64()), earliest, now() + DAY) else None
+        found = in_microseconds(array)
+        return found if found is not None and _within(found.cast(pa.int64()), earliest, now() + DAY) else None
 
     return check
+
+
+def in_microseconds(array: pa.Array) -> pa.Array | None:
+    """Timestamps of any unit and zone as the contract has them; None where they are out of its range."""
+    try:
+        return array.cast(TIMESTAMP, safe=array.type.unit != "ns")  # from nanoseconds it may cut digits off
+    except pa.ArrowInvalid:
+        return None
 
 
 def _count(most: int) -> Check:

@@ -129,10 +129,8 @@ def _sample(container: str, head: _Head) -> list[Record]:
 
 
 def _parquet_sample(input: Input, packed: str | None) -> list[Record]:
-    """The first rows, or the columns' names alone where there are none."""
     with parquet_rows.opened(input, lambda _: None, packed) as file:
-        first = next(file.iter_batches(batch_size=_SAMPLE), None) if file.metadata.num_rows else None
-        return parquet_rows.records(first) if first is not None else [dict.fromkeys(file.schema_arrow.names)]
+        return parquet_rows.sample(file, _SAMPLE)
 
 
 def _seen(head: _Head, names: Sequence[str]) -> str:

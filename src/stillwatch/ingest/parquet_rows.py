@@ -9,6 +9,7 @@ from typing import IO, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.ingest.columns import in_microseconds
 from stillwatch.ingest.found import Fault
 from stillwatch.ingest.inflate import Cut, inflated
 from stillwatch.ingest.sources import FileInput, Input, OnBytes
@@ -16,6 +17,7 @@ from stillwatch.ingest.values import Record
 
 MAGIC: Final = b"PAR1"
 ROWS: Final = 8192
+_DAMAGE: Final = (pa.ArrowException, OSError, ValueError)  # all that the reader raises on bad bytes
 _BATCH_BYTES: Final = 1 << 28  # text columns of a batch must stay below 2 GiB each
 
 
@@ -41,7 +43,7 @@ def opened(input: Input, on_bytes: OnBytes, compression: str | None) -> pq.Parqu
         if isinstance(input, FileInput) and compression is None:
             return pq.ParquetFile(input.path)
         return pq.ParquetFile(_copied(input, on_bytes))
-    except (pa.ArrowException, OSError):
+    except _DAMAGE:
         raise Damaged("damaged Parquet: its footer cannot be read (a file that was cut has none)") from None
     except Cut as cut:
         raise Damaged(f"{cut}: Parquet cannot be read without its end") from None
@@ -49,17 +51,25 @@ def opened(input: Input, on_bytes: OnBytes, compression: str | None) -> pq.Parqu
 
 def batches(file: pq.ParquetFile, columns: Collection[str] | None) -> Iterator[Batch | Fault]:
     """The rows in batches of at most ``ROWS``, with only ``columns`` where given."""
-    names = file.schema_arrow.names
-    wanted = None if columns is None else [name for name in names if name in columns]
     first, count = 1, file.metadata.num_rows
     try:
+        wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
         for rows in file.iter_batches(batch_size=ROWS, columns=wanted):
             for part in _parted(rows):
                 yield Batch(first, count - first + 1, part)
                 first += part.num_rows
-    except (pa.ArrowException, OSError):
+    except _DAMAGE:
         lost = count - first + 1
         yield Fault(first, f"damaged Parquet: {lost} rows from here on cannot be read", b"")
+
+
+def sample(file: pq.ParquetFile, count: int) -> list[Record]:
+    """The first rows; the columns' names alone where there are none, or where they cannot be read."""
+    try:
+        first = next(file.iter_batches(batch_size=count), None) if file.metadata.num_rows else None
+        return records(first) if first is not None else [dict.fromkeys(file.schema_arrow.names)]
+    except _DAMAGE:
+        return [dict.fromkeys(file.schema.names)]
 
 
 def records(rows: pa.RecordBatch) -> list[Record]:
@@ -90,7 +100,7 @@ def _readable(array: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_timestamp(array.type):
-        return array.cast(pa.timestamp("us", tz=array.type.tz), safe=False)
+        return array if (found := in_microseconds(array)) is None else found
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
         try:
             array.validate(full=True)

@@ -145,7 +145,7 @@ def _plan(inputs: Sequence[str], formats: Mapping[str, Format], is_chosen: bool)
     for one in find(inputs):
         found = detect.detect(one, formats)
         plan.append(_Planned(one, found._replace(format=chosen) if chosen is not None else found))
-    if all(planned.found.format is None for planned in plan):
+    if all(planned.found.format is None or planned.found.container == detect.EMPTY for planned in plan):
         raise _nothing_known(plan[0], formats)
     return plan
 
