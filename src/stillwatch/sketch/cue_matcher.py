@@ -104,9 +104,9 @@ def compile_cues(phrases: Sequence[CuePhrase]) -> CueTable:
     """
     trie = _Trie()
     openers = set()
-    for keys, meaning in _wordings(phrases):
-        trie.add(keys, meaning)
-        openers.add(keys[0])
+    for path, meaning in _wordings(phrases):
+        trie.add(path, meaning)
+        openers.add(path[0])
     keys, nodes = _hash_table(trie.node_at)
     numbers = [(_CUES.index(phrase.cue), phrase.gap) for phrase in phrases]
     ends = np.cumsum([0] + [len(meanings) for meanings in trie.meanings])
@@ -199,7 +199,8 @@ def no_ends(table: CueTable) -> Places:
 @part
 def step_hash(node: int, token: np.uint64) -> np.uint64:
     """Key of the node that ``token`` leads to from ``node``."""
-    return fold_product(token ^ STEP_A, np.uint64(node) ^ STEP_B)
+    value: np.uint64 = fold_product(token ^ STEP_A, np.uint64(node) ^ STEP_B)
+    return value
 
 
 @part
@@ -222,7 +223,8 @@ def find_cues(hashes: Hashes, count: int, table: CueTable, ends: Places, clock: 
 @part
 def _marked(table: CueTable, key: np.uint64) -> bool:
     bit = key >> _MAP_SHIFT
-    return table.bitmap[bit >> _WORD_SHIFT] >> (bit & _IN_WORD) & _ONE != _EMPTY
+    marked: bool = table.bitmap[bit >> _WORD_SHIFT] >> (bit & _IN_WORD) & _ONE != _EMPTY
+    return marked
 
 
 @part
@@ -231,7 +233,8 @@ def _node_at(table: CueTable, key: np.uint64) -> int:
     place = key & last
     while table.keys[place] != _EMPTY:
         if table.keys[place] == key:
-            return table.nodes[place]
+            node: int = table.nodes[place]
+            return node
         place = (place + _ONE) & last
     return _NOWHERE
 

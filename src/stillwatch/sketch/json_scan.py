@@ -13,7 +13,7 @@ import numpy as np
 
 from stillwatch.sketch.compiled import part
 from stillwatch.sketch.machine import BLOCK, string_stops, trailing_zeros
-from stillwatch.sketch.tokens import Bytes
+from stillwatch.sketch.tokens import Bytes, signed
 
 BROKEN: Final = -1
 MAX_DEPTH: Final = 60
@@ -83,7 +83,7 @@ def hex_unit(data: Bytes, at: int, end: int) -> int:
         return BROKEN
     unit = 0
     for i in range(4):
-        byte = np.int64(data[at + i])
+        byte = signed(data[at + i])
         small = byte | 0x20
         if _ZERO <= byte <= _NINE:
             unit = unit << 4 | (byte - _ZERO)

@@ -51,7 +51,7 @@ def load64(_typing: Any, array: Any, index: Any) -> tuple[Any, _Codegen]:
     """Eight bytes of ``array`` from ``index`` as a little-endian number."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature.args[0], *args, _I64), align=1)
+        return builder.load(_pointer(context, builder, signature.args[0], args[0], args[1], _I64), align=1)
 
     return types.uint64(array, types.intp), codegen
 

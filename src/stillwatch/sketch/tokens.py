@@ -18,6 +18,8 @@ that the kernel sees. Pairs of neighbouring tokens hash to ``pair_hash(left, rig
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -108,7 +110,8 @@ def _pair_hashes(values: Hashes) -> Hashes:
 @part
 def pair_hash(left: np.uint64, right: np.uint64) -> np.uint64:
     """Hash of two neighbouring tokens, from their hashes."""
-    return fold_product(left ^ PAIR_A, right ^ PAIR_B)
+    value: np.uint64 = fold_product(left ^ PAIR_A, right ^ PAIR_B)
+    return value
 
 
 @part
@@ -156,9 +159,15 @@ def pad(folded: Bytes, place: int) -> int:
 
 
 @part
+def signed(value: np.unsignedinteger[Any]) -> int:
+    """The same number, signed: signed and unsigned together are a float to Numba."""
+    return np.int64(value)  # type: ignore[return-value]
+
+
+@part
 def decode_utf8(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """Code point at ``at`` and its bytes; a byte that starts no well-formed sequence is (0, 1)."""
-    first = np.int64(data[at])
+    first = signed(data[at])
     if first < 0x80:
         return first, 1
     if first < 0xC2 or first > 0xF4:
@@ -168,7 +177,7 @@ def decode_utf8(data: Bytes, at: int, end: int) -> tuple[int, int]:
         return 0, 1
     point = first & (0x7F >> size)
     for i in range(1, size):
-        byte = np.int64(data[at + i])
+        byte = signed(data[at + i])
         if byte & 0xC0 != 0x80:
             return 0, 1
         point = point << 6 | byte & 0x3F
@@ -182,7 +191,7 @@ def decode_utf8(data: Bytes, at: int, end: int) -> tuple[int, int]:
 def put_folded(point: int, folded: Bytes, place: int, alphabet: npt.NDArray[np.uint32]) -> int:
     """Write the folded form of one code point; returns where it ends."""
     if point < TABLE_SIZE:
-        entry = np.int64(alphabet[point])
+        entry = signed(alphabet[point])
         kind, letter = entry >> KIND_SHIFT, entry & _LAST_FOLDED
     else:
         kind = SOLO if FIRST_FAR_HAN <= point <= LAST_FAR_HAN else SEPARATOR
