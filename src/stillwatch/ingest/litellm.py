@@ -81,7 +81,7 @@ def read(record: Record, account_fields: Sequence[str]) -> Exchange:
         team_id=_named(metadata, "user_api_key_team_id"),
         conversation_id=_conversation(record, metadata),
         operation=_operation(text(record.get("call_type"), "call_type")),
-        model=text(record.get("model_group"), "model_group") or text(record.get("model"), "model"),
+        model=lenient(text, record.get("model_group")) or lenient(text, record.get("model")),
         messages=chat.messages_json(record.get("messages")),
         tools=chat.tools_json(parameters.get("tools"), parameters.get("functions")),
         answer=chat.answer_text(record.get("response")),

@@ -52,7 +52,7 @@ def lookup(record: Record, path: str) -> object:
         return record[path]
     value: object = record
     for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
+        value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
@@ -63,7 +63,7 @@ def mapping(value: object) -> Record:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
             return {}
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def lenient(read: Callable[[object, str], Value | None], value: object) -> Value | None:
@@ -118,7 +118,7 @@ def compact_field(value: object, field: str) -> str:
 def whole(value: object, field: str) -> int | None:
     """A whole number that fits 64 bits, or its digits."""
     found = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
-    if isinstance(found, bool) or not isinstance(found, int):
+    if type(found) is not int:  # true and false are not numbers
         found = number(found, field)
     if found is None:
         return None
