@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stillwatch.evidence import phrases
@@ -29,6 +29,7 @@ HOSTILE = (
     "\x1b[2J\u202egnp.exe",
     "]]><!--",
     "&lt;b&gt;&amp;",
+    "\U00018cd6" * 60,
 )
 
 
@@ -280,6 +281,7 @@ def test_hostile_manifest_stays_text(small_run: RunTables, known_tags: set[str])
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(text="\x1e\x10\x8a\x9e eq¦\xad\U0001d98e2\U0005ae05ë\U0007c514")
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
 def test_any_text_stays_text(small_run: RunTables, known_tags: set[str], text: str):
     hostile = _with_text(small_run, "members", "account_id", text)

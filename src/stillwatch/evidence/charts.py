@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,11 +49,10 @@ def waterfall(steps: Sequence[Step], score: float, *, width: int, name: str, alt
     """Each step as a floating bar from the running total before it to the one after, then the score."""
     rows = [_bar(step.label, step.side, step.start, step.end, phrases.ratio(step.llr)) for step in steps]
     rows.append(_bar("Score", "score", 0.0, score, phrases.ratio(score)))
-    labels = _told_apart([row["label"] for row in rows])
+    labels = _told_apart([_fitted(row["label"], 222 if width == WIDE else 124) for row in rows])
     rows = [row | {"label": label} for row, label in zip(rows, labels, strict=True)]
     joints = [{"at": row["end"], "from": row["label"], "to": after["label"]} for row, after in pairwise(rows)]
-    room = min(230 if width == WIDE else 132, 16 + 7 * max(map(len, labels)))
-    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=room - 8, minExtent=room))
+    y, room = _named_rows(labels)
     least, most = min(0.0, *(row["start"] for row in rows)), max(1.0, *(row["right"] for row in rows))
     x = alt.X(
         "start:Q",
@@ -89,25 +89,28 @@ def timeline(
 ) -> Markup:
     """Two panels over the same days, each with its own scale from zero: the campaign, other traffic."""
     panels = [
-        _days(campaign, "This campaign", "var(--accent)", width, 120),
-        _days(others, "Traffic that belongs to no group", "var(--ordinary)", width, 80),
+        _days(campaign, "This campaign, exchanges a day", "var(--accent)", width, 120),
+        _days(others, "Traffic that belongs to no group, exchanges a day", "var(--ordinary)", width, 80),
     ]
     return _svg(alt.vconcat(*panels, spacing=14), name=name, alt_text=alt_text)
 
 
 def shares(parts: Sequence[tuple[str, float]], *, name: str, alt_text: str) -> Markup:
     """One bar per class of request, with its share of the group's exchanges."""
+    labels = [_fitted(phrases.label(part), 132) for part, _ in parts]
     rows = [
-        {"label": phrases.label(part), "share": share, "value": phrases.percent(share)}
-        for part, share in parts
+        {"label": label, "share": share, "value": phrases.percent(share)}
+        for label, (_, share) in zip(labels, parts, strict=True)
     ]
-    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=132, minExtent=140))
+    y, room = _named_rows(labels)
     x = alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1]))
     base = alt.Chart(_data(rows))
     bars = base.mark_bar(color="var(--accent)", height={"band": 0.62}).encode(x=x, y=y)
     values = base.mark_text(align="left", dx=6, fontWeight=600).encode(x=x, y=y, text="value:N")
     return _svg(
-        (bars + values).properties(width=NARROW - 196, height=26 * len(rows)), name=name, alt_text=alt_text
+        (bars + values).properties(width=NARROW - room - 56, height=26 * len(rows)),
+        name=name,
+        alt_text=alt_text,
     )
 
 
@@ -146,6 +149,27 @@ def _bar(label: str, side: str, start: float, end: float, value: str) -> dict[st
     }
 
 
+def _named_rows(labels: Sequence[str]) -> tuple[alt.Y, int]:
+    """A vertical axis with these labels in this order, and the pixels that they take."""
+    room = 10 + max(map(_text_width, labels))
+    axis = alt.Axis(labelLimit=0, minExtent=room)
+    return alt.Y("label:N", sort=None, title=None, axis=axis), room
+
+
+def _fitted(label: str, pixels: int) -> str:
+    """The label, cut to fit: the renderer's own limit cuts characters beyond the first plane in two."""
+    if _text_width(label) <= pixels:
+        return label
+    while label and _text_width(label) > pixels - 12:
+        label = label[:-1]
+    return f"{label}…"
+
+
+def _text_width(text: str) -> int:
+    """Pixels that the text takes at most, near enough for layout: fonts differ from page to page."""
+    return sum(13 if unicodedata.east_asian_width(char) in "WF" else 7 for char in text)
+
+
 def _told_apart(labels: Sequence[str]) -> list[str]:
     """The labels, with unseen spaces behind the equal ones: a band scale would lay those on one row."""
     seen: dict[str, int] = {}
@@ -165,7 +189,7 @@ def _days(counts: Sequence[DailyCount], title: str, colour: str, width: int, hei
     )
     y = alt.Y(
         "exchanges:Q",
-        title="Exchanges a day",
+        title=None,
         axis=alt.Axis(tickCount=3, tickMinStep=1, labelExpr=_COUNTS, minExtent=40),
         scale=alt.Scale(zero=True),
     )
@@ -173,7 +197,7 @@ def _days(counts: Sequence[DailyCount], title: str, colour: str, width: int, hei
         alt.Chart(_data(rows), title=alt.Title(title, anchor="start", offset=8))
         .mark_bar(color=colour, binSpacing=1)
         .encode(x=x, y=y)
-        .properties(width=width - 76, height=height)
+        .properties(width=width - 58, height=height)
     )
     return chart
 
