@@ -124,6 +124,7 @@ class RunFolder:
 
 
 def _peak_memory() -> int:
-    """Return the most resident memory that this process had, in bytes (kilobytes on Linux, bytes on macOS)."""
+    """Return the most resident memory that this process had, in bytes."""
+    # The kernel counts in kilobytes on Linux and in bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

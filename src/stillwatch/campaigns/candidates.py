@@ -69,7 +69,8 @@ def _usage(engine: Engine, accounts: pa.Array) -> _Usage:
         f"""
         SELECT a.family, a.account_id, count(*) AS exchanges, max(f.accounts) AS holders
         FROM activity a JOIN families f ON f.family = a.family
-        WHERE f.accounts >= {MIN_ACCOUNTS} AND f.exchanges >= {MIN_EXCHANGES} GROUP BY a.family, a.account_id ORDER BY a.family, a.account_id
+        WHERE f.accounts >= {MIN_ACCOUNTS} AND f.exchanges >= {MIN_EXCHANGES}
+        GROUP BY a.family, a.account_id ORDER BY a.family, a.account_id
         """
     )
     return _Usage(

@@ -47,7 +47,10 @@ class Results:
 
 
 def bind_campaigns(engine: Engine, campaigns: Sequence[Campaign], membership: pa.Table) -> None:
-    """Make the relations ``readings`` (campaign_id, candidate) and ``belongs`` (campaign_id, account_id, strength)."""
+    """Make the relations that say which candidates and accounts are whose.
+
+    ``readings`` has campaign_id and candidate; ``belongs`` has campaign_id, account_id and strength.
+    """
     readings = [(one.campaign_id, candidate) for one in campaigns for candidate in one.readings]
     engine.bind(
         "readings",
@@ -114,7 +117,7 @@ def counted_findings(
 ) -> list[dict[str, Any]]:
     """Return a campaign's findings as they counted: scaled so that each facet stays within its limits."""
     own = findings.filter(pa.compute.equal(findings["candidate"], campaign.judgement.candidate))
-    rows = own.sort_by([("facet", "ascending"), ("signal", "ascending")]).to_pylist()
+    rows: list[dict[str, Any]] = own.sort_by([("facet", "ascending"), ("signal", "ascending")]).to_pylist()
     sums: dict[str, float] = {}
     for row in rows:
         sums[row["facet"]] = sums.get(row["facet"], 0.0) + row["llr"]

@@ -65,7 +65,8 @@ def find_families(engine: Engine) -> pa.Table:
 
 
 _SIZES: Final = f"""
-    SELECT d.family, s.fp AS seed_fp, coalesce(c.accounts, 0) AS accounts, coalesce(c.exchanges, 0) AS exchanges
+    SELECT d.family, s.fp AS seed_fp, coalesce(c.accounts, 0) AS accounts,
+           coalesce(c.exchanges, 0) AS exchanges
     FROM seeds d JOIN shared s ON s.feature = d.feature
     LEFT JOIN (
         SELECT family, count(DISTINCT account_id) AS accounts, count(*) AS exchanges FROM (

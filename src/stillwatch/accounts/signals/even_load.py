@@ -56,8 +56,8 @@ class _Weigher:
             observed=spread / mean,
             expected=float(np.sqrt(_ORDINARY_DISPERSION + 1 / mean)),
             statement=(
-                f"the accounts made {mean:,.0f} requests each, give or take {spread:,.0f}; unrelated accounts "
-                f"would differ by {mean * np.sqrt(_ORDINARY_DISPERSION + 1 / mean):,.0f}"
+                f"the accounts made {mean:,.0f} requests each, give or take {spread:,.0f}; unrelated "
+                f"accounts would differ by {mean * np.sqrt(_ORDINARY_DISPERSION + 1 / mean):,.0f}"
             ),
         )
 

@@ -31,7 +31,8 @@ class _Weigher:
             observed=share,
             expected=self.ordinary.mean,
             statement=(
-                f"{share:.0%} of the requests carry no dialogue; {self.ordinary.mean:.0%} for an ordinary account"
+                f"{share:.0%} of the requests carry no dialogue; {self.ordinary.mean:.0%} for an "
+                "ordinary account"
             ),
         )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
@@ -18,10 +19,11 @@ _STRANGER: Final = 0.05
 class _Weigher:
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
-        tied = group.tied > 0
+        tied: npt.NDArray[np.bool_] = group.tied > 0
         member = float(((core * tied).sum() + 2 * _STRANGER) / (core.sum() + 2))
         member = min(max(member, _STRANGER), 0.99)
-        return np.where(tied, np.log(member / _STRANGER), np.log((1 - member) / (1 - _STRANGER)))
+        untied = np.log((1 - member) / (1 - _STRANGER))
+        return np.where(tied, np.log(member / _STRANGER), untied).astype(np.float64)
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
@@ -38,11 +40,11 @@ class Tied:
 
     card = SignalCard(
         id="tied",
-        shows="the account shares a card, device, network, mail domain or conversation with others of the group",
-        honest_twin="colleagues, who are tied as well: it says who belongs, never that the group is a campaign",
+        shows="the account shares a card, device, network, mail domain or conversation with the group",
+        honest_twin="colleagues are tied as well: it says who belongs, never that the group is a campaign",
         method=(
-            "log-odds of being tied among the group's members, estimated with them, against 5 % of strangers; "
-            "nothing in a group whose members are not tied"
+            "log-odds of being tied among the group's members, estimated with them, against 5 % of "
+            "strangers; nothing in a group whose members are not tied"
         ),
         facet=None,
         cap=1.0,

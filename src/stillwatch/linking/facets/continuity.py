@@ -16,7 +16,8 @@ _MOST_SENDERS: Final = 5
 """A message that more accounts have sent is a figure of speech, not the state of a conversation."""
 
 _STATES: Final = """
-    SELECT account_id, timestamp, history_fps[len(history_fps)] AS fp FROM sketches WHERE len(history_fps) >= 1
+    SELECT account_id, timestamp, history_fps[len(history_fps)] AS fp
+    FROM sketches WHERE len(history_fps) >= 1
 """
 """What each request put last: the state that its conversation had reached."""
 
@@ -51,7 +52,10 @@ class Continuity:
         name="continuity",
         shows="a dialogue goes on under an account that never sent its beginning",
         honest_twin="a team that hands a session over inside one organisation",
-        method="surplus of dialogues that change their account within 48 hours over a random draw (Kulldorff 1997)",
+        method=(
+            "surplus of dialogues that change their account within 48 hours over a random draw "
+            "(Kulldorff 1997)"
+        ),
         side="linking",
         cap=6.0,
     )
@@ -73,8 +77,8 @@ class Continuity:
                 expected=surplus.expected,
                 accounts=surplus.accounts,
                 statement=(
-                    f"{surplus.values:,} conversations go on under another account of the group, which never sent "
-                    f"their beginning; {surplus.expected:,.1f} would by chance"
+                    f"{surplus.values:,} conversations go on under another account of the group, which "
+                    f"never sent their beginning; {surplus.expected:,.1f} would by chance"
                 ),
             )
             for candidate, surplus in weigh_surplus(engine, _HOLDINGS).items()

@@ -49,7 +49,8 @@ class Elicitation:
             for bit in range(len(Cue))
         )
         groups = engine.table(
-            f"SELECT candidate, count(*) AS exchanges, {counts} FROM work GROUP BY candidate ORDER BY candidate"
+            f"SELECT candidate, count(*) AS exchanges, {counts} FROM work "
+            "GROUP BY candidate ORDER BY candidate"
         ).to_pylist()
         everyone = engine.table(
             f"SELECT count(*) AS exchanges, {counts} FROM activity ORDER BY 1"

@@ -44,8 +44,8 @@ class Network:
                 expected=surplus.expected,
                 accounts=surplus.accounts,
                 statement=(
-                    f"{surplus.accounts:,} times an account sends from one of {surplus.values:,} address ranges "
-                    f"that others of the group use; {surplus.expected:,.1f} would by chance"
+                    f"{surplus.accounts:,} times an account sends from one of {surplus.values:,} address "
+                    f"ranges that others of the group use; {surplus.expected:,.1f} would by chance"
                 ),
             )
             for candidate, surplus in weigh_surplus(engine, _NETWORKS).items()

@@ -59,7 +59,8 @@ class Scaffold:
                 exchanges=row["exchanges"],
                 statement=(
                     f"{row['exchanges']:,} requests of {row['accounts']:,} accounts wear "
-                    f"{_scaffolds(row['families'])} that {row['holders']:,} of all {everyone:,} accounts ever used"
+                    f"{_scaffolds(row['families'])} that {row['holders']:,} of all {everyone:,} accounts "
+                    "ever used"
                 ),
             )
             for row in rows

@@ -58,7 +58,8 @@ _INSIDE: Final = """
     SELECT candidate, holders, everywhere, count(*) AS fps FROM (
         SELECT m.candidate, h.fp, count(DISTINCT h.account_id) AS holders, max(e.everywhere) AS everywhere
         FROM ({holdings}) h JOIN members m ON m.account_id = h.account_id
-        JOIN (SELECT fp, count(DISTINCT account_id) AS everywhere FROM ({holdings}) a GROUP BY fp) e ON e.fp = h.fp
+        JOIN (SELECT fp, count(DISTINCT account_id) AS everywhere FROM ({holdings}) a GROUP BY fp) e
+            ON e.fp = h.fp
         GROUP BY m.candidate, h.fp) g
     GROUP BY candidate, holders, everywhere ORDER BY candidate, holders, everywhere
 """

@@ -21,7 +21,8 @@ _MIN_ACCOUNTS: Final = 12
 """Below these the statistic may not speak: its spread is wider than what it measures."""
 
 _DAY: Final = 24
-_WEEK: Final = 168
+_HABITS: Final = 2 * _DAY
+"""A group's habits: its load at each hour of working days, and of weekends."""
 
 
 class Tempo:
@@ -33,8 +34,8 @@ class Tempo:
         honest_twin="a class in one lab hour; one customer's workers",
         method=(
             "accounts in 16 buckets; covariance of the buckets' hourly load after the ordinary load of the "
-            "hour and the group's own hours of the week are taken out; z^2 / 2, z from the residuals' own "
-            "spread (sum of cross-products, a permutation-free U-statistic)"
+            "hour and the group's own habits (hours of working days and of weekends) are taken out, with "
+            "the degrees of freedom that the habits cost; z^2 / 2, z from the residuals' own spread"
         ),
         side="linking",
         cap=6.0,
@@ -92,28 +93,40 @@ def synchrony(series: Floats, ordinary: Floats, first_hour: int) -> float:
         ordinary: requests of everybody else, shape (hours,).
         first_hour: hours since the epoch of the first column.
     """
-    expected = _expected(series.sum(axis=0), ordinary, first_hour)
+    habit = _habit(series.shape[1], first_hour)
+    expected = _expected(series.sum(axis=0), ordinary, habit)
     used = expected > 0
+    fitted = len(np.unique(habit[used])) / max(int(used.sum()), 1)
+    if fitted >= 1:
+        return 0.0
     residual = series[:, used] - np.outer(series.sum(axis=1), expected[used])
     residual /= np.sqrt(expected[used] * series.sum() + 0.5)
     squares = residual**2
-    together = float((residual.sum(axis=0) ** 2 - squares.sum(axis=0)).sum())
+    # Independent buckets would give zero, but for three things: the fitted habits take variance from
+    # the sum, and a little from each bucket; the ordinary load is itself a count, and shared by all.
+    shared_noise = 1 + expected[used] * series.sum() / ordinary[used]
+    joint = residual.sum(axis=0) ** 2 / (1 - fitted) / shared_noise
+    together = float((joint - squares.sum(axis=0) / (1 - fitted / len(series))).sum())
     spread = float(2 * (squares.sum(axis=0) ** 2 - (squares**2).sum(axis=0)).sum())
     return together / np.sqrt(spread) if spread > 0 else 0.0
 
 
-def _expected(group: Floats, ordinary: Floats, first_hour: int) -> Floats:
+def _habit(hours: int, first_hour: int) -> npt.NDArray[np.int64]:
+    """Return the habit that each hour falls under; 1 January 1970 was a Thursday."""
+    hour = np.arange(hours) + first_hour
+    weekend = (hour // _DAY + 3) % 7 >= 5
+    return np.asarray(hour % _DAY + _DAY * weekend)
+
+
+def _expected(group: Floats, ordinary: Floats, habit: npt.NDArray[np.int64]) -> Floats:
     """Return the share of the group's load that each hour would hold if only its habits steered it.
 
-    Habits are its hours of the week (of the day, in a log shorter than two weeks), on top of the
-    ordinary load of the very hour.
+    Habits lie on top of the ordinary load of the very hour.
     """
-    period = _WEEK if len(group) >= 2 * _WEEK else _DAY
-    phase = (np.arange(len(group)) + first_hour) % period
-    habit = np.bincount(phase, weights=group, minlength=period)
-    usual = np.bincount(phase, weights=ordinary, minlength=period)
-    tilt = np.divide(habit, usual, out=np.zeros(period), where=usual > 0)
-    load = ordinary * tilt[phase]
+    own = np.bincount(habit, weights=group, minlength=_HABITS)
+    usual = np.bincount(habit, weights=ordinary, minlength=_HABITS)
+    tilt = np.divide(own, usual, out=np.zeros(_HABITS), where=usual > 0)
+    load = ordinary * tilt[habit]
     return np.asarray(load / load.sum()) if load.sum() else np.zeros_like(load)
 
 
@@ -122,7 +135,8 @@ _EVERYONE: Final = f"""
     FROM activity GROUP BY hour ORDER BY hour
 """
 _LOADS: Final = f"""
-    SELECT w.candidate, b.bucket, CAST(floor(epoch(w.timestamp) / {_HOUR}) AS BIGINT) AS hour, count(*) AS exchanges
+    SELECT w.candidate, b.bucket, CAST(floor(epoch(w.timestamp) / {_HOUR}) AS BIGINT) AS hour,
+           count(*) AS exchanges
     FROM work w JOIN (
         SELECT candidate, account_id,
                (row_number() OVER (PARTITION BY candidate ORDER BY account_id)) % {_BUCKETS} AS bucket

@@ -1,0 +1,125 @@
+"""Traffic made to order: sketches and account records whose behaviour a test states in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SKETCH, WORKLOADS
+from stillwatch.engines.engine import ENGINES, Engine, open_engine
+from stillwatch.linking.activity import ACTIVITY_QUERY
+
+START = datetime(2026, 4, 22, tzinfo=UTC)
+DAYS = 20
+
+_BLANK: dict[str, Any] = {
+    "input_tokens": 300,
+    "output_tokens": 200,
+    "reasoning_tokens": 0,
+    "shingles": [],
+    "history_fps": [],
+    "cues": 0,
+    "capability": 5,
+    "turns": 1,
+    "words": 60,
+    "message_bytes": 900,
+    "status": 200,
+}
+
+
+@dataclass
+class Traffic:
+    """Rows of SKETCH and ACCOUNT_SKETCH, composed account by account from one seed."""
+
+    seed: int = 11
+    sketches: list[dict[str, Any]] = field(default_factory=list)
+    accounts: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = np.random.default_rng(self.seed)
+
+    def fp(self) -> int:
+        """A fingerprint that nothing else has."""
+        return int(self.random.integers(1, 2**63))
+
+    def account(self, account_id: str, **columns: Any) -> None:
+        self.accounts.append({"account_id": account_id, **columns})
+
+    def exchange(self, account_id: str, at: datetime, scaffold: int | None = None, **columns: Any) -> None:
+        own = {"message_fp": self.fp(), "tail_fp": self.fp(), "head_fp": scaffold or self.fp()}
+        number = len(self.sketches)
+        base = {"exchange_id": f"x{number:06}", "account_id": account_id, "timestamp": at}
+        self.sketches.append(_BLANK | own | base | columns)
+
+    def queue(self, accounts: Sequence[str], each: int, scaffold: int, **columns: Any) -> None:
+        """Accounts that one dispatcher feeds: even volumes, any hour, no dialogue, no sitting."""
+        for account in accounts:
+            for second in sorted(self.random.integers(0, DAYS * 86_400, each + self.random.integers(-1, 2))):
+                self.exchange(account, START + timedelta(seconds=int(second)), scaffold, **columns)
+
+    def people(self, accounts: Sequence[str], scaffold: int | None = None, **columns: Any) -> None:
+        """People: sittings of a dialogue in the waking hours of their own time zone, uneven volumes."""
+        for account in accounts:
+            wakes = int(self.random.integers(0, 24))
+            for _ in range(1 + int(self.random.pareto(1.2) * 2) % 25):
+                day, hour = int(self.random.integers(0, DAYS)), (wakes + int(self.random.integers(0, 10))) % 24
+                at = START + timedelta(days=day, hours=hour, minutes=int(self.random.integers(0, 60)))
+                for turn in range(1 + int(self.random.integers(0, 4))):
+                    at += timedelta(minutes=2)
+                    self.exchange(account, at, scaffold, **({"turns": 2 * turn + 1} | columns))
+
+    def bind(self, engine: Engine) -> None:
+        """Make the relations ``sketches`` and ``accounts``."""
+        engine.bind("sketches", pa.Table.from_pylist(self.sketches, schema=SKETCH))
+        engine.bind("accounts", pa.Table.from_pylist(self.accounts, schema=ACCOUNT_SKETCH))
+
+    def bind_groups(
+        self, engine: Engine, groups: Mapping[int, Sequence[str]], scaffolds: Mapping[int, int]
+    ) -> None:
+        """Make every relation that facets weigh, with groups of the test's own choice."""
+        self.bind(engine)
+        families = [
+            {"family": number, "seed_fp": seed, "accounts": 1, "exchanges": 1}
+            for number, seed in scaffolds.items()
+        ]
+        engine.bind("families", pa.Table.from_pylist(families, schema=FAMILIES))
+        engine.bind("activity", engine.table(ACTIVITY_QUERY))
+        works = [{"candidate": number, "family": number} for number in scaffolds]
+        engine.bind("workloads", pa.Table.from_pylist(works, schema=WORKLOADS))
+        rows = [
+            {"candidate": number, "account_id": account, "strength": 1.0, "member": True}
+            for number, accounts in groups.items()
+            for account in accounts
+        ]
+        members = pa.Table.from_pylist(rows, schema=MEMBERSHIP)
+        engine.bind("members", members.select(["candidate", "account_id"]))
+        work = "SELECT m.candidate, a.* FROM activity a JOIN members m ON m.account_id = a.account_id"
+        engine.bind("work", engine.table(f"{work} ORDER BY candidate, timestamp, exchange_id"))
+
+
+@pytest.fixture
+def traffic() -> Traffic:
+    return Traffic()
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """Every engine that there is: one body per behaviour."""
+    with open_engine(request.param, memory="1GiB", threads=2, spill=tmp_path / "spill") as engine:
+        yield engine
+
+
+def names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number:04}" for number in range(count)]
+
+
+@pytest.fixture(name="names")
+def names_fixture() -> Any:
+    return names
