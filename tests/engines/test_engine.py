@@ -201,7 +201,8 @@ def test_what_exceeds_the_memory_is_spilled_and_tidied_away(
         engine.bind("numbers", pa.table({"n": range(rows)}))
         stream = engine.stream("SELECT n, hash(n) AS h, CAST(n AS VARCHAR) AS text FROM numbers ORDER BY h")
         assert sum(batch.num_rows for batch in stream) == rows
-    assert not list((tmp_path / "deep").rglob("*.tmp"))
+        assert list((tmp_path / "deep" / "spill").iterdir())
+    assert not list((tmp_path / "deep").iterdir())
 
 
 def test_a_query_that_no_spilling_can_save_says_what_to_do(opened: Callable[..., Engine]) -> None:

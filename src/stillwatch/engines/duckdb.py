@@ -86,7 +86,8 @@ def _settings(memory: str, threads: int | None, spill: Path) -> _Config:
         raise UsageError(
             f"{threads} threads cannot run a query", field="threads", remedy="Allow at least one"
         )
-    spill.mkdir(parents=True, exist_ok=True)
+    # DuckDB makes the folder itself when it first spills, and removes only what it made.
+    spill.parent.mkdir(parents=True, exist_ok=True)
     settings: _Config = {
         "memory_limit": memory,
         "temp_directory": str(spill),

@@ -80,7 +80,7 @@ def open_engine(
         name: one of :data:`ENGINES`.
         memory: what queries may hold at once, such as ``512MiB``; beyond it they spill.
         threads: how many threads a query may use; all cores where None.
-        spill: folder for what does not fit into memory; made when missing.
+        spill: folder of this engine alone for what does not fit into memory; gone once it is closed.
 
     Raises:
         UsageError: no engine has this name, or ``memory`` or ``threads`` is not a quantity.

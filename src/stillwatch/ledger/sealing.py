@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, conform
 from stillwatch.engines.engine import Engine
@@ -28,6 +29,12 @@ _HOUR_MICROSECONDS: Final = 3_600_000_000
 class _Window(NamedTuple):
     since: datetime
     until: datetime
+
+
+class _Run(NamedTuple):
+    path: Path
+    first: datetime
+    last: datetime
 
 
 def prepare(engine: Engine, layout: Layout, runs: list[Path], account_runs: list[Path]) -> None:
@@ -60,9 +67,11 @@ def _seal_exchanges(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[d
     contested = layout.sealing / "contested.parquet"
     engine.write(queries.contested(), contested)
     engine.bind("contested", [contested])
+    spans = [_span(run) for run in runs]
     moves: dict[Path, Path] = {}
     exchanges = 0
     for window in _windows(hours, counts):
+        engine.bind("staged", _overlapping(spans, window))
         kept = engine.stream(queries.kept(window.since, window.until))
         for start, batches in _by_hour(kept):
             part, rows = _write_part(layout, start, batches)
@@ -91,6 +100,19 @@ def _windows(hours: list[datetime], counts: list[int]) -> Iterator[_Window]:
             since, rows = hour, 0
         rows += count
     yield _Window(since, hours[-1] + HOUR)
+
+
+def _span(run: Path) -> _Run:
+    """Return the times between which a run's exchanges lie, from the file's footer."""
+    metadata = pq.read_metadata(run)
+    column = SKETCH.get_field_index("timestamp")
+    ends = [metadata.row_group(group).column(column).statistics for group in (0, metadata.num_row_groups - 1)]
+    return _Run(run, ends[0].min, ends[1].max)
+
+
+def _overlapping(runs: Iterable[_Run], window: _Window) -> list[Path]:
+    """Return the runs to open for a window: few where the log came in order of time."""
+    return [run.path for run in runs if run.first < window.until and run.last >= window.since]
 
 
 def _by_hour(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[datetime, Iterator[pa.RecordBatch]]]:

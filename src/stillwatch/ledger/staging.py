@@ -30,6 +30,8 @@ class Runs:
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Take ``batch``; every ``RUN_ROWS`` rows the thread that brings the last one writes a run."""
+        if not batch.num_rows:
+            return
         with self._lock:
             self._waiting.append(batch)
             full = self._take() if sum(part.num_rows for part in self._waiting) >= RUN_ROWS else []
