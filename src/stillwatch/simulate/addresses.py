@@ -99,7 +99,9 @@ def mix_host(member: Seeds) -> Integers:
 
 def dotted(addresses: npt.NDArray[np.uint32]) -> pa.LargeStringArray:
     """Return addresses as text."""
-    octets = [_OCTETS.take(pa.array((addresses >> np.uint32(shift)) & np.uint32(255))) for shift in (24, 16, 8, 0)]
+    octets = [
+        _OCTETS.take(pa.array((addresses >> np.uint32(shift)) & np.uint32(255))) for shift in (24, 16, 8, 0)
+    ]
     return pc.binary_join_element_wise(*octets, pa.scalar(".", pa.large_string()))
 
 

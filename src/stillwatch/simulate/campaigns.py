@@ -56,7 +56,9 @@ def farm(campaign: str, accounts: float, exchanges: float) -> Population:
     return replace(
         base,
         identity=Identity(
-            mail=Mail.DISPOSABLE, card=Pool(Sharing.EVERYONE, each=40.0), device=Pool(Sharing.EVERYONE, each=1e9)
+            mail=Mail.DISPOSABLE,
+            card=Pool(Sharing.EVERYONE, each=40.0),
+            device=Pool(Sharing.EVERYONE, each=1e9),
         ),
         network=Network(
             places=((Place.HOSTING, 1.0),), sharing=Sharing.EVERYONE, size=0.1, turnover=Sharing.EXCHANGE
@@ -119,6 +121,17 @@ def failover(campaign: str, accounts: float, exchanges: float) -> Population:
 def pivot(campaign: str, accounts: float, exchanges: float) -> Population:
     """I: half of the workload moves to a new model within a day of its release."""
     return replace(elicitation(campaign, accounts, exchanges), pivot=0.61)
+
+
+def replay(campaign: str, accounts: float, exchanges: float) -> Population:
+    """J: organic prompts replayed through one harness."""
+    return _population(campaign, accounts, exchanges, Traffic(Queue(), (("replay", 1.0),), attack=True))
+
+
+def programme_abuse(campaign: str, accounts: float, exchanges: float) -> Population:
+    """L: the accounts come in through a research programme and pay nothing."""
+    identity = Identity(mail=Mail.STUDENT, card=Pool(absent=1.0), plan="free", programme="research")
+    return replace(elicitation(campaign, accounts, exchanges), identity=identity)
 
 
 def trace_cleaning(campaign: str, accounts: float, exchanges: float) -> Population:

@@ -63,4 +63,6 @@ def choose(seeds: Seeds, weights: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 def generator(seed: int, *names: object) -> np.random.Generator:
     """Return a stream of its own for one named part of the world."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed & _MASK, int(name_seed(*names))])))
+    return np.random.Generator(
+        np.random.PCG64(np.random.SeedSequence([seed & _MASK, int(name_seed(*names))]))
+    )

@@ -133,7 +133,10 @@ class Scribe:
 
 def _input_tokens(messages: pa.Array, tools: pa.Array, rng: np.random.Generator) -> Counts:
     size = pc.add(pc.binary_length(messages), pc.coalesce(pc.binary_length(tools), 0)).to_numpy()
-    return np.maximum(size / _BYTES_PER_TOKEN * rng.normal(1.0, 0.05, size=len(size)), 1).astype(np.int32)
+    tokens: npt.NDArray[np.float64] = np.maximum(
+        size / _BYTES_PER_TOKEN * rng.normal(1.0, 0.05, size=len(size)), 1
+    )
+    return tokens.astype(np.int32)
 
 
 def _output_tokens(chosen: Choices, status: Counts, rng: np.random.Generator) -> Counts:

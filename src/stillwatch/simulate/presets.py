@@ -76,13 +76,20 @@ PRESETS: Final[dict[str, Preset]] = {
             campaigns.trajectories("G-trajectories", 120, 5_000),
             campaigns.failover("H-failover", 160, 6_400),
             campaigns.pivot("I-pivot", 150, 6_000),
+            campaigns.replay("J-replay", 130, 5_200),
+            campaigns.programme_abuse("L-programme", 110, 4_400),
         ),
         12_000,
         210_000,
         (honest.copycats("C-slow", "elicit-mathematics"),),
     ),
     "quiet": Preset(
-        "honest families only: whatever is found here is a false alarm", date(2026, 4, 22), 21, (), 8_000, 140_000
+        "honest families only: whatever is found here is a false alarm",
+        date(2026, 4, 22),
+        21,
+        (),
+        8_000,
+        140_000,
     ),
     "june-2026": Preset(
         "the largest published case: 25,000 accounts, 28.8 million exchanges, 22 April to 5 June 2026",

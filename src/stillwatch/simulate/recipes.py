@@ -38,7 +38,12 @@ RECIPES: Final[dict[str, Recipe]] = {
         "{chat.opening}", "{chat.later}", "{answer.reply}", system="<client.system>", sharing=Sharing.GROUP
     ),
     "client-code": Recipe(
-        "{code.task}", "{code.later}", "{answer.code}", system="<client.system>", sharing=Sharing.GROUP, output=600
+        "{code.task}",
+        "{code.later}",
+        "{answer.code}",
+        system="<client.system>",
+        sharing=Sharing.GROUP,
+        output=600,
     ),
     "company": Recipe(
         "{work.company_request}",
@@ -86,12 +91,12 @@ RECIPES: Final[dict[str, Recipe]] = {
         output=1400,
     ),
     "elicit-puzzles": Recipe(
-        "<scaffolds.elicit_head>{puzzles.long_puzzle}<scaffolds.elicit_tail>", sharing=Sharing.EVERYONE, output=1400
+        "<scaffolds.elicit_head>{puzzles.long_puzzle}<scaffolds.elicit_tail>",
+        sharing=Sharing.EVERYONE,
+        output=1400,
     ),
     "elicit-paraphrased": Recipe("{scaffolds.paraphrase}{mathematics.problem}", output=1400),
-    "elicit-code": Recipe(
-        "<scaffolds.engineering>{code.project}", sharing=Sharing.EVERYONE, output=1800
-    ),
+    "elicit-code": Recipe("<scaffolds.engineering>{code.project}", sharing=Sharing.EVERYONE, output=1800),
     "generate": Recipe("<generation.head>{generation.seeds}", sharing=Sharing.EVERYONE, output=1500),
     "grade": Recipe("<grading.rubric>{grading.item}", sharing=Sharing.EVERYONE, output=60),
     "trajectories": Recipe(
@@ -105,7 +110,9 @@ RECIPES: Final[dict[str, Recipe]] = {
     ),
     "clean-traces": Recipe("<scaffolds.clean>{scaffolds.trace}", sharing=Sharing.EVERYONE, output=700),
     "restate": Recipe(
-        "<scaffolds.restate>{mathematics.long_problem}{mathematics.solution}", sharing=Sharing.EVERYONE, output=1200
+        "<scaffolds.restate>{mathematics.long_problem}{mathematics.solution}",
+        sharing=Sharing.EVERYONE,
+        output=1200,
     ),
     "replay": Recipe("{chat.opening}", system="<agent.system>", sharing=Sharing.EVERYONE, output=500),
 }

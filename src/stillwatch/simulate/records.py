@@ -51,7 +51,9 @@ _MAILS: Final = {
 
 def account_ids(first: int, count: int, seed: int) -> pa.LargeStringArray:
     """Return the ids of accounts ``first`` and on; they say nothing about the order."""
-    numbers = np.arange(first, first + count, dtype=np.uint64) + (mix(seed & ((1 << 64) - 1)) >> np.uint64(20))
+    numbers = np.arange(first, first + count, dtype=np.uint64) + (
+        mix(seed & ((1 << 64) - 1)) >> np.uint64(20)
+    )
     return hexadecimal(bijective48(numbers & np.uint64((1 << 48) - 1)), 12, "acct_")
 
 

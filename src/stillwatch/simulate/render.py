@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.simulate.dice import GOLDEN, Seeds
-from stillwatch.simulate.grammar import Tables, texts
+from stillwatch.simulate.dice import GOLDEN, Seeds, derive
+from stillwatch.simulate.grammar import texts
 
 _STEP: Final = np.uint64(GOLDEN)
 _PART: Final = re.compile(r"([<{])([a-z_.]+)[>}]")
@@ -61,10 +61,31 @@ def conversations(
 ) -> pa.LargeStringArray:
     """Return the ``messages`` JSON of each row: system prompt, history, newest user message.
 
-    Recipe ``r`` owns the templates ``4 r`` to ``4 r + 3``: system prompt (none where empty), first user
-    message, later user messages, answers. Turn 0 is the first exchange of a conversation.
+    Recipe ``r`` owns the templates ``4 r`` to ``4 r + 3``: system prompt (none where empty, shared parts
+    only), first user message, later user messages, answers. Turn 0 is a conversation's first exchange.
     """
-    return _strings(*_conversations(texts().tables, templates, _FRAMES, _FRAME_START, recipe, turn, own, shared))
+    prompts = _system_prompts(templates, recipe, shared)
+    rows = (recipe, turn, own, shared)
+    return _strings(*_conversations(texts().tables, templates, _FRAMES, _FRAME_START, prompts, *rows))
+
+
+class _Prompts(NamedTuple):
+    """System prompts, each written once for all rows that have it; ``row`` is -1 where there is none."""
+
+    text: npt.NDArray[np.uint8]
+    start: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
+
+
+def _system_prompts(templates: Templates, recipe: npt.NDArray[np.int64], shared: Seeds) -> _Prompts:
+    rows = np.flatnonzero(np.diff(templates.start)[4 * recipe])
+    keys = derive(shared[rows], recipe[rows])
+    _, first, index = np.unique(keys, return_index=True, return_inverse=True)
+    once = rows[first]
+    text, start = _plain(texts().tables, templates, 4 * recipe[once], shared[once], shared[once])
+    row = np.full(len(recipe), -1, dtype=np.int64)
+    row[rows] = index
+    return _Prompts(text, start, row)
 
 
 def _strings(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> pa.LargeStringArray:
@@ -151,7 +172,9 @@ def _alternative(tables: Any, rule: Any, seed: Any) -> Any:
 
 
 @_compiled
-def _template(tables: Any, templates: Any, t: Any, own: Any, shared: Any, stack: Any, out: Any, at: Any) -> Any:
+def _template(
+    tables: Any, templates: Any, t: Any, own: Any, shared: Any, stack: Any, out: Any, at: Any
+) -> Any:
     for i in range(templates.start[t], templates.start[t + 1]):
         # a shared part says the same wherever its rule is used, an own part differs by its place
         if templates.shared[i]:
@@ -176,19 +199,32 @@ def _plain(tables: Any, templates: Any, chosen: Any, own: Any, shared: Any) -> A
 
 @_compiled
 def _conversations(
-    tables: Any, templates: Any, frames: Any, frame: Any, recipe: Any, turn: Any, own: Any, shared: Any
+    tables: Any,
+    templates: Any,
+    frames: Any,
+    frame: Any,
+    prompts: Any,
+    recipe: Any,
+    turn: Any,
+    own: Any,
+    shared: Any,
 ) -> Any:
     stack = np.empty((tables.choice_start.size, 3), np.uint64)
     out, at = np.empty(1400 * recipe.size + 64, np.uint8), 0
     offsets = np.zeros(recipe.size + 1, np.int64)
     for row in range(recipe.size):
         base = 4 * recipe[row]
-        longest = templates.longest[base : base + 4] + frames.size
-        out = _room(out, at, longest[0] + longest[1] + turn[row] * (longest[2] + longest[3]))
+        prompt = prompts.row[row]
+        prompt_start, prompt_end = (
+            (prompts.start[prompt], prompts.start[prompt + 1]) if prompt >= 0 else (0, 0)
+        )
+        pair = templates.longest[base + 2] + templates.longest[base + 3] + 2 * frames.size
+        need = prompt_end - prompt_start + templates.longest[base + 1] + 2 * frames.size + turn[row] * pair
+        out = _room(out, at, need)
         at = _copy(frames, frame[_OPEN], frame[_OPEN + 1], out, at)
-        if templates.start[base + 1] > templates.start[base]:
+        if prompt >= 0:
             at = _copy(frames, frame[_SYSTEM], frame[_SYSTEM + 1], out, at)
-            at = _template(tables, templates, base, own[row], shared[row], stack, out, at)
+            at = _copy(prompts.text, prompt_start, prompt_end, out, at)
             at = _copy(frames, frame[_NEXT], frame[_NEXT + 1], out, at)
         for message in range(2 * turn[row] + 1):
             answer = message % 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from stillwatch.simulate.tempo import Crew
 from stillwatch.simulate.tempo.arrivals import DAY, HOUR, Integers
 from stillwatch.simulate.window import Window
 
-FOREVER = np.iinfo(np.int64).max
+FOREVER: Final = np.iinfo(np.int64).max
+_SETTLING: Final = 12  # hours from sign-up to the first request, at most, where sign-ups come in bursts
 
 
 class Roster(NamedTuple):
@@ -42,7 +43,9 @@ def enlist(population: Population, first: int, seed: int, window: Window) -> Ros
     key = name_seed(seed, population.name)
     rng = generator(seed, population.name, "roster")
     group = _groups(population.grouping, count, rng)
-    settled = group if population.grouping.count is None else np.arange(count)  # a client's users live anywhere
+    settled = (
+        group if population.grouping.count is None else np.arange(count)
+    )  # a client's users live anywhere
     country = choose(derive(name_seed(int(key), "country"), settled), [c.weight for c in networks.COUNTRIES])
     created, begins = _created(population.enrolment, count, window, rng)
     banned = _banned(population.enrolment, count, window, rng)
@@ -56,7 +59,9 @@ def enlist(population: Population, first: int, seed: int, window: Window) -> Ros
         weight=np.exp(rng.normal(0.0, population.spread, size=count)),
         active_from=begins,
         # an operator's queue notices a ban after an hour or two of refusals
-        active_until=np.where(banned < FOREVER, banned + rng.integers(HOUR // 2, 2 * HOUR, size=count), banned),
+        active_until=np.where(
+            banned < FOREVER, banned + rng.integers(HOUR // 2, 2 * HOUR, size=count), banned
+        ),
         offset=np.array([c.offset for c in networks.COUNTRIES], dtype=np.int64)[country],
     )
     return Roster(population, first, crew, key, int(group.max()) + 1, country, created, banned)
@@ -81,7 +86,9 @@ def _created(
         return _in_bursts(enrolment, count, window, rng)
     age = np.minimum(rng.exponential(270 * DAY, size=count), 800 * DAY).astype(np.int64)
     within = window.start + (rng.random(count) * (window.end - window.start)).astype(np.int64)
-    created = np.where(rng.random(count) < enrolment.during, within, window.start - age)
+    late = rng.random(count) < enrolment.during
+    late[0] = False  # somebody must be there on the first day
+    created = np.where(late, within, window.start - age)
     return created, created
 
 
@@ -91,9 +98,10 @@ def _in_bursts(
     length = window.end - window.start
     burst = np.arange(count) * enrolment.bursts // count
     start = np.sort(rng.random(enrolment.bursts)) * (enrolment.waves * length + DAY) - DAY
+    start[0] = -(enrolment.burst_hours + _SETTLING) * HOUR  # the queue has workers from the first hour
     within = rng.random(count) * enrolment.burst_hours * HOUR
     created = window.start + (start[burst] + within).astype(np.int64)
-    return created, created + rng.integers(HOUR // 6, 12 * HOUR, size=count)
+    return created, created + rng.integers(HOUR // 6, _SETTLING * HOUR, size=count)
 
 
 def _banned(enrolment: Enrolment, count: int, window: Window, rng: np.random.Generator) -> Integers:

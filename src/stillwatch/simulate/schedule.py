@@ -6,7 +6,7 @@ Nothing here holds more than about a day: conversations that run over midnight a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,11 +35,21 @@ class Slots(NamedTuple):
     stream: npt.NDArray[np.int16]
     account: Integers  # number in the world
     seed: Seeds  # of the conversation
-    turn: npt.NDArray[np.int32]
+    turn: Integers
 
     def take(self, which: Integers | slice) -> Slots:
         """Return the chosen items in the order given."""
-        return Slots(*(column[which] for column in self))
+        time, stream, account, seed, turn = self
+        return Slots(time[which], stream[which], account[which], seed[which], turn[which])
+
+
+_NONE: Final = Slots(
+    time=np.zeros(0, dtype=np.int64),
+    stream=np.zeros(0, dtype=np.int16),
+    account=np.zeros(0, dtype=np.int64),
+    seed=np.zeros(0, dtype=np.uint64),
+    turn=np.zeros(0, dtype=np.int64),
+)
 
 
 def streams(rosters: Sequence[Roster], window: Window) -> list[Stream]:
@@ -59,12 +69,12 @@ def portions(total: int, weights: npt.ArrayLike) -> Integers:
     """Return whole numbers in proportion to ``weights`` that sum to ``total``."""
     shares = np.cumsum(np.asarray(weights, dtype=np.float64))
     ends = np.floor(shares / shares[-1] * total + 0.5).astype(np.int64)
-    return np.diff(ends, prepend=0)
+    return np.asarray(np.diff(ends, prepend=0), dtype=np.int64)
 
 
 def blocks(found: Sequence[Stream], window: Window, seed: int, rows: int) -> Iterator[Slots]:
     """Yield all exchanges by time, ``rows`` at once (fewer at the end)."""
-    waiting = _joined([])
+    waiting = _NONE
     for day in window.days:
         waiting = _sorted(_joined([waiting, *(_planned(stream, day, seed) for stream in found)]))
         ready = int(np.searchsorted(waiting.time, day.start + DAY)) if day.start + DAY < window.end else None
@@ -79,19 +89,22 @@ def _planned(stream: Stream, day: Day, seed: int) -> Slots:
     roster, dialogue = stream.roster, stream.traffic.dialogue
     count = int(stream.budget[day.number])
     if not count:
-        return _joined([])
+        return _NONE
     pace = Pace(dialogue.turns, dialogue.longest, dialogue.think, dialogue.handover)
     rng = generator(seed, roster.population.name, stream.number, day.number)
     plan = stream.traffic.tempo.plan(count, roster.crew, day, pace, rng)
     number = np.full(count, stream.number, dtype=np.int16)
-    return Slots(plan.time, number, plan.account + roster.first, plan.seed, plan.turn.astype(np.int32))
+    return Slots(plan.time, number, plan.account + roster.first, plan.seed, plan.turn)
 
 
 def _joined(parts: Sequence[Slots]) -> Slots:
-    if not parts:
-        kinds = (np.int64, np.int16, np.int64, np.uint64, np.int32)
-        return Slots(*(np.zeros(0, dtype=kind) for kind in kinds))
-    return Slots(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return Slots(
+        time=np.concatenate([part.time for part in parts]),
+        stream=np.concatenate([part.stream for part in parts]),
+        account=np.concatenate([part.account for part in parts]),
+        seed=np.concatenate([part.seed for part in parts]),
+        turn=np.concatenate([part.turn for part in parts]),
+    )
 
 
 def _sorted(slots: Slots) -> Slots:

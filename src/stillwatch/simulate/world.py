@@ -94,7 +94,7 @@ def simulate(
     rosters = _rosters(plan, scale, honest, seed)
     ids = pa.chunked_array([account_ids(0, _accounts(rosters), seed)]).combine_chunks()
     _write(_marked(_accounts_table(rosters, seed), preset), out / "accounts.parquet")
-    tally = _Tally(*(np.zeros(len(ids), dtype=np.int64) for _ in range(2)))
+    tally = _Tally(np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.int64))
     found = streams(rosters, plan.window)
     scribe = Scribe(seed, plan.window, found, ids)
     schedule = blocks(found, plan.window, seed, BLOCK_ROWS)

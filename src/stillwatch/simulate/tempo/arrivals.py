@@ -105,7 +105,8 @@ def running_sum(values: Integers, lengths: Integers) -> Integers:
     """Return the cumulative sum that starts anew with each run, its first value counted."""
     sums = np.cumsum(values)
     first = np.cumsum(lengths) - lengths
-    return sums - np.repeat(sums[first] - values[first], lengths)
+    within: Integers = sums - np.repeat(sums[first] - values[first], lengths)
+    return within
 
 
 def waits(count: int, median_seconds: float, sigma: float, rng: np.random.Generator) -> Integers:
@@ -117,16 +118,19 @@ def hold_back(times: Integers, lengths: Integers, end: int, rng: np.random.Gener
     """Return ``times`` with each run moved earlier as a whole where it would pass ``end``."""
     last = np.cumsum(lengths) - 1
     latest = end - 1 - (rng.random(len(lengths)) * HOUR / 4).astype(np.int64)
-    return times - np.repeat(np.maximum(times[last] - latest, 0), lengths)
+    moved: Integers = times - np.repeat(np.maximum(times[last] - latest, 0), lengths)
+    return moved
 
 
 def weighted(weight: Floats, count: int, rng: np.random.Generator) -> Integers:
     """Return indices drawn in proportion to ``weight``."""
     borders = np.cumsum(weight)
-    return np.minimum(np.searchsorted(borders, rng.random(count) * borders[-1], side="right"), len(weight) - 1)
+    found = np.searchsorted(borders, rng.random(count) * borders[-1], side="right")
+    index: Integers = np.minimum(found, len(weight) - 1).astype(np.int64)
+    return index
 
 
 def present(crew: Crew, day: Day) -> Floats:
     """Return each account's weight, zero where it does not exist for the whole day."""
     alive = (crew.active_from <= day.start) & (crew.active_until >= day.start + DAY)
-    return np.where(alive, crew.weight, 0.0) if alive.any() else crew.weight
+    return np.where(alive, crew.weight, 0.0)

@@ -39,7 +39,7 @@ class Batch:
     def plan(self, count: int, crew: Crew, day: Day, pace: Pace, rng: np.random.Generator) -> Plan:
         """Return single requests, spread evenly over each account's run."""
         running = self._running(crew, day)
-        account = weighted(running if running.any() else crew.weight, count, rng)
+        account = weighted(running if running.any() else present(crew, day), count, rng)
         low, high = self.start
         hour = low + below(derive(crew.seed, 1 << 32), high - low) - crew.offset
         within = (rng.random(count) * self.hours * HOUR).astype(np.int64)

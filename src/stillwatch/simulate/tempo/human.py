@@ -29,7 +29,32 @@ from stillwatch.simulate.tempo.arrivals import (
 
 HOURS: Final[dict[str, tuple[float, ...]]] = {
     "waking": (9, 5, 3, 2, 1, 2, 6, 14, 26, 34, 38, 38, 34, 36, 40, 40, 38, 36, 36, 40, 46, 46, 36, 20),
-    "office": (0.3, 0.2, 0.1, 0.1, 0.1, 0.3, 2, 8, 30, 46, 50, 46, 24, 40, 50, 48, 42, 26, 9, 4, 3, 2, 1, 0.5),
+    "office": (
+        0.3,
+        0.2,
+        0.1,
+        0.1,
+        0.1,
+        0.3,
+        2,
+        8,
+        30,
+        46,
+        50,
+        46,
+        24,
+        40,
+        50,
+        48,
+        42,
+        26,
+        9,
+        4,
+        3,
+        2,
+        1,
+        0.5,
+    ),
 }
 """Relative activity per hour of local time."""
 WEEKEND: Final = {"waking": 0.85, "office": 0.06}
@@ -60,7 +85,9 @@ class Human:
         first = np.cumsum(lengths) - lengths
         gaps[first] = self._starts(account, crew, day, rng)
         time = hold_back(running_sum(gaps, lengths), lengths, day.window_end, rng)
-        return Plan(time, np.repeat(account, lengths), conversation_seeds(len(turns), rng)[conversation], turn)
+        return Plan(
+            time, np.repeat(account, lengths), conversation_seeds(len(turns), rng)[conversation], turn
+        )
 
     def _starts(self, account: Integers, crew: Crew, day: Day, rng: np.random.Generator) -> Integers:
         hour = weighted(np.array(HOURS[self.profile], dtype=np.float64), len(account), rng)

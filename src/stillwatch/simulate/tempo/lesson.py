@@ -17,6 +17,7 @@ from stillwatch.simulate.tempo.arrivals import (
     Pace,
     Plan,
     conversation_seeds,
+    present,
     weighted,
 )
 
@@ -30,12 +31,12 @@ class Lesson:
 
     def weights(self, crew: Crew, days: list[Day]) -> Floats:
         """Return how many have a lesson on each day."""
-        return np.array([(crew.weight * _meets(crew, day)).sum() for day in days])
+        return np.array([(present(crew, day) * _meets(crew, day)).sum() for day in days])
 
     def plan(self, count: int, crew: Crew, day: Day, pace: Pace, rng: np.random.Generator) -> Plan:
         """Return the questions of the classes that meet on ``day``."""
-        meeting = crew.weight * _meets(crew, day)
-        account = weighted(meeting if meeting.any() else crew.weight, count, rng)
+        meeting = present(crew, day) * _meets(crew, day)
+        account = weighted(meeting if meeting.any() else present(crew, day), count, rng)
         hour = 8 + below(derive(crew.group.astype(np.uint64), 7), 9)
         lesson = hour[account] * HOUR + (rng.random(count) * self.hours * HOUR).astype(np.int64)
         evening = 18 * HOUR + (rng.random(count) * 5 * HOUR).astype(np.int64)
@@ -48,4 +49,4 @@ def _meets(crew: Crew, day: Day) -> Integers:
     """Return 1 where the account's class has a lesson: two of the five weekdays."""
     first = below(derive(crew.group.astype(np.uint64), 3), 5)
     second = (first + 2) % 5
-    return ((day.weekday == first) | (day.weekday == second)).astype(np.int64)
+    return (np.equal(first, day.weekday) | np.equal(second, day.weekday)).astype(np.int64)

@@ -35,10 +35,10 @@ class Queue:
 
     def weights(self, crew: Crew, days: list[Day]) -> Floats:
         """Return a slow swell; weekends count only for operators who keep office hours."""
-        swell = 1.0 + 0.25 * np.sin(np.arange(len(days)) * 0.9)
-        if self.profile is None:
-            return swell
-        return swell * np.array([WEEKEND[self.profile] if day.weekday >= 5 else 1.0 for day in days])
+        swell: Floats = 1.0 + 0.25 * np.sin(np.arange(len(days)) * 0.9)
+        if self.profile is not None:
+            swell *= np.array([WEEKEND[self.profile] if day.weekday >= 5 else 1.0 for day in days])
+        return swell
 
     def plan(self, count: int, crew: Crew, day: Day, pace: Pace, rng: np.random.Generator) -> Plan:
         """Return the day's share of the queue."""
