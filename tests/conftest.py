@@ -69,7 +69,10 @@ class Traffic:
         for account in accounts:
             wakes = int(self.random.integers(0, 24))
             for _ in range(1 + int(self.random.pareto(1.2) * 2) % 25):
-                day, hour = int(self.random.integers(0, DAYS)), (wakes + int(self.random.integers(0, 10))) % 24
+                day, hour = (
+                    int(self.random.integers(0, DAYS)),
+                    (wakes + int(self.random.integers(0, 10))) % 24,
+                )
                 at = START + timedelta(days=day, hours=hour, minutes=int(self.random.integers(0, 60)))
                 for turn in range(1 + int(self.random.integers(0, 4))):
                     at += timedelta(minutes=2)

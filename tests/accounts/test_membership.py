@@ -1,0 +1,178 @@
+"""Account signals: who is taken for one that serves a queue, and which honest account is not."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stillwatch.accounts.membership import assess_membership
+from stillwatch.accounts.profiles import WHOLE_TRAFFIC, profile_accounts, profile_behaviour
+from stillwatch.accounts.signals import BUILT_IN, account_signals
+from stillwatch.accounts.signals.beta_binomial import BetaBinomial
+from stillwatch.campaigns.inside import INSIDE_QUERY
+from stillwatch.contracts import CANDIDATES, LINKS
+
+
+def assess(engine, traffic, groups, scaffolds, links=None, without=()):
+    traffic.bind_groups(engine, groups, scaffolds)
+    rows = [{"candidate": c, "account_id": a} for c, accounts in groups.items() for a in accounts]
+    engine.bind("candidates", pa.Table.from_pylist(rows, schema=CANDIDATES))
+    engine.bind("links", pa.Table.from_pylist(links or [], schema=LINKS))
+    engine.bind("inside", engine.table(INSIDE_QUERY))
+    signals = {name: signal for name, signal in account_signals().items() if name not in without}
+    return assess_membership(profile_behaviour(engine), signals)
+
+
+def members(assessment, candidate):
+    rows = assessment.membership.to_pylist()
+    return {row["account_id"] for row in rows if row["candidate"] == candidate and row["member"]}
+
+
+def ratios(assessment, candidate, signal):
+    return np.array(
+        [
+            row["llr"]
+            for row in assessment.signals.to_pylist()
+            if (row["candidate"], row["signal"]) == (candidate, signal)
+        ]
+    )
+
+
+def card_link(accounts):
+    return [
+        {
+            "facet": "identity",
+            "signal": "payment-shared",
+            "value": number // 5,
+            "account_id": account,
+            "holders": 5,
+        }
+        for number, account in enumerate(accounts)
+    ]
+
+
+def test_the_registry_is_complete_and_every_signal_says_what_it_is():
+    assert list(account_signals()) == sorted(BUILT_IN)
+    for name, signal in BUILT_IN.items():
+        card = signal.card
+        assert card.id == name
+        assert min(len(card.shows), len(card.honest_twin), len(card.method)) > 10
+        assert card.cap > 0 > card.floor
+        assert card.group_cap >= 0 >= card.group_floor
+
+
+def test_profiles_count_each_account_once(any_engine, traffic, names):
+    traffic.queue(names("farm", 3), 10, scaffold=77)
+    traffic.people(names("person", 20))
+    traffic.bind(any_engine)
+    profiles = profile_accounts(any_engine)
+    assert profiles["account_id"].to_pylist() == sorted({row["account_id"] for row in traffic.sketches})
+    assert sum(profiles["exchanges"].to_pylist()) == len(traffic.sketches)
+
+
+def test_behaviour_counts_hours_sittings_and_dialogues(any_engine, traffic, names):
+    traffic.people(names("person", 30), scaffold=88)
+    traffic.bind_groups(any_engine, {}, {})
+    for name in ("candidates", "inside", "links"):
+        empty = {"candidates": CANDIDATES, "links": LINKS}.get(name)
+        any_engine.bind(
+            name,
+            empty.empty_table()
+            if empty
+            else any_engine.table(
+                "SELECT CAST(0 AS BIGINT) AS candidate, a.* FROM activity a WHERE false ORDER BY exchange_id"
+            ),
+        )
+    for row in profile_behaviour(any_engine).to_pylist():
+        own = [x for x in traffic.sketches if x["account_id"] == row["account_id"]]
+        cells = {(x["timestamp"].date(), x["timestamp"].hour) for x in own}
+        assert row["candidate"] == WHOLE_TRAFFIC
+        assert row["exchanges"] == len(own)
+        assert row["standalone"] == sum(x["turns"] <= 1 for x in own)
+        assert row["hours"] == [sum(hour == h for _, h in cells) for hour in range(24)]
+        times = sorted(x["timestamp"] for x in own)
+        near = sum((b - a).total_seconds() <= 1800 for a, b in pairwise(times))
+        assert row["resumed"] == near
+
+
+@pytest.mark.parametrize("signal", ["load-balanced", "no-sessions", "round-the-clock", "standalone-requests"])
+def test_a_signal_tells_a_queue_from_people(any_engine, traffic, names, signal):
+    farm, client = names("farm", 40), names("client", 80)
+    traffic.queue(farm, 30, scaffold=77)
+    traffic.people(client, scaffold=88)
+    traffic.people(names("person", 300))
+    found = assess(any_engine, traffic, {0: farm, 1: client}, {0: 77, 1: 88})
+    assert ratios(found, 0, signal).mean() > 0.5
+    assert ratios(found, 1, signal).mean() < 0
+
+
+def test_people_beside_a_queue_with_the_same_words_are_no_members(any_engine, traffic, names):
+    farm, copycats = names("farm", 40), names("copycat", 12)
+    traffic.queue(farm, 30, scaffold=77)
+    traffic.people(copycats, scaffold=77)
+    traffic.people(names("person", 300))
+    found = assess(any_engine, traffic, {0: [*farm, *copycats]}, {0: 77})
+    assert members(found, 0) >= set(farm)
+    assert len(members(found, 0) & set(copycats)) <= 1
+
+
+def test_a_group_of_people_has_no_lucky_half(any_engine, traffic, names):
+    client = names("client", 80)
+    traffic.people(client, scaffold=88)
+    traffic.people(names("person", 300))
+    found = assess(any_engine, traffic, {0: client}, {0: 88})
+    assert len(members(found, 0)) <= 4
+    pooled = {row["signal"]: row["llr"] for row in found.findings.to_pylist()}
+    assert pooled["round-the-clock"] < 0
+    assert pooled["no-sessions"] < 0
+
+
+def test_an_untied_account_is_a_stranger_where_the_members_are_tied(any_engine, traffic, names):
+    farm, judges = names("farm", 40), names("judge", 4)
+    traffic.queue([*farm, *judges], 30, scaffold=77)
+    traffic.people(names("person", 300))
+    found = assess(any_engine, traffic, {0: [*farm, *judges]}, {0: 77}, links=card_link(farm))
+    assert ratios(found, 0, "tied").min() < -2
+    blunt = assess(any_engine, traffic, {0: [*farm, *judges]}, {0: 77}, card_link(farm), without=("tied",))
+    strength = (
+        {row["account_id"]: row["strength"] for row in found.membership.to_pylist()},
+        {row["account_id"]: row["strength"] for row in blunt.membership.to_pylist()},
+    )
+    assert all(strength[0][judge] < strength[1][judge] for judge in judges)
+
+
+def test_being_untied_says_nothing_where_nobody_is_tied(any_engine, traffic, names):
+    farm = names("farm", 40)
+    traffic.queue(farm, 30, scaffold=77)
+    traffic.people(names("person", 300))
+    found = assess(any_engine, traffic, {0: farm}, {0: 77})
+    assert np.abs(ratios(found, 0, "tied")).max() < 0.2
+
+
+def test_a_log_of_one_minute_gives_no_verdict_on_days_and_sittings(any_engine, traffic, names):
+    """Everything within a minute: no human day, no sitting can be told, and none is."""
+    farm, people = names("farm", 20), names("person", 40)
+    from datetime import UTC, datetime, timedelta
+
+    for number in range(600):
+        account = [*farm, *people][number % 60]
+        when = datetime(2026, 4, 22, 12, 0, tzinfo=UTC) + timedelta(milliseconds=100 * number)
+        traffic.exchange(account, when, 77 if account in farm else None)
+    found = assess(any_engine, traffic, {0: farm}, {0: 77})
+    assert np.abs(ratios(found, 0, "round-the-clock")).max() < 0.7
+    assert np.abs(ratios(found, 0, "no-sessions")).max() < 0.7
+
+
+def test_a_beta_binomial_recovers_the_shares_it_was_made_of():
+    random = np.random.default_rng(5)
+    trials = random.integers(20, 60, 4000)
+    fitted = BetaBinomial.fit(random.binomial(trials, random.beta(3, 6, 4000)), trials)
+    assert fitted.mean == pytest.approx(1 / 3, abs=0.02)
+    assert fitted.alpha + fitted.beta == pytest.approx(9, rel=0.35)
+
+
+def test_shares_of_nobody_are_the_uniform_prior():
+    assert BetaBinomial.fit(np.array([1]), np.array([3])) == BetaBinomial(1.0, 1.0)

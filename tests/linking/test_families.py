@@ -1,0 +1,111 @@
+"""Workload families against a plain greedy cover, and on traffic whose families are known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch.contracts import SKETCH
+from stillwatch.linking.activity import ACTIVITY_QUERY
+from stillwatch.linking.families import MIN_ACCOUNTS, _stars, find_families
+
+AT = datetime(2026, 4, 22, tzinfo=UTC)
+
+
+def families_of(engine, traffic):
+    traffic.bind(engine)
+    families = find_families(engine)
+    engine.bind("families", families)
+    activity = engine.table(ACTIVITY_QUERY)
+    return families, dict(
+        zip(activity["exchange_id"].to_pylist(), activity["family"].to_pylist(), strict=True)
+    )
+
+
+def test_a_scaffold_is_one_family_whatever_its_payload(any_engine, traffic, names):
+    traffic.queue(names("a", 10), 12, scaffold=77)
+    traffic.queue(names("b", 20), 12, scaffold=88)
+    traffic.people(names("person", 50))
+    families, family = families_of(any_engine, traffic)
+    by_scaffold = {
+        s: {family[x["exchange_id"]] for x in traffic.sketches if x["head_fp"] == s} for s in (77, 88)
+    }
+    assert by_scaffold == {77: {1}, 88: {0}}  # the larger one first
+    assert families["accounts"].to_pylist() == [20, 10]
+    ordinary = {family[x["exchange_id"]] for x in traffic.sketches if x["head_fp"] not in (77, 88)}
+    assert ordinary == {None}
+
+
+def test_payloads_in_common_do_not_glue_two_scaffolds(any_engine, traffic, names):
+    """Both groups ask the same public problems: chaining through them would make one family of two."""
+    problems = [traffic.fp() for _ in range(40)]
+    for scaffold, prefix in ((77, "a"), (88, "b")):
+        for number in range(400):
+            when = AT + timedelta(minutes=number)
+            account = f"{prefix}{number % 20:02}"
+            traffic.exchange(account, when, scaffold, shingles=[problems[number % 40]])
+    _, family = families_of(any_engine, traffic)
+    found = {s: {family[x["exchange_id"]] for x in traffic.sketches if x["head_fp"] == s} for s in (77, 88)}
+    assert len(found[77]) == len(found[88]) == 1
+    assert found[77] != found[88]
+
+
+def test_what_fewer_than_five_accounts_share_is_no_family(any_engine, traffic, names):
+    traffic.queue(names("a", MIN_ACCOUNTS - 1), 50, scaffold=77)
+    families, _ = families_of(any_engine, traffic)
+    assert families.num_rows == 0
+
+
+def test_families_do_not_depend_on_the_key_or_on_the_order_of_rows(any_engine, traffic, names):
+    traffic.queue(names("a", 10), 12, scaffold=77, shingles=[5, 6])
+    traffic.queue(names("b", 10), 12, scaffold=88, shingles=[6, 7])
+    traffic.people(names("person", 30))
+    _, before = families_of(any_engine, traffic)
+    swap = {
+        fp: 2**63 - fp
+        for row in traffic.sketches
+        for fp in (row["head_fp"], row["tail_fp"], *row["shingles"])
+    }
+    for row in traffic.sketches:
+        row["head_fp"], row["tail_fp"] = swap[row["head_fp"]], swap[row["tail_fp"]]
+        row["shingles"] = [swap[fp] for fp in row["shingles"]]
+    traffic.sketches.reverse()
+    _, after = families_of(any_engine, traffic)
+    assert before == after
+
+
+def test_an_empty_ledger_has_no_family(any_engine):
+    any_engine.bind("sketches", SKETCH.empty_table())
+    assert find_families(any_engine).num_rows == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.frozensets(st.integers(0, 12), min_size=1, max_size=5), st.integers(1, 9), min_size=1, max_size=25
+    )
+)
+def test_stars_are_the_plain_greedy_cover(signatures):
+    rows = sorted((sorted(features), count) for features, count in signatures.items())
+    dense = {feature: number for number, feature in enumerate(sorted({f for fs, _ in rows for f in fs}))}
+    rows = [([dense[feature] for feature in features], count) for features, count in rows]
+    seeds = _stars(pa.array([fs for fs, _ in rows], pa.list_(pa.int64())), np.array([n for _, n in rows]))
+    assert seeds == plain_greedy(rows)
+
+
+def plain_greedy(rows):
+    free, seeds = list(rows), []
+    while True:
+        counts = Counter()
+        for features, count in free:
+            counts.update(dict.fromkeys(features, count))
+        best = min(counts, key=lambda feature: (-counts[feature], feature), default=None)
+        if best is None or counts[best] < MIN_ACCOUNTS:
+            return seeds
+        seeds.append(best)
+        free = [(features, count) for features, count in free if best not in features]
