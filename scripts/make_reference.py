@@ -1,4 +1,4 @@
-"""Writes ``docs/reference/`` from the code: commands, settings, tables, errors.
+"""Writes ``docs/reference/`` from the code: commands, settings, formats, tables, evidence, errors.
 
 ``python scripts/make_reference.py`` after a change to any of them; a test fails while a page is stale.
 """
@@ -15,13 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 from typer.main import get_command
 
 import stillwatch
 from stillwatch import contracts
+from stillwatch.accounts.signals import account_signals
 from stillwatch.app import cli
 from stillwatch.contracts import StillwatchError
+from stillwatch.ingest.format import Format
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
+from stillwatch.linking.facets import facets
 from stillwatch.settings import (
     ScanSettings,
     Settings,
@@ -34,25 +39,67 @@ from stillwatch.simulate.presets import PRESETS
 
 PAGES = Path(__file__).parents[1] / "docs" / "reference"
 _NOTE = "<!-- Made by scripts/make_reference.py: change the code, not this page. -->"
+_INTRODUCTIONS = {
+    "commands": """\
+# Commands
+
+Every command takes `--help`. Progress is shown on stderr, and only where that is a terminal.
+""",
+    "settings": """\
+# Settings
+
+Each setting can be given as an option, as an environment variable, or as a keyword of
+`stillwatch.scan(...)`. An option or keyword goes before the variable, the variable before the default.
+""",
+    "formats": """\
+# Formats
+
+Containers are JSON lines, JSON arrays, CSV and Parquet, plain or compressed with gzip or zstd; what
+an input is, is told from its content and not from its name. An input may be a file, a folder, a
+glob, or `-` for standard input. A record that cannot be read is rejected with its place and reason,
+and its neighbours are kept; records with the same call id are counted once.
+""",
+    "tables": """\
+# Tables
+
+Parquet, with timestamps in UTC and microseconds. A column is never null unless it says so.
+""",
+    "evidence": """\
+# Evidence
+
+Each piece of evidence is a log-likelihood ratio in nats (natural logarithm): how much likelier what
+was seen is under a campaign than under ordinary traffic. No facet can say more than its cap, and a
+campaign needs one facet that links its accounts and one that shows extraction.
+""",
+    "errors": """\
+# Errors
+
+An error is one line on stderr: the file, line and field where there are any, what is wrong, and what
+to do about it. From Python each is an exception, a `stillwatch.contracts.StillwatchError`, with the
+same parts as attributes: `what`, `remedy`, `file`, `line`, `field`.
+""",
+}
 _READ = ("EXCHANGE", "ACCOUNT")
 _WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "REJECT")
 
 
 def pages() -> dict[str, str]:
     """Every page of the reference by its file name."""
+    written = {
+        "commands": _commands,
+        "settings": _settings,
+        "formats": _formats,
+        "tables": _tables,
+        "evidence": _evidence,
+        "errors": _errors,
+    }
     return {
-        "commands.md": "\n".join([_NOTE, "", *_commands()]),
-        "settings.md": "\n".join([_NOTE, "", *_settings()]),
-        "tables.md": "\n".join([_NOTE, "", *_tables()]),
-        "errors.md": "\n".join([_NOTE, "", *_errors()]),
+        f"{name}.md": "\n".join([_NOTE, "", _INTRODUCTIONS[name], *write()])
+        for name, write in written.items()
     }
 
 
 def _commands() -> Iterator[str]:
-    yield "# Commands"
-    yield ""
-    yield "Every command takes `--help`. Progress is shown on stderr, and only where that is a terminal."
-    yield ""
     group = get_command(cli.app)
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         yield from [
@@ -101,11 +148,6 @@ def _parameter(parameter: Any) -> str:
 
 
 def _settings() -> Iterator[str]:
-    yield "# Settings"
-    yield ""
-    yield "Each setting can be given as an option, as an environment variable, or as a keyword"
-    yield "of `stillwatch.scan(...)`. Option and keyword go before the variable, that before the default."
-    yield ""
     for title, settings in (("scan", ScanSettings), ("simulate", SimulateSettings)):
         yield from [f"## stillwatch {title}", ""]
         yield from ["| option | variable | default | meaning |", "| --- | --- | --- | --- |"]
@@ -119,11 +161,47 @@ def _setting(settings: type[Settings], name: str) -> str:
     return f"| `{option_name(name)}` | `{variable_name(settings, name)}` | {_cell(default)} | {meaning} |"
 
 
+def _formats() -> Iterator[str]:
+    for title, formats in (("Request logs", FORMATS), ("Account records", ACCOUNT_FORMATS)):
+        yield from [f"## {title}", ""]
+        for known in formats.values():
+            yield from _format(known)
+
+
+def _format(known: Format) -> Iterator[str]:
+    accounts = ", then ".join(f"`{field}`" for field in known.account_fields)
+    yield from [f"### {known.name}", "", f"{known.summary[0].upper()}{known.summary[1:]}.", ""]
+    yield from [f"The account is {accounts}. One record, wrapped here:", ""]
+    example = orjson.dumps(orjson.loads(known.example), option=orjson.OPT_INDENT_2).decode()
+    yield from ["```json", example, "```", ""]
+
+
+def _evidence() -> Iterator[str]:
+    yield from ["## Facets", ""]
+    for name, facet in facets().items():
+        card = facet.card
+        yield from [
+            f"### {name}",
+            "",
+            card.shows,
+            "",
+            f"- Side: {card.side}, from {card.floor:g} to {card.cap:g} nats.",
+        ]
+        yield from [f"- Honest traffic that shows it too: {card.honest_twin}", f"- Method: {card.method}", ""]
+    yield from ["## Account signals", "", "How a member differs from an account that a person uses.", ""]
+    for name, signal in account_signals().items():
+        told = signal.card
+        yield from [
+            f"### {name}",
+            "",
+            told.shows,
+            "",
+            f"- From {told.floor:g} to {told.cap:g} nats for one account.",
+        ]
+        yield from [f"- Honest traffic that shows it too: {told.honest_twin}", f"- Method: {told.method}", ""]
+
+
 def _tables() -> Iterator[str]:
-    yield "# Tables"
-    yield ""
-    yield "Parquet, with timestamps in UTC and microseconds. A column is never null unless it says so."
-    yield ""
     schemas = {name: value for name, value in vars(contracts).items() if isinstance(value, pa.Schema)}
     between = [name for name in schemas if name not in _READ + _WRITTEN]
     for title, names in (
@@ -181,12 +259,6 @@ def _comments(source: str) -> dict[int, str]:
 
 
 def _errors() -> Iterator[str]:
-    yield "# Errors"
-    yield ""
-    yield "An error is one line on stderr: the file, line and field where there are any, what is wrong, and"
-    yield "what to do about it. From Python each is an exception, a `stillwatch.contracts.StillwatchError`,"
-    yield "with the same parts as attributes: `what`, `remedy`, `file`, `line`, `field`."
-    yield ""
     yield from ["| error | exit code | meaning |", "| --- | --- | --- |"]
     for error in error_classes():
         meaning = _cell(" ".join(inspect.getdoc(error).split()))  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stillwatch.contracts import UsageError
@@ -136,7 +136,7 @@ class ScanSettings(Settings):
         None, description="Leave out requests before this time (ISO 8601, UTC unless it says otherwise)."
     )
     until: Instant | None = Field(None, description="Leave out requests at or after this time.")
-    allow: Path | None = Field(
+    allow: FilePath | None = Field(
         None,
         description="Accounts that are never flagged: one id per line, or CSV with account_id and reason.",
     )

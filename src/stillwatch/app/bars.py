@@ -22,8 +22,8 @@ def watched(quiet: bool) -> Iterator[Progress]:
         yield Silent()
         return
     bars = RichProgress(
-        TextColumn("{task.description:<12}", markup=False),
-        BarColumn(bar_width=24),
+        TextColumn("{task.description:<18}", markup=False),
+        BarColumn(bar_width=16),
         _Amount(),
         _Rate(),
         TimeRemainingColumn(elapsed_when_finished=True),
@@ -43,12 +43,12 @@ class Bars:
     def stage(self, name: str, total: int | None = None, unit: Unit = "rows") -> None:
         """Close the stage before and open a bar for this one."""
         self.done()
-        self._open = self._bars.add_task(name, total=total, unit=unit)
+        self._open = self._bars.add_task(name, total=total, unit=unit, counted=False)
 
     def advance(self, amount: int) -> None:
         """Move the open bar."""
         if self._open is not None:
-            self._bars.advance(self._open, amount)
+            self._bars.update(self._open, advance=amount, counted=True)
 
     def done(self) -> None:
         """Close the open bar, full: a stage that ended did all there was."""
@@ -59,19 +59,22 @@ class Bars:
 
 
 class _Amount(ProgressColumn):
-    """What the stage has done so far."""
+    """What the stage has done so far; empty for one that does not count."""
 
     def render(self, task: Task) -> Text:
-        return Text(_quantity(task.completed, task.fields["unit"]).rjust(16))
+        return Text(_quantity(task.completed, task).rjust(14), no_wrap=True)
 
 
 class _Rate(ProgressColumn):
     """Bytes or rows a second: over the last moments while it runs, over all when it ended."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{_quantity(speed, task.fields['unit'])}/s".rjust(18) if speed else "")
+        rate = task.completed / task.finished_time if task.finished_time else task.speed
+        told = _quantity(rate, task) if rate else ""
+        return Text(f"{told}/s".rjust(15) if told else "", no_wrap=True)
 
 
-def _quantity(amount: float, unit: Unit) -> str:
-    return f"{amount / 1e6:,.1f} MB" if unit == "bytes" else f"{amount:,.0f} rows"
+def _quantity(amount: float, task: Task) -> str:
+    if not task.fields["counted"]:
+        return ""
+    return f"{amount / 1e6:,.1f} MB" if task.fields["unit"] == "bytes" else f"{amount:,.0f} rows"

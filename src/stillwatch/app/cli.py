@@ -199,10 +199,12 @@ def simulate(
     """
     settings = SimulateSettings.read(scale=scale, seed=seed, honest=honest, out=out)
     from stillwatch.app import console, documents
+    from stillwatch.simulate.presets import PRESETS
     from stillwatch.simulate.world import simulate as write_world
 
+    known = PRESETS[preset].populations(settings.scale, settings.honest) if preset in PRESETS else []
     with bars.watched(quiet) as progress:
-        progress.stage("simulate")
+        progress.stage("simulate", sum(int(population.exchanges) for population in known) or None)
         world = write_world(
             preset,
             scale=settings.scale,

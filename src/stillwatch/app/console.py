@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,17 +29,18 @@ def show_scan(result: ScanResult) -> None:
         lines += ["", f"and {len(groups) - _LISTED:,} more in {result.out / 'campaigns.parquet'}"]
     lines += ["", f"Report:   {result.out / 'report.html'}"]
     if groups:
-        lines += [f"Explain:  stillwatch explain {result.out} {groups[0]['campaign_id']}"]
+        lines += [f"Explain:  stillwatch explain {shlex.quote(str(result.out))} {groups[0]['campaign_id']}"]
     show(*lines)
 
 
 def show_world(world: WorldSummary) -> None:
     """Print how much was simulated and the command that scans it."""
-    exchanges, accounts = world.out / "exchanges-*.parquet", world.out / "accounts.parquet"
+    exchanges = shlex.quote(str(world.out / "exchanges-*.parquet"))  # stillwatch expands it, not the shell
+    accounts = shlex.quote(str(world.out / "accounts.parquet"))
     size = f"{_counted(world.accounts, 'account')}, {_counted(world.exchanges, 'exchange')}"
     show(
         f"{size}, {_counted(len(world.campaigns), 'campaign')} in {world.out}",
-        f"Scan:     stillwatch scan '{exchanges}' --accounts {accounts}",
+        f"Scan:     stillwatch scan {exchanges} --accounts {accounts}",
     )
 
 
