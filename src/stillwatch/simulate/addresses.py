@@ -87,12 +87,12 @@ def pick(links: Uplinks, account: Integers, chance: Seeds) -> Addresses:
     """Return the address that each of ``account`` uses; ``chance`` picks among its pool."""
     member = derive(links.pool[account], below(chance, links.size[account]))
     row = _TABLE[links.ranges[account] + below(derive(member, 1), links.width[account])]
-    host = mix_host(member)
+    host = _host(member)
     octets = (row[:, 1] << 24) | ((row[:, 2] + below(derive(member, 2), row[:, 3])) << 16) | host
     return Addresses(octets.astype(np.uint32), row[:, 0].astype(np.int32))
 
 
-def mix_host(member: Seeds) -> Integers:
+def _host(member: Seeds) -> Integers:
     """Return the last two octets, never 0 or 255."""
     return (below(derive(member, 3), 254) + 1) << 8 | (below(derive(member, 4), 254) + 1)
 
