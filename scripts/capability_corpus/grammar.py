@@ -1,0 +1,212 @@
+"""Prompts from grammars: the training corpus of the capability model, written for this project.
+
+A grammar is a TOML file per language with ``slots`` (lists of wordings), ``passages`` and ``code`` (taken
+as they are), ``templates`` per capability and ``wrappers`` that leave the capability as it is. In a
+wording ``{a|b}`` is a choice, ``{name}`` a slot, ``{n}`` and ``{N}`` a small and a large number,
+``{payload:any}`` a whole prompt, ``{passage}`` one to four sentences, ``{code}`` a listing. Braces that
+are none of these stay.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from stillwatch.contracts import Capability
+
+LANGUAGES: Final = ("en", "zh", "ko", "ja")
+FOLDER: Final = Path(__file__).parent
+
+WRAPPED: Final = 0.5  # share of prompts in a neutral wrapper
+FOREIGN_WRAPPER: Final = 0.15  # share of those whose wrapper is English whatever the payload's language
+IN_SYSTEM: Final = 0.35  # share of instructions that stand in the system prompt instead of the message
+PLAIN_SYSTEM: Final = 0.4  # share of other prompts that come with a general system prompt
+DEEPEST: Final = 12  # nesting of slots and payloads, a guard against endless recursion
+PASTED: Final = 0.12  # share of prompts that come with a text that says nothing of the class
+LOOSE: Final = 0.35  # share of prompts made of a class's vocabulary without grammar
+NONSENSE: Final = (
+    0.3  # share of passages made of unknown words: what is asked decides, not the words of the text
+)
+SPACED: Final = frozenset({"en", "ko"})
+SYLLABLES: Final = {"en": (0, 0), "zh": (0x4E00, 0x7A00), "ko": (0xAC00, 0xD7A3), "ja": (0x3042, 0x3093)}
+"""Code points of nonsense; English nonsense is made of sounds."""
+TOOLS: Final = {Capability.AGENTIC: 0.6, Capability.SOFTWARE_ENGINEERING: 0.2}
+TOOLS_ELSEWHERE: Final = 0.06
+INSTRUCTED = frozenset(
+    {
+        Capability.AGENTIC,
+        Capability.CONVERSATION,
+        Capability.DATA_GENERATION,
+        Capability.GRADING,
+        Capability.TEXT_PROCESSING,
+    }
+)
+"""Classes whose instruction applications put into the system prompt, with the matter in the message."""
+
+_SOUNDS: Final = [
+    first + vowel for first in "bcdfghjklmnprstvw" for vowel in ("a", "e", "i", "o", "u", "an", "er", "in")
+]
+_BREAK: Final = re.compile(r"\n+|(?<=[.!?:])\s+|(?<=[。！？：])")
+
+
+class Prompt(NamedTuple):
+    """One training example: what the classifier sees of an exchange, and its class."""
+
+    user: str
+    system: str
+    tools: bool
+    turns: int
+    capability: Capability
+    language: str
+
+
+class Grammar:
+    """The grammar of one language."""
+
+    def __init__(self, language: str) -> None:
+        """Read the grammar's file."""
+        tables: dict[str, Any] = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+        self.language = language
+        self.templates: dict[str, list[str]] = tables["templates"]
+        self.wrappers: dict[str, list[str]] = tables["wrappers"]
+        self._slots: dict[str, Any] = tables["slots"]
+        self._vocabulary: dict[str, list[str]] = tables["vocabulary"]
+
+    def sentence(self, wording: str, chance: random.Random, depth: int = 0) -> str:
+        """Expand one wording."""
+        if depth > DEEPEST:
+            return ""
+        parts = []
+        at = 0
+        for start, end in _groups(wording):
+            parts += [wording[at:start], self._group(wording[start + 1 : end], chance, depth + 1)]
+            at = end + 1
+        return "".join([*parts, wording[at:]])
+
+    def prompt(self, capability: str, chance: random.Random, depth: int = 0) -> str:
+        """A prompt of ``capability`` without wrapper."""
+        return self.sentence(chance.choice(self.templates[capability]), chance, depth)
+
+    def loose(self, capability: str, chance: random.Random) -> str:
+        """A prompt of no grammar: typical words of ``capability`` among words that say nothing."""
+        telling = chance.choices(self._vocabulary[capability], k=chance.randint(2, 8))
+        words = [word for told in telling for word in (*self._glue(chance), told)] + self._glue(chance)
+        return (" " if self.language in SPACED else "").join(words)
+
+    def _glue(self, chance: random.Random) -> list[str]:
+        return chance.choices(self._vocabulary["glue"], k=chance.randint(0, 4))
+
+    def _group(self, inside: str, chance: random.Random, depth: int) -> str:
+        choices = _split(inside)
+        if len(choices) > 1:
+            return self.sentence(chance.choice(choices), chance, depth)
+        return self._slot(inside, chance, depth)
+
+    def _slot(self, name: str, chance: random.Random, depth: int) -> str:
+        match name:
+            case "n":
+                return str(chance.randint(2, 99))
+            case "N":
+                return str(chance.randint(100, 9999))
+            case "passage":
+                return self._passage(chance)
+            case "code":
+                return str(chance.choice(self._slots["code"]))
+            case "payload:any":
+                return self.prompt(chance.choice(list(Capability)), chance, depth + 3)
+            case _ if name in self._slots:
+                return self.sentence(chance.choice(self._slots[name]), chance, depth)
+            case _:
+                return "{" + self.sentence(name, chance, depth) + "}"
+
+    def _passage(self, chance: random.Random) -> str:
+        if chance.random() < NONSENSE:
+            return self._nonsense(chance)
+        gap = " " if self.language in SPACED else ""
+        return gap.join(chance.sample(self._slots["passages"], chance.randint(1, 4)))
+
+    def _nonsense(self, chance: random.Random) -> str:
+        first, last = SYLLABLES[self.language]
+        words = []
+        for _ in range(chance.randint(8, 60)):
+            size = chance.randint(1, 4) if self.language == "en" else chance.randint(1, 3)
+            words.append(
+                "".join(
+                    chance.choice(_SOUNDS) if first == last else chr(chance.randint(first, last))
+                    for _ in range(size)
+                )
+            )
+        return (" " if self.language in SPACED else "").join(words) + "."
+
+
+def corpus(seed: int, per_class: dict[str, int]) -> Iterator[Prompt]:
+    """Prompts of every class and language in a fixed order.
+
+    Args:
+        seed: the same seed gives the same prompts.
+        per_class: prompts per class, by language.
+    """
+    grammars = {language: Grammar(language) for language in LANGUAGES}
+    for language, count in per_class.items():
+        for capability in Capability:
+            chance = random.Random(f"{seed}/{language}/{capability}")
+            for _ in range(count):
+                yield _prompt(grammars[language], grammars["en"], capability, chance)
+
+
+def _prompt(grammar: Grammar, english: Grammar, capability: Capability, chance: random.Random) -> Prompt:
+    loose = chance.random() < LOOSE
+    text = grammar.loose(capability, chance) if loose else grammar.prompt(capability, chance)
+    system, user = _placed(text, capability, chance)
+    if chance.random() < WRAPPED:
+        source = english if chance.random() < FOREIGN_WRAPPER else grammar
+        wrapper = source.sentence(
+            chance.choice(source.wrappers["neutral"]).replace("{payload}", "\0"), chance
+        )
+        user = wrapper.replace("\0", user)
+    if chance.random() < PASTED:
+        parts = [user, grammar.sentence("{passage}", chance)]
+        user = "\n\n".join(parts if chance.random() < 0.5 else reversed(parts))
+    if not system and chance.random() < PLAIN_SYSTEM:
+        system = grammar.sentence(chance.choice(grammar.wrappers["system"]), chance)
+    tools = chance.random() < TOOLS.get(capability, TOOLS_ELSEWHERE)
+    turns = min(9, int(chance.expovariate(0.7)) + 1)
+    return Prompt(user, system, tools, turns, capability, grammar.language)
+
+
+def _placed(text: str, capability: Capability, chance: random.Random) -> tuple[str, str]:
+    """System prompt and message: some instructions are standing ones, apart from the matter."""
+    breaks = [match.end() for match in _BREAK.finditer(text) if 0 < match.end() < len(text)]
+    if capability not in INSTRUCTED or not breaks or chance.random() > IN_SYSTEM:
+        return "", text
+    place = breaks[0] if chance.random() < 0.5 else chance.choice(breaks)
+    return text[:place].strip(), text[place:].strip()
+
+
+def _groups(wording: str) -> Iterator[tuple[int, int]]:
+    """Places of the outermost braces; an unclosed one is text."""
+    depth, start = 0, 0
+    for place, character in enumerate(wording):
+        if character == "{":
+            start = start if depth else place
+            depth += 1
+        elif character == "}" and depth:
+            depth -= 1
+            if not depth:
+                yield start, place
+
+
+def _split(inside: str) -> list[str]:
+    """Alternatives of a group: split at the bars that stand in no inner group."""
+    choices, depth = [""], 0
+    for character in inside:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if character == "|" and not depth:
+            choices.append("")
+        else:
+            choices[-1] += character
+    return choices
