@@ -7,7 +7,7 @@ comes out the same in each exchange of a conversation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,14 +58,14 @@ class Chooser:
 
     def choose(self, slots: Slots) -> Choices:
         """Return the decisions for one block."""
-        columns: list[npt.NDArray[np.generic]] = []
+        columns: list[npt.NDArray[Any]] = []
         for number in np.unique(slots.stream):
             rows = np.flatnonzero(slots.stream == number)
-            decided = self._decide(self._streams[int(number)], slots.take(rows))
+            decided: tuple[npt.NDArray[Any], ...] = self._decide(self._streams[int(number)], slots.take(rows))
             columns = columns or [np.zeros(len(slots.time), dtype=values.dtype) for values in decided]
             for column, values in zip(columns, decided, strict=True):
                 column[rows] = values
-        return Choices(*columns)  # type: ignore[arg-type]
+        return Choices(*columns)
 
     def _decide(self, stream: Stream, slots: Slots) -> Choices:
         roster, traffic = stream.roster, stream.traffic
