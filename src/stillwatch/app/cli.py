@@ -237,7 +237,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except StillwatchError as error:
         return _complain(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _complain(_usage(error), error.exit_code) if error.message else error.exit_code
+        told = _usage(error)
+        return _complain(told, error.exit_code) if told else error.exit_code
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}. Check the path, its permissions and the disk", 2)
@@ -248,9 +249,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _usage(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)
+    """What was wrong with the command line; empty where the answer was the help, which is printed by now."""
+    context, message = getattr(error, "ctx", None), error.format_message().rstrip(".")
     command = context.command_path if context else "stillwatch"
-    return f"{error.format_message().rstrip('.')}. See `{command} --help`"
+    return f"{message}. See `{command} --help`" if message else ""
 
 
 def _complain(message: str, code: int) -> int:

@@ -1,0 +1,70 @@
+"""The documentation keeps up with the code: generated pages are fresh, and nothing public is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.main import get_command
+
+import stillwatch
+from stillwatch.app import cli
+from stillwatch.settings import ScanSettings, SimulateSettings, variable_name
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "scripts" / "make_reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_pages_are_fresh(reference):
+    for name, text in reference.pages().items():
+        assert (DOCS / "reference" / name).read_text(encoding="utf-8") == text, f"{name}: run `make docs`"
+
+
+def test_every_command_setting_and_error_is_documented(reference):
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
+    commands = [f"## stillwatch {name}\n" for name in get_command(cli.app).commands]
+    settings = [
+        f"`{variable_name(settings, name)}`"
+        for settings in (ScanSettings, SimulateSettings)
+        for name in settings.model_fields
+    ]
+    errors = [f"`{error.__name__}`" for error in reference.error_classes()]
+    assert [wanted for wanted in commands + settings + errors if wanted not in text] == []
+
+
+def test_the_python_api_takes_every_setting():
+    taken = set(inspect.signature(stillwatch.scan).parameters)
+    assert taken == (set(ScanSettings.model_fields) - {"fail_on"}) | {"inputs", "progress"}
+
+
+def test_importing_stillwatch_is_light():
+    heavy = "print(sorted({'numpy', 'pyarrow', 'pydantic', 'numba'} & set(__import__('sys').modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import stillwatch; {heavy}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_the_documentation_builds_without_a_warning(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "start" / "index.html").is_file()
