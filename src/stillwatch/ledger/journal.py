@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from stillwatch.engines.parquet import replacing, sync
+from stillwatch.engines.parquet import replacing, sync_all
 from stillwatch.ledger.layout import Layout
 
 
@@ -50,7 +50,7 @@ class Journal:
 
     def write(self, layout: Layout) -> None:
         """Decide the seal, once all that it moves is on the disk."""
-        sync(layout.sealing)
+        sync_all([layout.sealing, *(layout.root / source for source in self.moves)])
         with replacing(layout.journal) as unfinished:
             unfinished.write_text(json.dumps(asdict(self), indent=1))
 
@@ -80,5 +80,4 @@ def finish(layout: Layout) -> Sealed:
 def _sync_folders(files: Iterable[Path], root: Path) -> None:
     """Make the names of ``files`` durable, and those of the folders above them up to ``root``."""
     folders = {folder for file in files for folder in file.parents if folder.is_relative_to(root)}
-    for folder in sorted(folders):
-        sync(folder)
+    sync_all(folders)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, conform
 from stillwatch.engines.engine import Engine
-from stillwatch.engines.parquet import write_parquet
+from stillwatch.engines.parquet import encode_parquet
 from stillwatch.ledger import queries
 from stillwatch.ledger.journal import Journal, Sealed
 from stillwatch.ledger.layout import HOUR, Layout
@@ -86,7 +86,9 @@ def _seal_accounts(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[di
     engine.bind("held_accounts", held, ACCOUNT_SKETCH)
     counts = engine.table(queries.account_counts()).to_pylist()[0]
     path = layout.sealing / layout.account_table.name
-    known = write_parquet(_conformed(engine.stream(queries.accounts()), ACCOUNT_SKETCH), ACCOUNT_SKETCH, path)
+    known = encode_parquet(
+        _conformed(engine.stream(queries.accounts()), ACCOUNT_SKETCH), ACCOUNT_SKETCH, path
+    )
     new = known - counts["held"]
     return {path: layout.account_table}, Sealed(accounts=new, duplicate_accounts=counts["staged"] - new)
 
@@ -138,7 +140,7 @@ def _conformed(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
 def _write_part(layout: Layout, start: datetime, batches: Iterable[pa.RecordBatch]) -> tuple[Path, int]:
     """Write an hour's part aside, named by the hour and by its content's digest; return it with its rows."""
     unnamed = layout.sealing / "part.parquet"
-    rows = write_parquet(batches, SKETCH, unnamed)
+    rows = encode_parquet(batches, SKETCH, unnamed)
     with unnamed.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()
     return unnamed.rename(layout.sealing / f"{start:%Y%m%dT%H}.part-{digest}.parquet"), rows
