@@ -52,7 +52,9 @@ def test_a_seal_that_died_anywhere_is_completed_by_the_next(
     accounts: pa.RecordBatch,
     contents: Callable[[Path], dict[str, bytes]],
 ) -> None:
-    assert len(died) > 15
+    decided = [(root / "staging" / "journal.json").exists() for root in died]
+    assert decided.count(True) > 3, "some died with their seal decided"
+    assert decided.count(False) > 3, "some died before that"
     whole = contents(died[-1])
     for root in died:
         survivor = Ledger(root, "key-1")
