@@ -117,6 +117,7 @@ GROUPS = (
                 2.7,
                 "The quietest hour of the day carries 3.9% of the load; 1.2% in ordinary groups.",
             ),
+            ("identity", "phone-shared", "linking", 0.0, "None of 72 accounts shares a telephone number."),
             (
                 "network",
                 "residential-proxy",

@@ -32,7 +32,7 @@ def test_a_campaign_shows_every_statement_and_number_it_was_called_on(run: RunTa
     stored = [
         row for row in run.reasons.to_pylist() if row["campaign_id"] == CAMPAIGN and row["account_id"] is None
     ]
-    assert len(stored) == 8
+    assert len(stored) == 9
     assert sorted(reason["statement"] for reason in data["reasons"]) == sorted(
         row["statement"] for row in stored
     )

@@ -75,7 +75,7 @@ def test_a_share_is_never_rounded_to_none_or_all(share: float, words: str):
         (0.94, "0.94"),
         (25.6, "25.6"),
         (1204.4, "1,204"),
-        (3.1e-7, "3.1 × 10⁻⁷"),
+        (3.1e-7, "3.1\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10⁻⁷"),
         (-1.5, "−1.5"),
         (math.inf, "not known"),
     ],

@@ -48,10 +48,16 @@ def test_a_capped_facet_is_a_step_of_its_own(run: RunTables):
     assert [(step.label, round(step.llr, 6)) for step in limits] == [("Scaffold: limit", -1.5)]
 
 
+def test_what_weighs_nothing_is_told_but_no_step(run: RunTables):
+    case = all_cases(run)[0]
+    assert [reason.signal for reason in case.silent] == ["phone-shared"]
+    assert "Phone shared" not in [step.label for step in waterfall.steps(case)]
+
+
 def test_a_negative_weight_speaks_against_whatever_it_was_looked_for(run: RunTables):
     rows = [{**row, "llr": -abs(row["llr"]), "side": "linking"} for row in run.reasons.to_pylist()]
     case = all_cases(replace(run, reasons=run.reasons.from_pylist(rows, schema=run.reasons.schema)))[0]
-    assert {reason.side for reason in case.reasons} == {Side.AGAINST}
+    assert {reason.side for reason in case.reasons if reason.llr} == {Side.AGAINST}
     assert "linked by" not in case.sentence
 
 

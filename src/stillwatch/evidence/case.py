@@ -105,10 +105,18 @@ class Case:
             [f"{phrases.ability(name)} ({phrases.percent(share)})" for name, share in main]
         )
 
+    def reasons_on(self, side: Side) -> tuple[Reason, ...]:
+        """The reasons that weigh on this side, strongest first."""
+        return tuple(reason for reason in self.reasons if reason.side == side and reason.llr != 0)
+
+    @property
+    def silent(self) -> tuple[Reason, ...]:
+        """What was looked at and weighs nothing either way."""
+        return tuple(reason for reason in self.reasons if reason.llr == 0)
+
     def facets_of(self, side: Side) -> tuple[str, ...]:
         """Names of the facets whose reasons speak on this side, strongest first."""
-        spoke = [reason for reason in self.reasons if reason.side == side and reason.llr != 0]
-        names = [phrases.label(reason.facet).lower() for reason in spoke]
+        names = [phrases.label(reason.facet).lower() for reason in self.reasons_on(side)]
         return tuple(dict.fromkeys(names))
 
     @property

@@ -59,7 +59,11 @@ def decimal(number: float) -> str:
     if number == 0 or abs(number) >= 0.0001:
         return f"{number:.3g}".replace("-", _MINUS)
     mantissa, exponent = f"{number:.1e}".split("e")
-    return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}".replace("-", _MINUS)
+    return (
+        f"{mantissa}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{str(int(exponent)).translate(_RAISED)}".replace(
+            "-", _MINUS
+        )
+    )
 
 
 def byte_size(size: int) -> str:

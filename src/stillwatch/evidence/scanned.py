@@ -90,7 +90,9 @@ def scanned(tables: RunTables) -> Scanned:
         inputs=tuple(_input(entry) for entry in manifest.get("inputs", ())),
         counts=tuple(_stage(name, values) for name, values in manifest.get("counts", {}).items()),
         settings=tuple(
-            (phrases.label(name), _value(value)) for name, value in manifest.get("settings", {}).items()
+            (phrases.label(name), _value(value))
+            for name, value in manifest.get("settings", {}).items()
+            if value is not None
         ),
         version=str(manifest.get("stillwatch", "")),
         started=_started(manifest.get("started_at")),

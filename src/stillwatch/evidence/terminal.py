@@ -69,10 +69,13 @@ def _score(case: Case) -> str:
 
 def _case_reasons(case: Case) -> Iterator[str]:
     for side, title in _SIDES.items():
-        reasons = [reason for reason in case.reasons if reason.side == side]
+        reasons = case.reasons_on(side)
         if reasons:
             yield from ("", title)
             yield from (line for reason in reasons for line in _reason(reason))
+    if case.silent:
+        yield from ("", "Looked at, without weight")
+        yield from (line for reason in case.silent for line in _reason(reason))
 
 
 def _reason(reason: Reason) -> Iterator[str]:

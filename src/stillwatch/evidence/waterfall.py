@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stillwatch.evidence import phrases
-from stillwatch.evidence.case import Case, Reason
+from stillwatch.evidence.case import Case, Reason, Side
 
 LIMIT: Final = "limit"
 _SAME: Final = 1e-6
@@ -29,7 +29,7 @@ class Step:
 
 
 def steps(case: Case) -> tuple[Step, ...]:
-    """Steps from zero to ``case.score``: each reason, then whatever the limits per facet took away.
+    """Steps from zero to ``case.score``: each reason of any weight, then what the limits per facet took.
 
     A facet counts no more than its limit, so that no single one decides; where its reasons weigh
     more than the facet's stored value, the difference is a step of its own. The last step ends at
@@ -52,7 +52,7 @@ def side_totals(case: Case) -> dict[str, float]:
 
 def _parts(case: Case) -> Iterator[tuple[str, str, float]]:
     names: dict[str, int] = {}
-    for reason in case.reasons:
+    for reason in (reason for side in Side for reason in case.reasons_on(side)):
         names[reason.signal] = names.get(reason.signal, 0) + 1
         yield _name(reason, names[reason.signal]), reason.side.value, reason.llr
     stored = dict(case.facets)
