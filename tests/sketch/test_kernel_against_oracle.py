@@ -355,3 +355,17 @@ def test_sketch_does_not_depend_on_neighbours(sketcher):
     whole = sketcher.exchanges(batch).records
     alone = [sketcher.exchanges(batch.slice(i, 1)).records for i in range(len(raws))]
     assert pa.Table.from_batches(alone).combine_chunks().to_batches()[0].equals(whole)
+
+
+def test_prompts_alike_where_they_are_sampled(sketcher):
+    prompts = [
+        f"You answer {'x' * i}{letter}{'y' * (40 - i)} as briefly as you can"
+        for i in range(40)
+        for letter in "ab"
+    ]
+    requests = [
+        [{"role": "system", "content": prompt}, {"role": "user", "content": "hello there"}]
+        for prompt in [*prompts, *prompts]
+    ]
+    requests += [[request[0], *request] for request in requests]
+    assert_agree(sketcher, [json.dumps(request).encode() for request in requests])

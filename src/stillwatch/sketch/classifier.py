@@ -16,10 +16,9 @@ on ties. The model is ``capability/model.npz``: ``weights`` int16 ``[BUCKETS, CL
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +26,9 @@ import pyarrow as pa
 
 from stillwatch.contracts import Capability
 from stillwatch.sketch.alphabet import folding_table
-from stillwatch.sketch.columns import bytes_of
+from stillwatch.sketch.columns import bytes_of, frozen
 from stillwatch.sketch.compiled import door, part
+from stillwatch.sketch.machine import LANES, add_lanes
 from stillwatch.sketch.tokens import (
     Bytes,
     Hashes,
@@ -37,6 +37,7 @@ from stillwatch.sketch.tokens import (
     find_tokens,
     fold_text,
     folded_room,
+    hash_pairs,
     hash_tokens,
     pair_hash,
 )
@@ -47,7 +48,11 @@ CLASSES: Final = len(Capability)
 READ_HEAD: Final = 256
 READ_TAIL: Final = 128
 
+SCORES: Final = 2 * LANES
+"""Length of the sums that :func:`add_scores` adds to."""
+
 Buckets = npt.NDArray[np.int32]
+Scores = npt.NDArray[np.int32]
 
 _ROOM = 4 * (READ_HEAD + READ_TAIL) + 4  # two texts, tokens and pairs, structure
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -56,16 +61,11 @@ _TOOLS, _SYSTEM, _TURNS, _WORDS = 1, 2, 3, 4
 _MOST_TURNS = 4
 
 
-@dataclass(frozen=True)
-class Model:
-    """Trained weights.
+class Model(NamedTuple):
+    """Trained weights as the kernel reads them; arrays are read-only."""
 
-    ``packed`` holds two classes in each 64-bit number, so that one addition serves both: the sum of
-    ``low + (high << 32)`` over all features is taken apart once at the end.
-    """
-
-    packed: npt.NDArray[np.int64]  # [BUCKETS, CLASSES / 2]
-    bias: npt.NDArray[np.int64]  # [CLASSES / 2]
+    weights: npt.NDArray[np.int16]  # [BUCKETS * CLASSES], and room for one vector to read over the end
+    bias: npt.NDArray[np.int32]  # [CLASSES]
 
 
 @cache
@@ -86,12 +86,8 @@ def pack(weights: npt.NDArray[np.int16], bias: npt.NDArray[np.int32]) -> Model:
     """
     if weights.shape != (BUCKETS, CLASSES) or bias.shape != (CLASSES,):
         raise ValueError(f"capability model of shape {weights.shape}, {bias.shape}")
-    return Model(packed=_paired(weights), bias=_paired(bias))
-
-
-def _paired(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int64]:
-    wide = values.astype(np.int64)
-    return np.ascontiguousarray(wide[..., 0::2] + (wide[..., 1::2] << 32))
+    room = np.zeros(LANES, np.int16)
+    return Model(frozen(np.concatenate([weights.ravel(), room])), frozen(bias.copy()))
 
 
 def feature_buckets(
@@ -113,12 +109,14 @@ def feature_buckets(
 
 def classify(model: Model, buckets: Buckets) -> int:
     """Class number for the features of one exchange."""
-    return _classify(model.packed, model.bias, buckets)
+    return _classify(model, buckets)
 
 
 @door
-def _classify(packed: npt.NDArray[np.int64], bias: npt.NDArray[np.int64], buckets: Buckets) -> int:
-    return best_class(packed, bias, buckets, len(buckets))
+def _classify(model: Model, buckets: Buckets) -> int:
+    scores = np.zeros(SCORES, np.int32)
+    add_scores(model, buckets, len(buckets), scores)
+    return best_class(model, scores)
 
 
 @door
@@ -136,25 +134,29 @@ def _feature_buckets(
     values = np.empty(rows * _ROOM, np.int32)
     for row in range(rows):
         row_values = values[ends[row] :]
-        hashes = _text_hashes(system, system_offsets[row], system_offsets[row + 1], alphabet)
-        count = add_text(hashes, len(hashes), row_values, 0)
+        hashes, pairs = _text_hashes(system, system_offsets[row], system_offsets[row + 1], alphabet)
+        count = add_text(hashes, pairs, len(hashes), row_values, 0)
         has_system = len(hashes) > 0
-        hashes = _text_hashes(user, user_offsets[row], user_offsets[row + 1], alphabet)
-        count = add_text(hashes, len(hashes), row_values, count)
+        hashes, pairs = _text_hashes(user, user_offsets[row], user_offsets[row + 1], alphabet)
+        count = add_text(hashes, pairs, len(hashes), row_values, count)
         count = add_structure(tools[row], has_system, turns[row], len(hashes), row_values, count)
         ends[row + 1] = ends[row] + count
     return values[: ends[rows]].copy(), ends
 
 
 @part
-def _text_hashes(data: Bytes, start: int, end: int, alphabet: npt.NDArray[np.uint32]) -> Hashes:
+def _text_hashes(
+    data: Bytes, start: int, end: int, alphabet: npt.NDArray[np.uint32]
+) -> tuple[Hashes, Hashes]:
     folded = np.empty(folded_room(end - start), np.uint8)
     length = fold_text(data, start, end, folded, 0, alphabet)
     edges = np.empty(edge_room(length), np.int32)
     count = find_tokens(folded, length, edges)
     hashes = np.empty(count, np.uint64)
     hash_tokens(folded, edges, count, hashes)
-    return hashes
+    pairs = np.empty(count, np.uint64)
+    hash_pairs(hashes, count, pairs)
+    return hashes, pairs
 
 
 @part
@@ -170,20 +172,20 @@ def bucket(value: np.uint64) -> np.int32:
 
 
 @part
-def add_text(hashes: Hashes, count: int, features: Buckets, place: int) -> int:
+def add_text(hashes: Hashes, pairs: Hashes, count: int, features: Buckets, place: int) -> int:
     """Append the features of one text of ``count`` tokens; returns where they end."""
     head = min(count, READ_HEAD)
+    tail = max(head, count - READ_TAIL)
     place = _add_run(hashes, 0, head, features, place)
-    return _add_run(hashes, max(head, count - READ_TAIL), count, features, place)
+    place = _add_run(pairs, 0, head - 1, features, place)
+    place = _add_run(hashes, tail, count, features, place)
+    return _add_run(pairs, tail, count - 1, features, place)
 
 
 @part
 def _add_run(hashes: Hashes, first: int, last: int, features: Buckets, place: int) -> int:
     for i in range(first, last):
         features[place] = bucket(hashes[i])
-        place += 1
-    for i in range(first, last - 1):
-        features[place] = bucket(pair_hash(hashes[i], hashes[i + 1]))
         place += 1
     return place
 
@@ -214,21 +216,22 @@ def _bit_length(value: int) -> int:
 
 
 @part
-def best_class(
-    packed: npt.NDArray[np.int64], bias: npt.NDArray[np.int64], features: Buckets, count: int
-) -> int:
-    """Class number with the highest score, the lowest number on ties."""
-    best, best_score = 0, np.int64(-(1 << 62))
-    sums = bias.copy()
+def add_scores(model: Model, features: Buckets, count: int, scores: Scores) -> None:
+    """Add the weights of the first ``count`` features.
+
+    Even and odd ones go to two vectors of sums, so that one addition need not wait for the other.
+    What the lanes behind the last class add up means nothing.
+    """
     for i in range(count):
-        row = packed[features[i]]
-        for j in range(CLASSES // 2):
-            sums[j] += row[j]
-    for j in range(CLASSES // 2):
-        low = np.int64(np.int32(sums[j] & 0xFFFFFFFF))
-        high = (sums[j] - low) >> 32
-        if low > best_score:
-            best, best_score = 2 * j, low
-        if high > best_score:
-            best, best_score = 2 * j + 1, high
+        add_lanes(scores, (i & 1) * LANES, model.weights, features[i] * CLASSES)
+
+
+@part
+def best_class(model: Model, scores: Scores) -> int:
+    """Class number with the highest score, the lowest number on ties."""
+    best, best_score = 0, scores[0] + scores[LANES] + model.bias[0]
+    for number in range(1, CLASSES):
+        score = scores[number] + scores[LANES + number] + model.bias[number]
+        if score > best_score:
+            best, best_score = number, score
     return best

@@ -32,9 +32,10 @@ from stillwatch.sketch.tokens import (
     find_tokens,
     fold_text,
     folded_room,
+    hash_pairs,
     hash_tokens,
-    pair_hash,
     pair_hashes,
+    signed,
     token_hashes,
 )
 
@@ -56,16 +57,29 @@ _ONE, _EMPTY = np.uint64(1), np.uint64(0)
 _NOWHERE = -1
 _CUES = tuple(Cue)
 
+Spots = npt.NDArray[np.int32]
+
 
 class CueTable(NamedTuple):
-    """All wordings, laid out for the kernel. Node numbers are those of the trie."""
+    """All wordings, laid out for the kernel; arrays are read-only, node numbers those of the trie.
 
-    bitmap: Hashes
-    keys: Hashes  # open addressing with linear probing, a power of two long; zero is empty
-    nodes: npt.NDArray[np.int32]  # the node that the key at the same place leads to
+    ``openers`` and ``steps`` are hash tables of key and node with linear probing, a power of two long;
+    the key zero is an empty place.
+    """
+
+    bitmap: Hashes  # over the keys of openers
+    openers: Hashes  # [., 2]: pair or single-word hash -> node
+    steps: Hashes  # [., 2]: step_hash -> node
     meaning_ends: npt.NDArray[np.int32]  # [nodes + 1]: the meanings of a node
     meanings: npt.NDArray[np.int32]  # [., 2]: WHOLE, BEFORE or AFTER, and the phrase
     phrases: npt.NDArray[np.int32]  # [., 2]: cue number and longest gap
+
+
+class Halves(NamedTuple):
+    """Where first halves of each phrase ended lately."""
+
+    last: Places  # [phrases]: the rightmost end
+    ends: Hashes  # [phrases]: bit k says that one ended k positions before it
 
 
 class _Trie:
@@ -73,21 +87,22 @@ class _Trie:
 
     def __init__(self) -> None:
         self.meanings: list[list[tuple[int, int]]] = []
-        self.node_at: dict[int, int] = {}
+        self.openers: dict[int, int] = {}
+        self.steps: dict[int, int] = {}
 
-    def add(self, keys: Sequence[int], meaning: tuple[int, int]) -> None:
-        """Add the wording that is reached through ``keys``, the first known by itself."""
-        node = self._child(keys[0])
-        for token in keys[1:]:
-            node = self._child(step_hash_of(node, token))
+    def add(self, opener: int, tokens: Iterable[int], meaning: tuple[int, int]) -> None:
+        """Add the wording that begins with the key ``opener`` and goes on with ``tokens``."""
+        node = self._node(self.openers, opener)
+        for token in tokens:
+            node = self._node(self.steps, step_hash_of(node, token))
         if meaning not in self.meanings[node]:
             self.meanings[node].append(meaning)
 
-    def _child(self, key: int) -> int:
-        if key not in self.node_at:
-            self.node_at[key] = len(self.meanings)
+    def _node(self, table: dict[int, int], key: int) -> int:
+        if key not in table:
+            table[key] = len(self.meanings)
             self.meanings.append([])
-        return self.node_at[key]
+        return table[key]
 
 
 @cache
@@ -103,26 +118,23 @@ def compile_cues(phrases: Sequence[CuePhrase]) -> CueTable:
         ValueError: a wording has no words, or together with its gap more than ``REACH``.
     """
     trie = _Trie()
-    openers = set()
-    for path, meaning in _wordings(phrases):
-        trie.add(path, meaning)
-        openers.add(path[0])
-    keys, nodes = _hash_table(trie.node_at)
+    for opener, following, meaning in _wordings(phrases):
+        trie.add(opener, following, meaning)
     numbers = [(_CUES.index(phrase.cue), phrase.gap) for phrase in phrases]
     ends = np.cumsum([0] + [len(meanings) for meanings in trie.meanings])
     flat = [meaning for meanings in trie.meanings for meaning in meanings]
     return CueTable(
-        bitmap=frozen(_bitmap(openers)),
-        keys=frozen(keys),
-        nodes=frozen(nodes),
+        bitmap=frozen(_bitmap(trie.openers)),
+        openers=frozen(_hash_table(trie.openers)),
+        steps=frozen(_hash_table(trie.steps)),
         meaning_ends=frozen(ends.astype(np.int32)),
         meanings=frozen(np.array(flat, np.int32).reshape(-1, 2)),
         phrases=frozen(np.array(numbers, np.int32).reshape(-1, 2)),
     )
 
 
-def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[list[int], tuple[int, int]]]:
-    """Every wording as the keys that lead to it, and what it means."""
+def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[int, list[int], tuple[int, int]]]:
+    """Every wording as its opener and the tokens that follow, and what it means."""
     sides = [
         (text, role, number)
         for number, phrase in enumerate(phrases)
@@ -136,7 +148,7 @@ def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[list[int], tuple[i
             raise ValueError(f"cue wording {text!r} has {last - first} words")
         single = last - first == 1
         opener = values[first] if single else pairs[first]
-        yield [int(opener), *(int(token) for token in values[first + 2 : last])], (role, number)
+        yield int(opener), values[first + 2 : last].tolist(), (role, number)
 
 
 def step_hash_of(node: int, token: int) -> int:
@@ -145,15 +157,15 @@ def step_hash_of(node: int, token: int) -> int:
     return (product ^ product >> 64) & 0xFFFFFFFFFFFFFFFF
 
 
-def _hash_table(node_at: dict[int, int]) -> tuple[Hashes, npt.NDArray[np.int32]]:
+def _hash_table(node_at: dict[int, int]) -> Hashes:
     size = 1 << (2 * len(node_at) + 1).bit_length()
-    keys, nodes = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    slots = np.zeros((size, 2), np.uint64)
     for key, node in node_at.items():
         place = key & (size - 1)
-        while keys[place]:
+        while slots[place, 0]:
             place = (place + 1) & (size - 1)
-        keys[place], nodes[place] = key, node
-    return keys, nodes
+        slots[place] = key, node
+    return slots
 
 
 def _bitmap(keys: Iterable[int]) -> Hashes:
@@ -175,7 +187,7 @@ def _cues_of(
     data: Bytes, offsets: Places, alphabet: npt.NDArray[np.uint32], table: CueTable
 ) -> npt.NDArray[np.uint32]:
     result = np.empty(len(offsets) - 1, np.uint32)
-    ends = no_ends(table)
+    halves = no_halves(table)
     clock = 0
     for row in range(len(result)):
         start, end = offsets[row], offsets[row + 1]
@@ -183,17 +195,19 @@ def _cues_of(
         length = fold_text(data, start, end, folded, 0, alphabet)
         edges = np.empty(edge_room(length), np.int32)
         count = find_tokens(folded, length, edges)
-        hashes = np.empty(count, np.uint64)
+        hashes, pairs = np.empty(count, np.uint64), np.empty(count, np.uint64)
         hash_tokens(folded, edges, count, hashes)
-        result[row] = find_cues(hashes, count, table, ends, clock)
+        hash_pairs(hashes, count, pairs)
+        result[row] = find_cues(hashes, pairs, count, edges, table, halves, clock)
         clock += count + REACH
     return result
 
 
 @part
-def no_ends(table: CueTable) -> Places:
-    """Room for the ends of first halves; shape ``[phrases, REACH]``."""
-    return np.full((len(table.phrases), REACH), _NOWHERE, np.int64)
+def no_halves(table: CueTable) -> Halves:
+    """No first half seen."""
+    phrases = len(table.phrases)
+    return Halves(np.full(phrases, -REACH, np.int64), np.zeros(phrases, np.uint64))
 
 
 @part
@@ -204,74 +218,109 @@ def step_hash(node: int, token: np.uint64) -> np.uint64:
 
 
 @part
-def find_cues(hashes: Hashes, count: int, table: CueTable, ends: Places, clock: int) -> np.uint32:
-    """Cue bits of a text of ``count`` tokens; ``clock`` must grow by ``count + REACH`` between texts."""
+def find_cues(
+    hashes: Hashes,
+    pairs: Hashes,
+    count: int,
+    spots: Spots,
+    table: CueTable,
+    halves: Halves,
+    clock: int,
+) -> np.uint32:
+    """Cue bits of a text of ``count`` tokens.
+
+    ``spots`` is working room for ``count`` positions; ``clock`` must grow by ``count + REACH`` from one
+    text to the next, so that halves in two texts make no phrase.
+    """
     cues = np.uint32(0)
-    for i in range(count):
-        token = hashes[i]
-        if _marked(table, token):
-            node = _node_at(table, token)
-            if node != _NOWHERE:
-                cues |= _meaning(table, node, clock + i, clock + i + 1, ends)
+    for k in range(_find_spots(hashes, pairs, count, spots, table)):
+        i = spots[k]
+        node = _node_at(table.openers, hashes[i])
+        if node != _NOWHERE:
+            cues |= _meaning(table, node, clock + i, clock + i + 1, halves)
         if i + 1 < count:
-            pair = pair_hash(token, hashes[i + 1])
-            if _marked(table, pair):
-                cues |= _walk(hashes, i, count, _node_at(table, pair), table, ends, clock)
+            node = _node_at(table.openers, pairs[i])
+            cues |= _walk(hashes, i, count, node, table, halves, clock)
     return cues
 
 
 @part
-def _marked(table: CueTable, key: np.uint64) -> bool:
-    bit = key >> _MAP_SHIFT
-    marked: bool = table.bitmap[bit >> _WORD_SHIFT] >> (bit & _IN_WORD) & _ONE != _EMPTY
-    return marked
+def _find_spots(hashes: Hashes, pairs: Hashes, count: int, spots: Spots, table: CueTable) -> int:
+    """Write the positions where a wording may begin; returns how many. Has no branch to mispredict."""
+    found = 0
+    for i in range(count - 1):
+        spots[found] = i
+        found += _mark(table, hashes[i]) | _mark(table, pairs[i])
+    if count:
+        spots[found] = count - 1
+        found += _mark(table, hashes[count - 1])
+    return found
 
 
 @part
-def _node_at(table: CueTable, key: np.uint64) -> int:
-    last = np.uint64(len(table.keys) - 1)
+def _mark(table: CueTable, key: np.uint64) -> int:
+    bit = key >> _MAP_SHIFT
+    return signed(table.bitmap[bit >> _WORD_SHIFT] >> (bit & _IN_WORD) & _ONE)
+
+
+@part
+def _node_at(slots: Hashes, key: np.uint64) -> int:
+    last = np.uint64(len(slots) - 1)
     place = key & last
-    while table.keys[place] != _EMPTY:
-        if table.keys[place] == key:
-            node: int = table.nodes[place]
-            return node
+    while slots[place, 0] != _EMPTY:
+        if slots[place, 0] == key:
+            return signed(slots[place, 1])
         place = (place + _ONE) & last
     return _NOWHERE
 
 
 @part
 def _walk(
-    hashes: Hashes, first: int, count: int, node: int, table: CueTable, ends: Places, clock: int
+    hashes: Hashes, first: int, count: int, node: int, table: CueTable, halves: Halves, clock: int
 ) -> np.uint32:
     """Follow the trie from the node of the pair at ``first``."""
     cues = np.uint32(0)
     behind = first + 2
     while node != _NOWHERE:
-        cues |= _meaning(table, node, clock + first, clock + behind, ends)
+        cues |= _meaning(table, node, clock + first, clock + behind, halves)
         if behind == count:
             break
-        node = _node_at(table, step_hash(node, hashes[behind]))
+        node = _node_at(table.steps, step_hash(node, hashes[behind]))
         behind += 1
     return cues
 
 
 @part
-def _meaning(table: CueTable, node: int, start: int, end: int, ends: Places) -> np.uint32:
+def _meaning(table: CueTable, node: int, start: int, end: int, halves: Halves) -> np.uint32:
     """Cues shown by the wordings that end at ``node``, found in ``[start, end)``."""
     cues = np.uint32(0)
     for i in range(table.meaning_ends[node], table.meaning_ends[node + 1]):
         role, phrase = table.meanings[i, 0], table.meanings[i, 1]
         if role == BEFORE:
-            ends[phrase, end % REACH] = end
-        elif role == WHOLE or _ended_before(ends, phrase, start, table.phrases[phrase, 1]):
+            _remember(halves, phrase, end)
+        elif role == WHOLE or _ended_before(halves, phrase, start, table.phrases[phrase, 1]):
             cues |= np.uint32(1) << np.uint32(table.phrases[phrase, 0])
     return cues
 
 
 @part
-def _ended_before(ends: Places, phrase: int, start: int, gap: int) -> bool:
+def _remember(halves: Halves, phrase: int, end: int) -> None:
+    later = end - halves.last[phrase]
+    if later >= REACH:
+        halves.last[phrase], halves.ends[phrase] = end, _ONE
+    elif later >= 0:
+        halves.last[phrase], halves.ends[phrase] = end, halves.ends[phrase] << np.uint64(later) | _ONE
+    else:
+        halves.ends[phrase] |= _ONE << np.uint64(-later)
+
+
+@part
+def _ended_before(halves: Halves, phrase: int, start: int, gap: int) -> bool:
     """Whether a first half ended at ``start`` or up to ``gap`` tokens before."""
-    found = False
-    for end in range(max(0, start - gap), start + 1):
-        found |= ends[phrase, end % REACH] == end
+    farthest = halves.last[phrase] - start + gap
+    if farthest < 0 or farthest - gap >= REACH:
+        return False
+    nearest = max(0, farthest - gap)
+    window = (_ONE << np.uint64(farthest - nearest + 1)) - _ONE
+    found: bool = halves.ends[phrase] >> np.uint64(nearest) & window != _EMPTY
     return found

@@ -7,9 +7,19 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.sketch.classifier import Buckets, add_structure, add_text, best_class, feature_room
+from stillwatch.sketch.classifier import (
+    SCORES,
+    Buckets,
+    Model,
+    Scores,
+    add_scores,
+    add_structure,
+    add_text,
+    best_class,
+    feature_room,
+)
 from stillwatch.sketch.compiled import door, part
-from stillwatch.sketch.cue_matcher import REACH, CueTable, find_cues, no_ends
+from stillwatch.sketch.cue_matcher import REACH, CueTable, Halves, Spots, find_cues, no_halves
 from stillwatch.sketch.fingerprints import (
     HEAD_WORDS,
     SHINGLES_SYSTEM,
@@ -17,8 +27,17 @@ from stillwatch.sketch.fingerprints import (
     sample_shingles,
     sequence_hash,
 )
-from stillwatch.sketch.json_scan import BROKEN, expect, skip_space
-from stillwatch.sketch.messages import NO_TEXT, SYSTEM, USER, Alphabet, fold_content, read_message
+from stillwatch.sketch.messages import (
+    NO_TEXT,
+    READ,
+    Alphabet,
+    Chat,
+    Extents,
+    find_messages,
+    fold_content,
+    fold_systems,
+)
+from stillwatch.sketch.prompts import JOINED_PROMPT, NO_PROMPT, Prompts, is_prompt, no_prompts, prompt_place
 from stillwatch.sketch.siphash import Key, keyed
 from stillwatch.sketch.tokens import (
     Bytes,
@@ -28,6 +47,7 @@ from stillwatch.sketch.tokens import (
     find_tokens,
     fold_text,
     folded_room,
+    hash_pairs,
     hash_tokens,
     hash_tokens_both,
     pad,
@@ -36,17 +56,10 @@ from stillwatch.sketch.tokens import (
 HISTORY: Final = 4
 """Messages at the end of a request that are fingerprinted one by one."""
 
-READ, NOT_JSON, NOT_AN_ARRAY, NOT_OBJECTS = 0, 1, 2, 3
-"""What became of the messages of a row."""
-
 SYSTEM_FP, HEAD_FP, TAIL_FP, MESSAGE_FP, ANSWER_FP = 0, 1, 2, 3, 4
 FINGERPRINTS: Final = 5
 
-Edges = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
-
-_OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _COMMA = ord("["), ord("]"), ord("{"), ord(",")
-_SPACE = ord(" ")
 
 
 class Output(NamedTuple):
@@ -87,8 +100,7 @@ class Tables(NamedTuple):
 
     key: Key
     alphabet: Alphabet
-    weights: npt.NDArray[np.int64]  # see classifier.Model
-    bias: npt.NDArray[np.int64]
+    model: Model
     cues: CueTable
 
 
@@ -96,14 +108,17 @@ class Desk(NamedTuple):
     """Working room for one text after the other."""
 
     folded: Bytes
-    edges: Edges
+    edges: Spots
     exact: Hashes
     scaffold: Hashes
+    pairs: Hashes
     sample: Hashes
     features: Buckets
-    recent: npt.NDArray[np.int64]  # [HISTORY, 2]: extents of the last messages
-    cue_ends: Places  # see cue_matcher.find_cues
-    clock: npt.NDArray[np.int64]  # [1]
+    scores: Scores
+    recent: Extents  # of the last messages
+    halves: Halves
+    clock: Places  # [1], see find_cues
+    prompts: Prompts
 
 
 @door
@@ -146,120 +161,112 @@ def _desk(room: int, cues: CueTable) -> Desk:
         np.empty(edge_room(folded), np.int32),
         np.empty(tokens, np.uint64),
         np.empty(tokens, np.uint64),
+        np.empty(tokens, np.uint64),
         np.empty(max(SHINGLES_USER, SHINGLES_SYSTEM), np.uint64),
         np.empty(feature_room(), np.int32),
+        np.empty(SCORES, np.int32),
         np.empty((HISTORY, 2), np.int64),
-        no_ends(cues),
+        no_halves(cues),
         np.zeros(1, np.int64),
+        no_prompts(),
     )
 
 
 @part
 def _sketch_messages(
-    data: Bytes,
-    start: int,
-    end: int,
-    row: int,
-    has_tools: bool,
-    tables: Tables,
-    desk: Desk,
-    out: Output,
+    data: Bytes, start: int, end: int, row: int, has_tools: bool, tables: Tables, desk: Desk, out: Output
 ) -> None:
-    status, system_size, user_start, user_end, turns = _find_messages(data, start, end, tables, desk)
-    out.status[row] = status
-    if status != READ:
+    chat = find_messages(data, start, end, desk.recent)
+    out.status[row] = chat.status
+    if chat.status != READ:
         return
-    features = 0
-    system_words = 0
-    if system_size:
-        system_words = _read_folded(system_size, desk)
-        if system_words:
-            _put(out, SYSTEM_FP, row, keyed(tables.key, sequence_hash(desk.exact, 0, system_words)))
-    features = add_text(desk.exact, system_words, desk.features, features)
-    cues = _cues(system_words, tables, desk)
-    system_shingles = sample_shingles(desk.scaffold, system_words, SHINGLES_SYSTEM, desk.sample)
-    system_sample = desk.sample.copy()
-
-    user_hash = np.uint64(0)
-    words = _read_folded(fold_content(data, user_start, user_end, desk.folded, 0, tables.alphabet), desk)
-    if words:
-        user_hash = keyed(tables.key, sequence_hash(desk.exact, 0, words))
-        _put(out, MESSAGE_FP, row, user_hash)
-    if words >= HEAD_WORDS:
-        _put(out, HEAD_FP, row, keyed(tables.key, sequence_hash(desk.scaffold, 0, HEAD_WORDS)))
-        _put(out, TAIL_FP, row, keyed(tables.key, sequence_hash(desk.scaffold, words - HEAD_WORDS, words)))
-    features = add_text(desk.exact, words, desk.features, features)
-    out.cues[row] = cues | _cues(words, tables, desk)
-    features = add_structure(has_tools, system_words > 0, turns, words, desk.features, features)
-    out.capability[row] = best_class(tables.weights, tables.bias, desk.features, features)
-    user_shingles = sample_shingles(desk.scaffold, words, SHINGLES_USER, desk.sample)
-    _put_shingles(out, row, tables.key, desk.sample, user_shingles)
-    _put_shingles(out, row, tables.key, system_sample, system_shingles)
-    out.turns[row] = turns
+    prompt = _read_prompt(data, start, end, chat, tables, desk)
+    words = _read_both(
+        fold_content(data, chat.user_start, chat.user_end, desk.folded, 0, tables.alphabet), desk
+    )
+    _put_user(words, row, tables, desk, out)
+    _put_prompt(prompt, row, desk.prompts, out)
+    out.cues[row] = desk.prompts.cues[prompt] | _cues(words, tables, desk)
+    features = add_text(desk.exact, desk.pairs, words, desk.features, 0)
+    features = add_structure(
+        has_tools, desk.prompts.words[prompt] > 0, chat.turns, words, desk.features, features
+    )
+    desk.scores[:] = desk.prompts.scores[prompt]
+    add_scores(tables.model, desk.features, features, desk.scores)
+    out.capability[row] = best_class(tables.model, desk.scores)
+    out.turns[row] = chat.turns
     out.words[row] = words
-    for i in range(max(0, turns - HISTORY), turns):
-        first, last = desk.recent[i % HISTORY, 0], desk.recent[i % HISTORY, 1]
-        if first == NO_TEXT:
+    _put_history(data, chat, row, tables, desk, out)
+
+
+@part
+def _read_prompt(data: Bytes, start: int, end: int, chat: Chat, tables: Tables, desk: Desk) -> int:
+    """Sketch the system prompt, unless it was met before; returns its place in ``desk.prompts``."""
+    prompts = desk.prompts
+    if chat.systems == 0:
+        return NO_PROMPT
+    if chat.systems == 1:
+        prompt = prompt_place(data, chat.system_start, chat.system_end)
+        if is_prompt(prompts, prompt, data, chat.system_start, chat.system_end):
+            return prompt
+        length = fold_content(data, chat.system_start, chat.system_end, desk.folded, 0, tables.alphabet)
+    else:
+        prompt = JOINED_PROMPT
+        length = fold_systems(data, start, end, desk.folded, tables.alphabet)
+    words = _read_both(length, desk)
+    prompts.extents[prompt, 0], prompts.extents[prompt, 1] = chat.system_start, chat.system_end
+    prompts.words[prompt] = words
+    prompts.values[prompt] = keyed(tables.key, sequence_hash(desk.exact, 0, words))
+    prompts.shingle_counts[prompt] = sample_shingles(desk.scaffold, words, SHINGLES_SYSTEM, desk.sample)
+    for i in range(prompts.shingle_counts[prompt]):
+        prompts.shingles[prompt, i] = keyed(tables.key, desk.sample[i])
+    prompts.cues[prompt] = _cues(words, tables, desk)
+    features = add_text(desk.exact, desk.pairs, words, desk.features, 0)
+    prompts.scores[prompt] = 0
+    add_scores(tables.model, desk.features, features, prompts.scores[prompt])
+    return prompt
+
+
+@part
+def _put_user(words: int, row: int, tables: Tables, desk: Desk, out: Output) -> None:
+    key = tables.key
+    if words:
+        _put(out, MESSAGE_FP, row, keyed(key, sequence_hash(desk.exact, 0, words)))
+    if words >= HEAD_WORDS:
+        _put(out, HEAD_FP, row, keyed(key, sequence_hash(desk.scaffold, 0, HEAD_WORDS)))
+        _put(out, TAIL_FP, row, keyed(key, sequence_hash(desk.scaffold, words - HEAD_WORDS, words)))
+    for i in range(sample_shingles(desk.scaffold, words, SHINGLES_USER, desk.sample)):
+        _put_shingle(out, row, keyed(key, desk.sample[i]))
+
+
+@part
+def _put_prompt(prompt: int, row: int, prompts: Prompts, out: Output) -> None:
+    if prompts.words[prompt]:
+        _put(out, SYSTEM_FP, row, prompts.values[prompt])
+    for i in range(prompts.shingle_counts[prompt]):
+        _put_shingle(out, row, prompts.shingles[prompt, i])
+
+
+@part
+def _put_history(data: Bytes, chat: Chat, row: int, tables: Tables, desk: Desk, out: Output) -> None:
+    for i in range(max(0, chat.turns - HISTORY), chat.turns):
+        start, end = desk.recent[i % HISTORY, 0], desk.recent[i % HISTORY, 1]
+        if start != NO_TEXT and start == chat.user_start:
+            if out.known[MESSAGE_FP, row]:
+                _put_past(out, row, out.values[MESSAGE_FP, row])
             continue
-        if first == user_start:
-            if words:
-                _put_history(out, row, user_hash)
-            continue
-        count = _read_exact(fold_content(data, first, last, desk.folded, 0, tables.alphabet), desk)
+        count = _read_exact(fold_content(data, start, end, desk.folded, 0, tables.alphabet), desk)
         if count:
-            _put_history(out, row, keyed(tables.key, sequence_hash(desk.exact, 0, count)))
+            _put_past(out, row, keyed(tables.key, sequence_hash(desk.exact, 0, count)))
 
 
 @part
-def _find_messages(
-    data: Bytes, start: int, end: int, tables: Tables, desk: Desk
-) -> tuple[int, int, int, int, int]:
-    """Find what is to be read, and fold the system messages on the way.
-
-    Returns:
-        Status, length of the folded system text, extent of the newest user message, and turns. The
-        extents of the last messages are in ``desk.recent``, that of turn ``i`` at ``i % HISTORY``.
-    """
-    place, user_start, user_end, turns = 0, NO_TEXT, NO_TEXT, 0
-    at = skip_space(data, start, end)
-    if at >= end or data[at] != _OPEN_ARRAY:
-        return NOT_AN_ARRAY, place, user_start, user_end, turns
-    at = skip_space(data, at + 1, end)
-    empty = at < end and data[at] == _CLOSE_ARRAY
-    while not empty:
-        at = skip_space(data, at, end)
-        if at >= end or data[at] != _OPEN_OBJECT:
-            status = NOT_OBJECTS if at < end else NOT_JSON
-            return status, place, user_start, user_end, turns
-        at, role, first, last = read_message(data, at + 1, end)
-        if at == BROKEN:
-            return NOT_JSON, place, user_start, user_end, turns
-        if role == SYSTEM:
-            place = fold_content(data, first, last, desk.folded, place, tables.alphabet)
-            desk.folded[place] = _SPACE
-            place += 1
-        else:
-            desk.recent[turns % HISTORY, 0] = first
-            desk.recent[turns % HISTORY, 1] = last
-            turns += 1
-        if role == USER:
-            user_start, user_end = first, last
-        at = skip_space(data, at, end)
-        if at < end and data[at] == _CLOSE_ARRAY:
-            break
-        at = expect(data, at, end, _COMMA)
-        if at == BROKEN:
-            return NOT_JSON, place, user_start, user_end, turns
-    status = READ if skip_space(data, at + 1, end) == end else NOT_JSON
-    return status, place, user_start, user_end, turns
-
-
-@part
-def _read_folded(length: int, desk: Desk) -> int:
-    """Hash the tokens of the folded text both ways; returns how many there are."""
+def _read_both(length: int, desk: Desk) -> int:
+    """Hash the tokens of the folded text both ways, and in pairs; returns how many there are."""
     pad(desk.folded, length)
     count = find_tokens(desk.folded, length, desk.edges)
     hash_tokens_both(desk.folded, desk.edges, count, desk.exact, desk.scaffold)
+    hash_pairs(desk.exact, count, desk.pairs)
     return count
 
 
@@ -274,7 +281,7 @@ def _read_exact(length: int, desk: Desk) -> int:
 
 @part
 def _cues(count: int, tables: Tables, desk: Desk) -> np.uint32:
-    cues = find_cues(desk.exact, count, tables.cues, desk.cue_ends, desk.clock[0])
+    cues = find_cues(desk.exact, desk.pairs, count, desk.edges, tables.cues, desk.halves, desk.clock[0])
     desk.clock[0] += count + REACH
     return cues
 
@@ -297,15 +304,12 @@ def _put(out: Output, which: int, row: int, value: np.uint64) -> None:
 
 
 @part
-def _put_shingles(out: Output, row: int, key: Key, sample: Hashes, count: int) -> None:
-    end = out.shingle_ends[row + 1]
-    for i in range(count):
-        out.shingles[end + i] = keyed(key, sample[i])
-    out.shingle_ends[row + 1] = end + count
+def _put_shingle(out: Output, row: int, value: np.uint64) -> None:
+    out.shingles[out.shingle_ends[row + 1]] = value
+    out.shingle_ends[row + 1] += 1
 
 
 @part
-def _put_history(out: Output, row: int, value: np.uint64) -> None:
-    end = out.history_ends[row + 1]
-    out.history[end] = value
-    out.history_ends[row + 1] = end + 1
+def _put_past(out: Output, row: int, value: np.uint64) -> None:
+    out.history[out.history_ends[row + 1]] = value
+    out.history_ends[row + 1] += 1

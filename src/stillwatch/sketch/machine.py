@@ -17,6 +17,9 @@ from numba.extending import intrinsic
 BLOCK = 64
 """Bytes that one mask covers."""
 
+LANES = 16
+"""Numbers that one vector addition takes."""
+
 _I64 = ir.IntType(64)
 _I128 = ir.IntType(128)
 _BYTES = ir.VectorType(ir.IntType(8), BLOCK)
@@ -103,6 +106,22 @@ def string_stops(_typing: Any, array: Any, index: Any) -> tuple[Any, _Codegen]:
         return builder.bitcast(builder.or_(quotes, escapes), _I64)
 
     return types.uint64(array, types.intp), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_lanes(_typing: Any, sums: Any, place: Any, terms: Any, index: Any) -> tuple[Any, _Codegen]:
+    """Add sixteen 16-bit numbers from ``terms[index]`` to sixteen 32-bit ones at ``sums[place]``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        narrow = ir.VectorType(ir.IntType(16), LANES)
+        wide = ir.VectorType(ir.IntType(32), LANES)
+        target = _pointer(context, builder, signature.args[0], args[0], args[1], wide)
+        source = _pointer(context, builder, signature.args[2], args[2], args[3], narrow)
+        term = builder.sext(builder.load(source, align=2), wide)
+        builder.store(builder.add(builder.load(target, align=4), term), target, align=4)
+        return context.get_dummy_value()
+
+    return types.void(sums, types.intp, terms, types.intp), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -7,7 +7,7 @@ Content is a string, null, or an array of parts, of which those of type ``text``
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from stillwatch.sketch.compiled import part
 from stillwatch.sketch.json_scan import (
     BROKEN,
-    escape_end,
+    expect,
     hex_unit,
     key_end,
     skip_space,
@@ -27,27 +27,107 @@ from stillwatch.sketch.machine import BLOCK, copy_lower, trailing_zeros
 from stillwatch.sketch.tokens import Bytes, decode_utf8, put_folded
 
 Alphabet = npt.NDArray[np.uint32]
+Extents = npt.NDArray[np.int64]
+"""Start and end in each row."""
 
 SYSTEM, USER, OTHER = 0, 1, 2
 """Who speaks, as far as a sketch tells voices apart; developer messages are system messages."""
 
+READ, NOT_JSON, NOT_AN_ARRAY, NOT_OBJECTS = 0, 1, 2, 3
+"""What became of a text that should be messages."""
+
+NO_OBJECT: Final = -2
 NO_TEXT: Final = -1
 """Extent of a content that is absent, null, or neither string nor array."""
 
 _QUOTE, _BACKSLASH, _COMMA, _COLON = ord('"'), ord("\\"), ord(","), ord(":")
 _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT = ord("["), ord("]"), ord("{"), ord("}")
-_SPACE = ord(" ")
+_SPACE, _SMALL_U = ord(" "), ord("u")
+
+
+class Chat(NamedTuple):
+    """What there is in a request, and where; extents are of content values."""
+
+    status: int
+    systems: int
+    system_start: int  # of the first system message
+    system_end: int
+    user_start: int  # of the newest user message
+    user_end: int
+    turns: int
+
+
+@part
+def find_messages(data: Bytes, start: int, end: int, recent: Extents) -> Chat:
+    """Find what is to be read in ``data[start:end]``, and check that it is chat messages.
+
+    The extent of turn ``i`` is written at ``recent[i % len(recent)]``, so that the last ones remain.
+    """
+    systems, turns = 0, 0
+    system_start, system_end, user_start, user_end = NO_TEXT, NO_TEXT, NO_TEXT, NO_TEXT
+    status = _opening(data, start, end)
+    at = skip_space(data, skip_space(data, start, end) + 1, end)
+    empty = at < end and data[at] == _CLOSE_ARRAY
+    while status == READ and not empty:
+        at, role, first, last = read_message(data, at, end)
+        if at < 0:
+            status = NOT_OBJECTS if at == NO_OBJECT else NOT_JSON
+            break
+        if role == SYSTEM:
+            if systems == 0:
+                system_start, system_end = first, last
+            systems += 1
+        else:
+            recent[turns % len(recent), 0], recent[turns % len(recent), 1] = first, last
+            turns += 1
+        if role == USER:
+            user_start, user_end = first, last
+        at = skip_space(data, at, end)
+        if at < end and data[at] == _CLOSE_ARRAY:
+            break
+        at = expect(data, at, end, _COMMA)
+        if at == BROKEN:
+            status = NOT_JSON
+    if status == READ and skip_space(data, at + 1, end) != end:
+        status = NOT_JSON
+    return Chat(status, systems, system_start, system_end, user_start, user_end, turns)
+
+
+@part
+def _opening(data: Bytes, start: int, end: int) -> int:
+    at = skip_space(data, start, end)
+    return READ if at < end and data[at] == _OPEN_ARRAY else NOT_AN_ARRAY
+
+
+@part
+def fold_systems(data: Bytes, start: int, end: int, folded: Bytes, alphabet: Alphabet) -> int:
+    """Fold all system messages of well-formed messages one behind the other; returns where they end."""
+    place = 0
+    at = expect(data, start, end, _OPEN_ARRAY)
+    while True:
+        at, role, first, last = read_message(data, at, end)
+        if role == SYSTEM:
+            place = fold_content(data, first, last, folded, place, alphabet)
+            folded[place] = _SPACE
+            place += 1
+        at = skip_space(data, at, end)
+        if data[at] == _CLOSE_ARRAY:
+            return place
+        at += 1
 
 
 @part
 def read_message(data: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
-    """Read the message object whose content starts at ``at``, behind its brace.
+    """Read the message object at ``at``, or after whitespace there.
 
     Returns:
-        Position behind the object or ``BROKEN``, role, and start and end of the content value.
+        Position behind the object, ``BROKEN`` or ``NO_OBJECT``; role; start and end of the content value.
     """
     role, start, stop = OTHER, NO_TEXT, NO_TEXT
     at = skip_space(data, at, end)
+    if at >= end or data[at] != _OPEN_OBJECT:
+        return (NO_OBJECT if at < end else BROKEN), role, start, stop
+    at = skip_space(data, at + 1, end)
     if at < end and data[at] == _CLOSE_OBJECT:
         return at + 1, role, start, stop
     while True:
@@ -77,9 +157,13 @@ def read_message(data: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
 @part
 def _key_is(data: Bytes, start: int, expected: bytes) -> bool:
     """Whether the key that starts at ``start`` is ``expected``; the key is known to be well formed."""
-    if data[start] != expected[0] and data[start] != _BACKSLASH:
-        return False
-    return string_is(data, start, string_end(data, start, len(data)) - 1, expected)
+    for i in range(len(expected)):
+        if data[start + i] != expected[i]:
+            if data[start + i] != _BACKSLASH:
+                return False
+            return string_is(data, start, string_end(data, start, len(data)) - 1, expected)
+    ended: bool = data[start + len(expected)] == _QUOTE
+    return ended
 
 
 @part
@@ -158,11 +242,16 @@ def fold_string(data: Bytes, start: int, end: int, folded: Bytes, place: int, al
             if clean == BLOCK:
                 continue
         while at < end:
-            if data[at] == _BACKSLASH:
-                point, size = _decode_escape(data, at, end)
-            else:
+            if data[at] != _BACKSLASH:
                 point, size = decode_utf8(data, at, end)
-            place = put_folded(point, folded, place, alphabet)
+                place = put_folded(point, folded, place, alphabet)
+            elif data[at + 1] != _SMALL_U:
+                size = 2  # all short escapes separate words
+                folded[place] = _SPACE
+                place += 1
+            else:
+                point, size = _decode_unit(data, at, end)
+                place = put_folded(point, folded, place, alphabet)
             at += size
             if at < end and data[at] < 0x80 and data[at] != _BACKSLASH and at + BLOCK <= len(data):
                 break
@@ -170,13 +259,11 @@ def fold_string(data: Bytes, start: int, end: int, folded: Bytes, place: int, al
 
 
 @part
-def _decode_escape(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Code point of the escape at ``at`` and its bytes; all but ``\\u`` separate words."""
-    size = escape_end(data, at, end) - at
-    if size != 6:
-        return 0, size
+def _decode_unit(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Code point of the ``\\u`` escape, or of the surrogate pair of escapes, at ``at``, and its bytes."""
     unit = hex_unit(data, at + 2, end)
-    if 0xD800 <= unit < 0xDC00 and at + 12 <= end and data[at + 6] == _BACKSLASH and data[at + 7] == ord("u"):
+    pair = 0xD800 <= unit < 0xDC00 and at + 12 <= end and data[at + 6] == _BACKSLASH
+    if pair and data[at + 7] == _SMALL_U:
         low = hex_unit(data, at + 8, end)
         if 0xDC00 <= low < 0xE000:
             return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 12

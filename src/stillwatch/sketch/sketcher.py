@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.contracts import ACCOUNT_SKETCH, REJECT, SKETCH, Sifted, conform
-from stillwatch.sketch import kernel
+from stillwatch.sketch import kernel, messages
 from stillwatch.sketch.alphabet import folding_table
 from stillwatch.sketch.classifier import load_model
 from stillwatch.sketch.columns import bytes_of, frozen, one_batch
@@ -23,9 +23,9 @@ from stillwatch.sketch.key import SketchKey
 from stillwatch.sketch.networks import locate
 
 _REASONS: Final = {
-    kernel.NOT_JSON: f"field messages: expected JSON at most {MAX_DEPTH} levels deep, found it broken or cut",
-    kernel.NOT_AN_ARRAY: "field messages: expected a JSON array of message objects, found another value",
-    kernel.NOT_OBJECTS: "field messages: expected each message to be a JSON object, found another value",
+    messages.NOT_JSON: f"field messages: expected JSON at most {MAX_DEPTH} levels deep, found it broken",
+    messages.NOT_AN_ARRAY: "field messages: expected a JSON array of message objects, found another value",
+    messages.NOT_OBJECTS: "field messages: expected each message to be a JSON object, found another value",
 }
 _PARAMETERS: Final = ("max_tokens", "temperature", "top_p", "seed", "choice_count", "logprobs", "stream")
 _COPIED: Final = ("exchange_id", "timestamp", "account_id", "operation", "model", "status", "asn")
@@ -55,8 +55,7 @@ class Sketcher:
         """Load the tables that every batch needs (a tenth of a second)."""
         self._key = key
         self._words = frozen(key.words)
-        model = load_model()
-        self._tables = Tables(self._words, folding_table(), model.packed, model.bias, load_cue_table())
+        self._tables = Tables(self._words, folding_table(), load_model(), load_cue_table())
 
     def exchanges(self, batch: pa.RecordBatch) -> Sifted:
         """Sketch a batch of EXCHANGE rows.
@@ -67,7 +66,7 @@ class Sketcher:
         """
         out = self._read_texts(batch)
         sketch = self._sketch(batch, out)
-        read = out.status == kernel.READ
+        read = out.status == messages.READ
         if read.all():
             return Sifted(sketch, one_batch(REJECT.empty_table()))
         return Sifted(sketch.filter(pa.array(read)), self._rejects(batch, out.status))
@@ -94,10 +93,9 @@ class Sketcher:
 
     def _read_texts(self, batch: pa.RecordBatch) -> Output:
         out = Output.of(len(batch))
-        messages = batch["messages"]
         sketch_rows(
-            *bytes_of(messages),
-            _present(messages),
+            *bytes_of(batch["messages"]),
+            _present(batch["messages"]),
             *bytes_of(batch["answer"]),
             _present(batch["tools"]),
             self._tables,
@@ -130,7 +128,7 @@ class Sketcher:
         }
 
     def _rejects(self, batch: pa.RecordBatch, status: npt.NDArray[np.uint8]) -> pa.RecordBatch:
-        rows = np.flatnonzero(status != kernel.READ)
+        rows = np.flatnonzero(status != messages.READ)
         turned_away = batch.select(["source", "line", "messages"]).take(pa.array(rows))
         texts = turned_away["messages"].cast(pa.large_binary()).to_pylist()
         return pa.record_batch(

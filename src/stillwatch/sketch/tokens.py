@@ -102,9 +102,15 @@ def _grown(values: Hashes, needed: int) -> Hashes:
 @door
 def _pair_hashes(values: Hashes) -> Hashes:
     pairs = np.empty(max(0, len(values) - 1), np.uint64)
-    for i in range(len(pairs)):
-        pairs[i] = pair_hash(values[i], values[i + 1])
+    hash_pairs(values, len(values), pairs)
     return pairs
+
+
+@part
+def hash_pairs(hashes: Hashes, count: int, pairs: Hashes) -> None:
+    """Write the hash of each of ``count`` tokens with the one that follows it."""
+    for i in range(count - 1):
+        pairs[i] = pair_hash(hashes[i], hashes[i + 1])
 
 
 @part
