@@ -18,6 +18,7 @@ class Behaviour:
     """Accounts as rows; counts as in the contract BEHAVIOUR, ``hours`` of shape (accounts, 24)."""
 
     exchanges: Ints
+    total: Ints
     resumed: Ints
     standalone: Ints
     tied: Ints
@@ -29,7 +30,9 @@ class Behaviour:
     def of(cls, table: pa.Table) -> Behaviour:
         """Take the rows of a BEHAVIOUR table in their order."""
         hours = pc.list_flatten(table["hours"]).to_numpy().reshape(-1, 24)
-        counts = {name: table[name].to_numpy() for name in ("exchanges", "resumed", "standalone", "tied")}
+        counts = {
+            name: table[name].to_numpy() for name in ("exchanges", "total", "resumed", "standalone", "tied")
+        }
         times = {name: table[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen")}
         return cls(**counts, hours=hours, **times)
 

@@ -85,7 +85,7 @@ def _pool(
     return {
         "facet": card.facet,
         "signal": card.id,
-        "side": "extraction",
+        "side": card.side,
         "llr": float(np.clip(total, card.group_floor, card.group_cap)),
         "observed": seen.observed,
         "expected": seen.expected,

@@ -10,6 +10,9 @@ import pyarrow as pa
 from stillwatch.contracts import BEHAVIOUR, PROFILES, conform
 from stillwatch.engines.engine import Engine
 
+SESSION_GAP: Final = "INTERVAL 30 MINUTE"
+"""A request that follows the last one within this time belongs to the same sitting."""
+
 WHOLE_TRAFFIC: Final = -1
 """The candidate number under which an account's whole traffic stands."""
 
@@ -51,12 +54,17 @@ _TIES: Final = """
 def _behaviour(engine: Engine, relation: str, ties: str) -> pa.Table:
     counts = engine.table(
         f"""
-        SELECT b.*, CAST(coalesce(t.tied, 0) AS BIGINT) AS tied FROM (
+        SELECT b.*, CAST(coalesce(t.tied, 0) AS BIGINT) AS tied, a.total FROM (
             SELECT candidate, account_id, count(*) AS exchanges,
                    CAST(sum(CASE WHEN resumed THEN 1 ELSE 0 END) AS BIGINT) AS resumed,
                    CAST(sum(CASE WHEN turns <= 1 THEN 1 ELSE 0 END) AS BIGINT) AS standalone,
                    min(timestamp) AS first_seen, max(timestamp) AS last_seen
-            FROM {relation} r GROUP BY candidate, account_id) b
+            FROM (SELECT r.*, timestamp - lag(timestamp) OVER (
+                      PARTITION BY candidate, account_id ORDER BY timestamp, exchange_id)
+                      <= {SESSION_GAP} AS resumed FROM {relation} r) s
+            GROUP BY candidate, account_id) b
+        JOIN (SELECT account_id, count(*) AS total FROM activity GROUP BY account_id) a
+            ON a.account_id = b.account_id
         LEFT JOIN ({ties}) t ON t.candidate = b.candidate AND t.account_id = b.account_id
         ORDER BY b.candidate, b.account_id
         """

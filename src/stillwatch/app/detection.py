@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +12,6 @@ import pyarrow.compute as pc
 from stillwatch.accounts.membership import assess_membership
 from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import FACET, LIMIT, account_signals
-from stillwatch.app.allow import read_allow
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.campaigns.candidates import propose_candidates
@@ -36,7 +36,6 @@ from stillwatch.linking.activity import ACTIVITY_QUERY
 from stillwatch.linking.facets import facets
 from stillwatch.linking.families import find_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
-from stillwatch.settings import ScanSettings
 
 _VOLUMES = "SELECT candidate, count(*) AS exchanges FROM work GROUP BY candidate ORDER BY candidate"
 
@@ -49,8 +48,13 @@ class Detection:
     counts: dict[str, dict[str, int]]
 
 
-def detect(engine: Engine, settings: ScanSettings, run: RunFolder, progress: Progress) -> Detection:
-    """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``."""
+def detect(
+    engine: Engine, state: Path | None, allowed: Collection[str], run: RunFolder, progress: Progress
+) -> Detection:
+    """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``.
+
+    ``allowed`` accounts are in no candidate; ``state`` holds the names of earlier campaigns.
+    """
     kinds, signals = facets(), account_signals()
     limits = facet_limits(kinds) | {FACET: LIMIT}
 
@@ -65,7 +69,7 @@ def detect(engine: Engine, settings: ScanSettings, run: RunFolder, progress: Pro
     engine.bind("links", links)
 
     progress.stage("candidates")
-    candidates, workloads = _candidates(engine, settings, run, profiles, links)
+    candidates, workloads = _candidates(engine, allowed, run, profiles, links)
     engine.bind("candidates", candidates)
     engine.bind("workloads", workloads)
     run.relation("inside", engine, INSIDE_QUERY)
@@ -83,7 +87,7 @@ def detect(engine: Engine, settings: ScanSettings, run: RunFolder, progress: Pro
         "findings", FINDINGS, lambda: pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])
     )
     judgements = judge(findings, membership, limits)
-    found = _named(select_campaigns(judgements, membership, engine.table(_VOLUMES)), settings)
+    found = _named(select_campaigns(judgements, membership, engine.table(_VOLUMES)), state)
     bind_campaigns(engine, found, membership)
     run.relation("campaign_work", engine, WORK_OF_CAMPAIGNS)
     signal_facets = {name: signal.card.facet or "identity" for name, signal in signals.items()}
@@ -98,25 +102,23 @@ def detect(engine: Engine, settings: ScanSettings, run: RunFolder, progress: Pro
 
 
 def _candidates(
-    engine: Engine, settings: ScanSettings, run: RunFolder, profiles: pa.Table, links: pa.Table
+    engine: Engine, allowed: Collection[str], run: RunFolder, profiles: pa.Table, links: pa.Table
 ) -> tuple[pa.Table, pa.Table]:
     """Return CANDIDATES without the accounts that are allowed, and WORKLOADS."""
     proposed = propose_candidates(engine, profiles, links)
-    candidates = proposed.candidates
-    if settings.allow is not None:
-        allowed = pa.array(sorted(read_allow(settings.allow)), pa.string())
-        candidates = candidates.filter(pc.invert(pc.is_in(candidates["account_id"], allowed)))
+    known = pa.array(sorted(allowed), pa.string())
+    candidates = proposed.candidates.filter(pc.invert(pc.is_in(proposed.candidates["account_id"], known)))
     return (
         run.table("candidates", CANDIDATES, lambda: candidates),
         run.table("workloads", WORKLOADS, lambda: proposed.workloads),
     )
 
 
-def _named(campaigns: list[Campaign], settings: ScanSettings) -> Sequence[Campaign]:
+def _named(campaigns: list[Campaign], state: Path | None) -> Sequence[Campaign]:
     """Return the campaigns under the ids that the state knows them by."""
-    if settings.state is None:
+    if state is None:
         return campaigns
-    path = settings.state / "campaigns.jsonl"
+    path = state / "campaigns.jsonl"
     named, registry = Registry.load(path).recognise(campaigns)
     registry.save(path)
     return named

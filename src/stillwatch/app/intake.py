@@ -15,7 +15,7 @@ import pyarrow as pa
 from stillwatch.app.progress import Progress
 from stillwatch.contracts import Sifted
 from stillwatch.engines.engine import Engine
-from stillwatch.ingest.reader import Reading, read_accounts, read_exchanges
+from stillwatch.ingest.reader import Reading, Source, read_accounts, read_exchanges
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey
@@ -51,7 +51,7 @@ def take_in(
     sketcher = Sketcher(key)
     with (out / REJECTED).open("w", encoding="utf-8") as rejected:
         unreadable = _sketch_all(reading, sketcher, ledger, settings.workers, rejected)
-        accounts = _take_accounts(settings, key, sketcher, ledger, rejected)
+        accounts, records = _take_accounts(settings, key, sketcher, ledger, rejected)
     tally = reading.tally
     sealed = asdict(ledger.seal(engine))
     return {
@@ -64,7 +64,7 @@ def take_in(
         },
         "accounts": accounts | {"duplicates": sealed["duplicate_accounts"]},
         "ledger": {"exchanges": sealed["exchanges"], "hours": sealed["hours"]},
-        "inputs": [source._asdict() for source in reading.sources()],
+        "inputs": [source._asdict() for source in [*reading.sources(), *records]],
     }
 
 
@@ -98,15 +98,15 @@ def _in_order(pool: ThreadPoolExecutor, work: Any, batches: Reading, ahead: int)
 
 def _take_accounts(
     settings: ScanSettings, key: SketchKey, sketcher: Sketcher, ledger: Ledger, rejected: IO[str]
-) -> dict[str, int]:
+) -> tuple[dict[str, int], list[Source]]:
     if settings.accounts is None:
-        return {"read": 0, "rejected": 0}
+        return {"read": 0, "rejected": 0}, []
     reading = read_accounts([settings.accounts], digest=key.digest)
     for batch in reading:
         if batch.records.num_rows:
             ledger.stage_accounts(sketcher.accounts(batch.records))
         _write(rejected, batch.rejects)
-    return {"read": reading.tally.read, "rejected": reading.tally.rejected}
+    return {"read": reading.tally.read, "rejected": reading.tally.rejected}, reading.sources()
 
 
 def _write(rejected: IO[str], *batches: pa.RecordBatch) -> None:

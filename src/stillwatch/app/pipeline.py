@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from stillwatch.app.allow import read_allow
 from stillwatch.app.detection import Detection, detect
 from stillwatch.app.intake import take_in
 from stillwatch.app.progress import Progress
@@ -26,6 +28,7 @@ _TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
 
 def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> ScanResult:
     """Read logs, find campaigns, write the run folder; see :func:`stillwatch.scan`."""
+    allowed = read_allow(settings.allow) if settings.allow else {}
     key = load_or_create_key(settings.sketch_key)
     run = RunFolder(settings.out, _purpose(inputs, settings, key))
     ledger = Ledger((settings.state or run.path) / "ledger", key.id)
@@ -34,25 +37,18 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
     ) as engine:
         counts = _intake(inputs, settings, key, run, ledger, engine, progress)
         _bind_ledger(engine, ledger, settings, run)
-        detection = detect(engine, settings, run, progress)
+        detection = detect(engine, settings.state, allowed, run, progress)
     return _finish(run, settings, key, counts, detection, progress)
 
 
 def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey) -> dict[str, Any]:
-    """Return what must be the same for an unfinished run to be gone on with."""
+    """Return what must be the same for an unfinished run to be gone on with; a pipe never is."""
     named = [*inputs, *([settings.accounts] if settings.accounts else [])]
     deciding = settings.model_dump(
         mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects"}
     )
-    sources = [(source.path, source.sha256) for source in describe([name for name in named if name != "-"])]
-    return {"sources": sources, "settings": deciding, "key": key.id, "pipe": _new_pipe(inputs)}
-
-
-def _new_pipe(inputs: Sequence[str]) -> str | None:
-    """Return something that differs each time where a pipe is read: it cannot be read again."""
-    from uuid import uuid4
-
-    return uuid4().hex if "-" in inputs else None
+    sources = [(source.path, source.sha256 or uuid4().hex) for source in describe(named)]
+    return {"sources": sources, "settings": deciding, "key": key.id}
 
 
 def _intake(
@@ -64,8 +60,9 @@ def _intake(
     engine: Engine,
     progress: Progress,
 ) -> Mapping[str, Any]:
-    sizes = [source.bytes or 0 for source in describe([name for name in inputs if name != "-"])]
-    progress.stage("read and sketch", None if "-" in inputs else sum(sizes), "bytes")
+    sizes = [source.bytes for source in describe(inputs)]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    progress.stage("read and sketch", total, "bytes")
     counts = run.once(
         "intake", lambda: take_in(list(inputs), settings, key, ledger, engine, run.path, progress)
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import resource
 import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,6 @@ from stillwatch.engines.parquet import replacing, write_parquet
 MANIFEST: Final = "manifest.json"
 _JOURNAL: Final = "unfinished.json"
 _OWN: Final = ("ledger", "stages")
-_PACKAGES: Final = ("stillwatch", "duckdb", "numba", "numpy", "pyarrow", "scikit-network", "scipy")
 
 
 class RunFolder:
@@ -108,7 +108,7 @@ class RunFolder:
         """Return what is to be said of the run: versions, times, memory, and ``facts``."""
         return {
             "stillwatch": version("stillwatch"),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+            "versions": {"python": platform.python_version()} | _library_versions(),
             "started_at": self._started.isoformat(),
             "finished_at": datetime.now(UTC).isoformat(),
             "seconds": self._times,
@@ -121,6 +121,13 @@ class RunFolder:
         with replacing(self.path / MANIFEST) as unfinished:
             unfinished.write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
         (self.path / _JOURNAL).unlink(missing_ok=True)
+
+
+def _library_versions() -> dict[str, str]:
+    """Return the installed version of each library that stillwatch needs, extras left out."""
+    needs = [need for need in requires("stillwatch") or [] if "extra ==" not in need]
+    names = sorted(re.split(r"[^\w.-]", need, maxsplit=1)[0] for need in needs)
+    return {name: version(name) for name in names}
 
 
 def _peak_memory() -> int:

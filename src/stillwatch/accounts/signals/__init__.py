@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Final
 
+from stillwatch.accounts.signals.dedicated import Dedicated
 from stillwatch.accounts.signals.even_load import EvenLoad
 from stillwatch.accounts.signals.no_sessions import NoSessions
 from stillwatch.accounts.signals.round_the_clock import RoundTheClock
@@ -22,6 +23,7 @@ LIMIT: Final = FacetLimit(side="extraction", cap=10.0, floor=-10.0)
 """How far all account signals together may move a verdict."""
 
 BUILT_IN: Final[dict[str, AccountSignal]] = {
+    "dedicated": Dedicated(),
     "load-balanced": EvenLoad(),
     "no-sessions": NoSessions(),
     "round-the-clock": RoundTheClock(),

@@ -18,8 +18,10 @@ class BetaBinomial:
     beta: float
 
     @classmethod
-    def fit(cls, successes: Ints, trials: Ints) -> BetaBinomial:
+    def fit(cls, successes: Ints, trials: Ints, weights: Floats | None = None) -> BetaBinomial:
         """Fit by moments of the accounts' shares (Skellam 1948), at least one trial each.
+
+        ``weights`` says how far each account counts; all count alike without it.
 
         Without two accounts nothing is known: the uniform prior is returned.
         """
@@ -27,7 +29,9 @@ class BetaBinomial:
         if chosen.sum() < 2:
             return cls(1.0, 1.0)
         share = (successes[chosen] + 0.5) / (trials[chosen] + 1.0)
-        mean, spread = float(share.mean()), max(float(share.var()), 1e-3)
+        weight = np.ones(len(share)) if weights is None else weights[chosen] + 1e-9
+        mean = float(np.average(share, weights=weight))
+        spread = max(float(np.average((share - mean) ** 2, weights=weight)), 1e-3)
         concentration = max(mean * (1 - mean) / spread - 1, 0.2)
         return cls(max(mean * concentration, 0.05), max((1 - mean) * concentration, 0.05))
 

@@ -73,7 +73,8 @@ class EvenLoad:
             "zero-truncated negative binomial log-likelihood of the account's volume at dispersion 0.05 "
             "(one queue) against 1 (unrelated accounts), around the group's own mean"
         ),
-        facet="sampling",
+        facet="tempo",
+        side="linking",
         cap=2.0,
         floor=-4.0,
         group_cap=5.0,

@@ -61,6 +61,7 @@ class NoSessions:
             "1948) fitted to all accounts of the log"
         ),
         facet="sampling",
+        side="extraction",
         cap=2.0,
         floor=-3.0,
         group_cap=3.0,

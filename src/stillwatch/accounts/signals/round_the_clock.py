@@ -1,4 +1,4 @@
-"""round-the-clock: an account without a human day."""
+"""round-the-clock: an account without a day of its own."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ _ROUNDS: Final = 30
 _FLAT_FLOOR: Final = 0.02
 """However human a log looks, one account in fifty may be a machine that we have not seen."""
 
+_SMOOTHING: Final = 24.0
+"""Hours of evenly spread traffic that a group's own clock starts from."""
+
 
 def _human_days() -> Floats:
     """Return log-probabilities of hours, shape (concentrations, 24 phases, 24 hours)."""
@@ -32,20 +35,30 @@ def _human_days() -> Floats:
 _LOG_DAYS: Final = _human_days()
 
 
-def _log_likelihoods(hours: Floats) -> Floats:
-    """Return log-likelihoods of each account's hours: column 0 no day, then one a concentration.
+def _log_clock(hours: Floats) -> Floats:
+    """Return the log-probabilities of a smoothed clock that shows these hours, along the last axis."""
+    smoothed = hours + _SMOOTHING / 24
+    return np.asarray(np.log(smoothed / smoothed.sum(axis=-1, keepdims=True)))
 
-    The phase of a human day is unknown (time zones), so it is averaged out.
+
+def _flat(hours: Floats) -> Floats:
+    return np.asarray(hours.sum(axis=1) * -np.log(24))
+
+
+def _ordinary_likelihoods(hours: Floats, common_clock: Floats) -> Floats:
+    """Return log-likelihoods of each account's hours under the kinds of ordinary account.
+
+    Column 0: no day at all; 1: hours drawn from everybody's clock; then a day of its own, one column
+    for each concentration. The phase of a day is unknown (time zones), so it is averaged out.
     """
-    flat = hours.sum(axis=1) * -np.log(24)
     days = [logsumexp(hours @ days.T, axis=1) - np.log(24) for days in _LOG_DAYS]
-    return np.stack([flat, *days], axis=1)
+    return np.stack([_flat(hours), hours @ common_clock, *days], axis=1)
 
 
 def _fit_weights(likelihoods: Floats) -> Floats:
     """Return the log-weights of the components by expectation maximisation (Dempster et al. 1977)."""
     weights = np.full(likelihoods.shape[1], 1 / likelihoods.shape[1])
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if len(likelihoods) else 0):
         joint = likelihoods + np.log(weights)
         weights = np.exp(joint - logsumexp(joint, axis=1, keepdims=True)).mean(axis=0)
         weights = np.maximum(weights, 1e-6)
@@ -57,12 +70,18 @@ def _fit_weights(likelihoods: Floats) -> Floats:
 @dataclass(frozen=True)
 class _Weigher:
     log_weights: Floats
+    common_clock: Floats
     quiet: float  # share of an ordinary account's quietest eight hours
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
-        likelihoods = _log_likelihoods(group.hours.astype(np.float64))
-        return np.asarray(likelihoods[:, 0] - logsumexp(likelihoods + self.log_weights, axis=1))
+        hours = group.hours.astype(np.float64)
+        weighed = hours * core[:, None]
+        others = weighed.sum(axis=0) - weighed  # an account is not measured by a clock that it set itself
+        one_clock = (hours * _log_clock(others)).sum(axis=1)
+        driven = np.logaddexp(_flat(hours), one_clock) - np.log(2)
+        ordinary = _ordinary_likelihoods(hours, self.common_clock)
+        return np.asarray(driven - logsumexp(ordinary + self.log_weights, axis=1))
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
@@ -78,11 +97,7 @@ class _Weigher:
 
 
 def _quiet_share(hours: Ints) -> float:
-    """Return the mean share of the quietest eight hours in a row, accounts weighted by active hours.
-
-    With few active hours some eight hours are quiet by chance, so each account's share is compared to
-    others with it only in the mean.
-    """
+    """Return the mean share of the quietest eight hours in a row, accounts weighted by active hours."""
     around = np.concatenate([hours, hours[:, :7]], axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(around, 8, axis=1).sum(axis=2)
     total = hours.sum()
@@ -90,18 +105,20 @@ def _quiet_share(hours: Ints) -> float:
 
 
 class RoundTheClock:
-    """Hours of the day spread as no person's are."""
+    """Hours of the day spread as no person's are: evenly, or by one clock for all accounts."""
 
     card = SignalCard(
         id="round-the-clock",
-        shows="the account's hours of the day have no quiet time, whatever the time zone",
-        honest_twin="scheduled jobs and evaluation runs",
+        shows="the account has no day of its own: no quiet time, or just the hours of the whole group",
+        honest_twin="scheduled jobs and evaluation runs; colleagues of one office keep the same hours",
         method=(
-            "log P(hours | uniform) - log P(hours | ordinary mixture); ordinary accounts are a mixture of "
-            "von Mises days of unknown phase (Mardia & Jupp, Directional Statistics) and of uniform ones, "
-            "its weights fitted to the log by expectation maximisation"
+            "log P(hours | uniform, or the clock of the group's other accounts) - log P(hours | ordinary "
+            "mixture); ordinary accounts are a mixture of von Mises days of unknown phase (Mardia & Jupp, "
+            "Directional Statistics), of everybody's clock and of uniform hours, its weights fitted to the "
+            "log by expectation maximisation"
         ),
         facet="sampling",
+        side="extraction",
         cap=3.0,
         floor=-3.0,
         group_cap=5.0,
@@ -111,7 +128,6 @@ class RoundTheClock:
     def fit(self, ordinary: Behaviour) -> Weigher:
         """Fit the mixture of days to the accounts that have hours enough to show one."""
         telling = ordinary.where(ordinary.hours.sum(axis=1) >= _MIN_CELLS)
-        likelihoods = _log_likelihoods(telling.hours.astype(np.float64))
-        if not len(telling):
-            return _Weigher(np.log(np.full(1 + len(_CONCENTRATIONS), 1 / (1 + len(_CONCENTRATIONS)))), 0.0)
-        return _Weigher(_fit_weights(likelihoods), _quiet_share(telling.hours))
+        clock = _log_clock(ordinary.hours.sum(axis=0).astype(np.float64))
+        likelihoods = _ordinary_likelihoods(telling.hours.astype(np.float64), clock)
+        return _Weigher(_fit_weights(likelihoods), clock, _quiet_share(telling.hours))

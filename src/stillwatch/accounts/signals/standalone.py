@@ -46,6 +46,7 @@ class Standalone:
         honest_twin="pipelines, judges, and people who ask one thing at a time",
         method="binomial log-likelihood at 98 % stand-alone against a beta-binomial fitted to all accounts",
         facet="sampling",
+        side="extraction",
         cap=1.0,
         floor=-1.0,
         group_cap=1.0,

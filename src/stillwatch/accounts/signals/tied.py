@@ -22,8 +22,9 @@ class _Weigher:
         tied: npt.NDArray[np.bool_] = group.tied > 0
         member = float(((core * tied).sum() + 2 * _STRANGER) / (core.sum() + 2))
         member = min(max(member, _STRANGER), 0.99)
-        untied = np.log((1 - member) / (1 - _STRANGER))
-        return np.where(tied, np.log(member / _STRANGER), untied).astype(np.float64)
+        ratio = np.full(len(group), np.log((1 - member) / (1 - _STRANGER)))
+        ratio[tied] = np.log(member / _STRANGER)
+        return ratio
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
@@ -47,6 +48,7 @@ class Tied:
             "strangers; nothing in a group whose members are not tied"
         ),
         facet=None,
+        side="linking",
         cap=1.0,
         floor=-4.0,
         group_cap=0.0,

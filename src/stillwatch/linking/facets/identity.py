@@ -15,13 +15,13 @@ from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import Surplus, weigh_surplus
 
 _SHARED: Final = {
-    "payment-shared": ("payment_fp", "payment cards"),
-    "device-shared": ("device_fp", "devices"),
-    "phone-shared": ("phone_fp", "telephone numbers"),
-    "email-pattern": ("CASE WHEN email_kind = 'own' THEN email_domain_fp END", "mail domains of their own"),
-    "signup-network": ("signup_network_fp", "sign-up networks"),
+    "payment-shared": ("payment_fp", "payment card"),
+    "device-shared": ("device_fp", "device"),
+    "phone-shared": ("phone_fp", "telephone number"),
+    "email-pattern": ("CASE WHEN email_kind = 'own' THEN email_domain_fp END", "private mail domain"),
+    "signup-network": ("signup_network_fp", "sign-up network"),
 }
-"""Signal -> (what is shared, as a column of the account records, and its name in words)."""
+"""Signal -> (what is shared, as a column of the account records, and what one is called)."""
 
 _BURST_HOUR: Final = 3_600_000_000  # microseconds
 
@@ -58,6 +58,7 @@ class Identity:
             _finding(candidate, signal, words, surplus)
             for signal, (column, words) in _SHARED.items()
             for candidate, surplus in weigh_surplus(engine, _holdings(column)).items()
+            if surplus.values
         ]
         return findings_table([*found, *_bursts(engine)])
 
@@ -73,7 +74,8 @@ def _finding(candidate: int, signal: str, words: str, surplus: Surplus) -> Findi
         expected=surplus.expected,
         accounts=surplus.accounts,
         statement=(
-            f"{surplus.accounts:,} of {surplus.known:,} accounts share {surplus.values:,} {words}; "
+            f"{surplus.accounts:,} of {surplus.known:,} accounts share {surplus.values:,} {words}"
+            f"{'' if surplus.values == 1 else 's'}; "
             f"{surplus.expected:,.1f} would by chance"
         ),
     )

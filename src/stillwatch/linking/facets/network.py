@@ -42,11 +42,12 @@ class Network:
                 llr=surplus.llr,
                 observed=surplus.observed,
                 expected=surplus.expected,
-                accounts=surplus.accounts,
                 statement=(
-                    f"{surplus.accounts:,} times an account sends from one of {surplus.values:,} address "
-                    f"ranges that others of the group use; {surplus.expected:,.1f} would by chance"
+                    f"{surplus.accounts:,} of {surplus.known:,} pairs of account and address range are in "
+                    f"{surplus.values:,} ranges that others of the group use; {surplus.expected:,.1f} would "
+                    "be by chance"
                 ),
             )
             for candidate, surplus in weigh_surplus(engine, _NETWORKS).items()
+            if surplus.values
         )

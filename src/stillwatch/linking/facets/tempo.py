@@ -13,6 +13,7 @@ from stillwatch.linking.facets.facet import FacetCard
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _HOUR: Final = 3600
 _BUCKETS: Final = 16
@@ -21,8 +22,15 @@ _MIN_ACCOUNTS: Final = 12
 """Below these the statistic may not speak: its spread is wider than what it measures."""
 
 _DAY: Final = 24
-_HABITS: Final = 2 * _DAY
-"""A group's habits: its load at each hour of working days, and of weekends."""
+_FITTING_ROUNDS: Final = 8
+_CERTAIN: Final = 1e9
+"""A baseline that is no count has no noise of its own."""
+
+_MOST: Final = 4.0
+"""The most that synchrony alone may say: people rush together as well."""
+
+_HONEST_SPREAD: Final = 2.0
+"""Standard score that honest groups reach by ordinary means: outages, releases, a lesson, a rush."""
 
 
 class Tempo:
@@ -33,12 +41,13 @@ class Tempo:
         shows="the accounts' load is evened out and rises and falls together, as behind one queue",
         honest_twin="a class in one lab hour; one customer's workers",
         method=(
-            "accounts in 16 buckets; covariance of the buckets' hourly load after the ordinary load of the "
-            "hour and the group's own habits (hours of working days and of weekends) are taken out, with "
-            "the degrees of freedom that the habits cost; z^2 / 2, z from the residuals' own spread"
+            "accounts in 16 buckets; covariance z of the buckets' hourly load after the group's days and "
+            "habits (hours of working days and of weekends) are taken out, on top of the accounts at work "
+            "elsewhere and without them, the lesser of both; (z / 2)^2 / 2, since honest groups reach 2"
         ),
         side="linking",
         cap=6.0,
+        floor=-2.0,
     )
 
     def links(self, engine: Engine) -> pa.Table:
@@ -52,7 +61,7 @@ class Tempo:
         sizes = engine.table(_SIZES).to_pylist()
         first, last = int(everyone["hour"][0].as_py()), int(everyone["hour"][-1].as_py())
         ordinary = np.zeros(last - first + 1)
-        ordinary[everyone["hour"].to_numpy() - first] = everyone["exchanges"].to_numpy()
+        ordinary[everyone["hour"].to_numpy() - first] = everyone["accounts"].to_numpy()
         candidate = loads["candidate"].to_numpy()
         found = []
         for size in sizes:
@@ -73,7 +82,7 @@ def _finding(size: dict[str, int], z: float) -> Finding:
         facet="tempo",
         signal="synchronised",
         side="linking",
-        llr=max(z, 0.0) ** 2 / 2,
+        llr=min((max(z, 0.0) / _HONEST_SPREAD) ** 2 / 2, _MOST),
         observed=z,
         expected=0.0,
         accounts=size["accounts"],
@@ -88,55 +97,71 @@ def _finding(size: dict[str, int], z: float) -> Finding:
 def synchrony(series: Floats, ordinary: Floats, first_hour: int) -> float:
     """Return how far the buckets' loads move together, in standard deviations.
 
+    What moves together with everybody's load, or with the group's own habits, is no queue: the lesser
+    of both readings counts. Days are taken as they are, since a day's interest is common to strangers.
+
     Args:
         series: requests by bucket and hour, shape (buckets, hours).
-        ordinary: requests of everybody else, shape (hours,).
+        ordinary: accounts at work outside the group, shape (hours,).
         first_hour: hours since the epoch of the first column.
     """
-    habit = _habit(series.shape[1], first_hour)
-    expected = _expected(series.sum(axis=0), ordinary, habit)
+    habits = np.ones(series.shape[1])
+    return min(_co_movement(series, baseline, first_hour) for baseline in (ordinary, habits * _CERTAIN))
+
+
+def _co_movement(series: Floats, baseline: Floats, first_hour: int) -> float:
+    habit, day = _habit(series.shape[1], first_hour), _day(series.shape[1], first_hour)
+    expected = _expected(series.sum(axis=0), baseline, habit, day)
     used = expected > 0
-    fitted = len(np.unique(habit[used])) / max(int(used.sum()), 1)
+    parameters = len(np.unique(habit[used])) + len(np.unique(day[used])) - 1
+    fitted = parameters / max(int(used.sum()), 1)
     if fitted >= 1:
         return 0.0
     residual = series[:, used] - np.outer(series.sum(axis=1), expected[used])
     residual /= np.sqrt(expected[used] * series.sum() + 0.5)
     squares = residual**2
     # Independent buckets would give zero, but for three things: the fitted habits take variance from
-    # the sum, and a little from each bucket; the ordinary load is itself a count, and shared by all.
-    shared_noise = 1 + expected[used] * series.sum() / ordinary[used]
+    # the sum, and a little from each bucket; the baseline is itself a count, and shared by all.
+    shared_noise = 1 + expected[used] * series.sum() / baseline[used]
     joint = residual.sum(axis=0) ** 2 / (1 - fitted) / shared_noise
     together = float((joint - squares.sum(axis=0) / (1 - fitted / len(series))).sum())
     spread = float(2 * (squares.sum(axis=0) ** 2 - (squares**2).sum(axis=0)).sum())
     return together / np.sqrt(spread) if spread > 0 else 0.0
 
 
-def _habit(hours: int, first_hour: int) -> npt.NDArray[np.int64]:
+def _habit(hours: int, first_hour: int) -> Ints:
     """Return the habit that each hour falls under; 1 January 1970 was a Thursday."""
     hour = np.arange(hours) + first_hour
     weekend = (hour // _DAY + 3) % 7 >= 5
     return np.asarray(hour % _DAY + _DAY * weekend)
 
 
-def _expected(group: Floats, ordinary: Floats, habit: npt.NDArray[np.int64]) -> Floats:
-    """Return the share of the group's load that each hour would hold if only its habits steered it.
+def _day(hours: int, first_hour: int) -> Ints:
+    return np.asarray((np.arange(hours) + first_hour) // _DAY - first_hour // _DAY)
 
-    Habits lie on top of the ordinary load of the very hour.
+
+def _expected(group: Floats, baseline: Floats, habit: Ints, day: Ints) -> Floats:
+    """Return each hour's share of the group's load if baseline, habits and days alone steered it.
+
+    Iterative proportional fitting (Deming & Stephan 1940) of the baseline to the group's totals by
+    habit and by day.
     """
-    own = np.bincount(habit, weights=group, minlength=_HABITS)
-    usual = np.bincount(habit, weights=ordinary, minlength=_HABITS)
-    tilt = np.divide(own, usual, out=np.zeros(_HABITS), where=usual > 0)
-    load = ordinary * tilt[habit]
+    load = baseline.copy()
+    for _ in range(_FITTING_ROUNDS):
+        for part in (habit, day):
+            held = np.bincount(part, weights=load)
+            wanted = np.bincount(part, weights=group, minlength=len(held))
+            load = load * np.divide(wanted, held, out=np.zeros(len(held)), where=held > 0)[part]
     return np.asarray(load / load.sum()) if load.sum() else np.zeros_like(load)
 
 
 _EVERYONE: Final = f"""
-    SELECT CAST(floor(epoch(timestamp) / {_HOUR}) AS BIGINT) AS hour, count(*) AS exchanges
+    SELECT CAST(floor(epoch(timestamp) / {_HOUR}) AS BIGINT) AS hour, count(DISTINCT account_id) AS accounts
     FROM activity GROUP BY hour ORDER BY hour
 """
 _LOADS: Final = f"""
     SELECT w.candidate, b.bucket, CAST(floor(epoch(w.timestamp) / {_HOUR}) AS BIGINT) AS hour,
-           count(*) AS exchanges
+           count(*) AS exchanges, count(DISTINCT w.account_id) AS accounts
     FROM work w JOIN (
         SELECT candidate, account_id,
                (row_number() OVER (PARTITION BY candidate ORDER BY account_id)) % {_BUCKETS} AS bucket
