@@ -63,7 +63,7 @@ def fitted(features: csr_matrix, classes: npt.NDArray[np.int64]) -> npt.NDArray[
 
 def quantised(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
     """Weights as integers: scaled so that the largest is ``LARGEST_WEIGHT``."""
-    return np.rint(weights * (LARGEST_WEIGHT / np.abs(weights).max())).astype(np.int16)
+    return np.asarray(np.rint(weights * (LARGEST_WEIGHT / np.abs(weights).max())), np.int16)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Prompts from grammars: the training corpus of the capability model, written for this project.
 
-A grammar is a TOML file per language with ``slots`` (lists of wordings), ``passages`` and ``code`` (taken
-as they are), ``templates`` per capability and ``wrappers`` that leave the capability as it is. In a
-wording ``{a|b}`` is a choice, ``{name}`` a slot, ``{n}`` and ``{N}`` a small and a large number,
-``{payload:any}`` a whole prompt, ``{passage}`` one to four sentences, ``{code}`` a listing. Braces that
-are none of these stay.
+A few prompts are written by hand (``written.toml``), the others come from grammars. A grammar is a
+TOML file per language with ``slots`` (lists of wordings; ``passages``, ``chatter`` and ``code`` are taken
+as they are), ``templates`` and ``vocabulary`` per capability, and ``wrappers`` that leave the capability
+as it is. In a wording ``{a|b}`` is a choice, ``{name}`` a slot, ``{n}`` and ``{N}`` a small and a large
+number, ``{payload:any}`` a whole prompt, ``{passage}`` some text, ``{nonsense}`` unknown words, ``{code}``
+a listing. Braces that are none of these stay.
 """
 
 from __future__ import annotations
@@ -21,19 +22,30 @@ from stillwatch.contracts import Capability
 LANGUAGES: Final = ("en", "zh", "ko", "ja")
 FOLDER: Final = Path(__file__).parent
 
-WRAPPED: Final = 0.5  # share of prompts in a neutral wrapper
+WRAPPED: Final = 0.6  # share of prompts in a neutral wrapper
 FOREIGN_WRAPPER: Final = 0.15  # share of those whose wrapper is English whatever the payload's language
 IN_SYSTEM: Final = 0.35  # share of instructions that stand in the system prompt instead of the message
 PLAIN_SYSTEM: Final = 0.4  # share of other prompts that come with a general system prompt
 DEEPEST: Final = 12  # nesting of slots and payloads, a guard against endless recursion
 PASTED: Final = 0.12  # share of prompts that come with a text that says nothing of the class
+WRITTEN: Final = 0.12  # share of prompts written by hand
 LOOSE: Final = 0.35  # share of prompts made of a class's vocabulary without grammar
 NONSENSE: Final = (
     0.3  # share of passages made of unknown words: what is asked decides, not the words of the text
 )
 SPACED: Final = frozenset({"en", "ko"})
-SYLLABLES: Final = {"en": (0, 0), "zh": (0x4E00, 0x7A00), "ko": (0xAC00, 0xD7A3), "ja": (0x3042, 0x3093)}
-"""Code points of nonsense; English nonsense is made of sounds."""
+SCRIPTS: Final = {
+    "en": (0, 0, 4),
+    "zh": (0x4E00, 0x7A00, 1),
+    "ko": (0xAC00, 0xD7A3, 3),
+    "ja": (0x3042, 0x3093, 1),
+    "russian": (0x430, 0x44F, 9),
+    "arabic": (0x621, 0x64A, 7),
+    "hindi": (0x905, 0x939, 6),
+    "greek": (0x3B1, 0x3C9, 8),
+}
+"""Scripts of nonsense: first and last code point, longest word; English nonsense is made of sounds."""
+BORROWED: Final = 0.3  # share of passages made of prompts: what is asked decides, not what it is about
 TOOLS: Final = {Capability.AGENTIC: 0.6, Capability.SOFTWARE_ENGINEERING: 0.2}
 TOOLS_ELSEWHERE: Final = 0.06
 INSTRUCTED = frozenset(
@@ -73,6 +85,7 @@ class Grammar:
         self.language = language
         self.templates: dict[str, list[str]] = tables["templates"]
         self.wrappers: dict[str, list[str]] = tables["wrappers"]
+        self.written = _written(language)
         self._slots: dict[str, Any] = tables["slots"]
         self._vocabulary: dict[str, list[str]] = tables["vocabulary"]
 
@@ -114,6 +127,8 @@ class Grammar:
                 return str(chance.randint(100, 9999))
             case "passage":
                 return self._passage(chance)
+            case "nonsense":
+                return self._nonsense(chance)
             case "code":
                 return str(chance.choice(self._slots["code"]))
             case "payload:any":
@@ -124,23 +139,37 @@ class Grammar:
                 return "{" + self.sentence(name, chance, depth) + "}"
 
     def _passage(self, chance: random.Random) -> str:
-        if chance.random() < NONSENSE:
+        kind = chance.random()
+        if kind < NONSENSE:
             return self._nonsense(chance)
-        gap = " " if self.language in SPACED else ""
-        return gap.join(chance.sample(self._slots["passages"], chance.randint(1, 4)))
+        if kind < NONSENSE + BORROWED:
+            return "\n".join(self._borrowed(chance) for _ in range(chance.randint(1, 4)))
+        sentences = self._slots[chance.choice(["passages", "passages", "chatter"])]
+        return (" " if self.language in SPACED else "").join(chance.sample(sentences, chance.randint(1, 6)))
+
+    def _borrowed(self, chance: random.Random) -> str:
+        capability = chance.choice(list(Capability))
+        return (
+            self.loose(capability, chance)
+            if chance.random() < 0.5
+            else self.prompt(capability, chance, DEEPEST - 4)
+        )
 
     def _nonsense(self, chance: random.Random) -> str:
-        first, last = SYLLABLES[self.language]
+        script = self.language if chance.random() < 0.5 else chance.choice(list(SCRIPTS))
+        first, last, longest = SCRIPTS[script]
         words = []
-        for _ in range(chance.randint(8, 60)):
-            size = chance.randint(1, 4) if self.language == "en" else chance.randint(1, 3)
+        for _ in range(chance.randint(8, 70)):
+            letters = [chr(chance.randint(first, last)) for _ in range(chance.randint(1, longest))]
             words.append(
-                "".join(
-                    chance.choice(_SOUNDS) if first == last else chr(chance.randint(first, last))
-                    for _ in range(size)
-                )
+                "".join(letters) if script != "en" else "".join(chance.choices(_SOUNDS, k=len(letters)))
             )
-        return (" " if self.language in SPACED else "").join(words) + "."
+        return (" " if longest > 1 else "").join(words) + "."
+
+
+def _written(language: str) -> dict[str, list[dict[str, str]]]:
+    tables = tomllib.loads((FOLDER / "written.toml").read_text(encoding="utf-8"))
+    return {capability: languages[language] for capability, languages in tables.items()}
 
 
 def corpus(seed: int, per_class: dict[str, int]) -> Iterator[Prompt]:
@@ -159,9 +188,7 @@ def corpus(seed: int, per_class: dict[str, int]) -> Iterator[Prompt]:
 
 
 def _prompt(grammar: Grammar, english: Grammar, capability: Capability, chance: random.Random) -> Prompt:
-    loose = chance.random() < LOOSE
-    text = grammar.loose(capability, chance) if loose else grammar.prompt(capability, chance)
-    system, user = _placed(text, capability, chance)
+    system, user = _matter(grammar, capability, chance)
     if chance.random() < WRAPPED:
         source = english if chance.random() < FOREIGN_WRAPPER else grammar
         wrapper = source.sentence(
@@ -176,6 +203,17 @@ def _prompt(grammar: Grammar, english: Grammar, capability: Capability, chance: 
     tools = chance.random() < TOOLS.get(capability, TOOLS_ELSEWHERE)
     turns = min(9, int(chance.expovariate(0.7)) + 1)
     return Prompt(user, system, tools, turns, capability, grammar.language)
+
+
+def _matter(grammar: Grammar, capability: Capability, chance: random.Random) -> tuple[str, str]:
+    """System prompt and message before anything is put around them."""
+    kind = chance.random()
+    if kind < WRITTEN:
+        written = chance.choice(grammar.written[capability])
+        return written.get("system", ""), written["user"]
+    loose = kind < WRITTEN + LOOSE
+    text = grammar.loose(capability, chance) if loose else grammar.prompt(capability, chance)
+    return _placed(text, capability, chance)
 
 
 def _placed(text: str, capability: Capability, chance: random.Random) -> tuple[str, str]:
