@@ -30,9 +30,8 @@ DEEPEST: Final = 12  # nesting of slots and payloads, a guard against endless re
 PASTED: Final = 0.12  # share of prompts that come with a text that says nothing of the class
 WRITTEN: Final = 0.12  # share of prompts written by hand
 LOOSE: Final = 0.35  # share of prompts made of a class's vocabulary without grammar
-NONSENSE: Final = (
-    0.3  # share of passages made of unknown words: what is asked decides, not the words of the text
-)
+NONSENSE: Final = 0.3  # share of passages made of unknown words
+BORROWED: Final = 0.3  # share of passages made of prompts: what is asked decides, not what it is about
 SPACED: Final = frozenset({"en", "ko"})
 SCRIPTS: Final = {
     "en": (0, 0, 4),
@@ -45,10 +44,9 @@ SCRIPTS: Final = {
     "greek": (0x3B1, 0x3C9, 8),
 }
 """Scripts of nonsense: first and last code point, longest word; English nonsense is made of sounds."""
-BORROWED: Final = 0.3  # share of passages made of prompts: what is asked decides, not what it is about
 TOOLS: Final = {Capability.AGENTIC: 0.6, Capability.SOFTWARE_ENGINEERING: 0.2}
 TOOLS_ELSEWHERE: Final = 0.06
-INSTRUCTED = frozenset(
+INSTRUCTED: Final = frozenset(
     {
         Capability.AGENTIC,
         Capability.CONVERSATION,
