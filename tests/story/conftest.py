@@ -15,7 +15,7 @@ import pytest
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 COMMAND_SECONDS = 240
-SCALE = "0.3"
+SCALE = "0.2"
 
 
 @dataclass(frozen=True)

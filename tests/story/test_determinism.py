@@ -110,7 +110,7 @@ def test_the_tables_do_not_depend_on_how_the_log_is_stored(world, expected, scan
     assert scan(store(world.exchanges(), tmp_path / "log")) == expected
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("threads", [1, 2])
 def test_the_tables_do_not_depend_on_threads(world, expected, scan, threads):
     assert scan(world.glob, threads=threads) == expected
 
