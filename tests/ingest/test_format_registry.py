@@ -33,7 +33,7 @@ def test_a_format_knows_and_reads_its_own_example(format):
 
     assert format.summary
     assert recognise([record], EVERY) is format
-    assert format.read(record, format.account_fields)
+    assert [format.read(part, format.account_fields) for part in format.unpack(record)]
 
 
 @pytest.mark.parametrize("name", FORMATS)

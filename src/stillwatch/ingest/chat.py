@@ -69,7 +69,7 @@ def answer_text(response: object) -> str | None:
 def response_body(response: object) -> dict[str, object] | str:
     """A response as an object: parsed where it is text, its chunks put together where it was streamed."""
     body = _loaded(response)
-    if isinstance(body, str) and body.startswith("data:"):
+    if isinstance(body, str) and body.startswith(("data:", "event:")):
         body = list(_events(body))
     if isinstance(body, list):
         return _assembled([chunk for chunk in body if isinstance(chunk, dict)])
@@ -156,7 +156,31 @@ def _join(texts: Iterable[str]) -> str:
 
 
 def _assembled(chunks: list[dict[str, object]]) -> dict[str, object]:
-    """One chat completion from its stream chunks; fields beside the text come from the last that has them."""
+    """One response from the chunks of its stream, whichever API streamed it."""
+    for chunk in reversed(chunks):
+        whole = chunk.get("response")
+        if isinstance(whole, dict) and str(chunk.get("type")).startswith("response."):
+            return whole  # the last event of the responses API holds all of it
+    started = next((chunk.get("message") for chunk in chunks if chunk.get("type") == "message_start"), None)
+    return _assembled_message(started, chunks) if isinstance(started, dict) else _assembled_chat(chunks)
+
+
+def _assembled_message(started: dict[str, object], chunks: list[dict[str, object]]) -> dict[str, object]:
+    """One message of Anthropic's API; its usage is told at the start and again at the end."""
+    blocks: dict[object, str] = {}
+    usage = [started.get("usage"), *(chunk.get("usage") for chunk in chunks)]
+    for chunk in chunks:
+        delta = chunk.get("delta")
+        if chunk.get("type") == "content_block_delta" and isinstance(delta, dict):
+            index = str(chunk.get("index"))
+            blocks[index] = blocks.get(index, "") + _part(delta)
+    content = [{"type": "text", "text": text} for text in blocks.values() if text]
+    known = [each for each in usage if isinstance(each, dict)]
+    return {**started, "content": content, "usage": {name: n for each in known for name, n in each.items()}}
+
+
+def _assembled_chat(chunks: list[dict[str, object]]) -> dict[str, object]:
+    """One chat completion; fields beside the text come from the last chunk that has them."""
     merged: dict[str, object] = {}
     pieces: list[str] = []
     for chunk in chunks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -20,6 +20,11 @@ class Columns(NamedTuple):
     """Columns of the contract without source and line; None where a value needs the record reader."""
 
 
+def itself(record: Record) -> Iterable[Record]:
+    """The record as the one that it is."""
+    return (record,)
+
+
 class Format(NamedTuple):
     """One log format. ``read`` takes a record and the fields that may name its account."""
 
@@ -30,6 +35,8 @@ class Format(NamedTuple):
     recognises: Callable[[Record], bool]
     read: Callable[[Record, Sequence[str]], Row]  # raises Malformed
     columns: Columns | None = None
+    unpack: Callable[[Record], Iterable[Record]] = itself
+    """The model calls that a record holds, some or none, where it is not always one; raises Malformed."""
 
 
 def account_of(record: Record, fields: Sequence[str]) -> str:

@@ -6,13 +6,32 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from stillwatch.ingest import accounts, litellm, openai, table
+from stillwatch.ingest import (
+    accounts,
+    anthropic,
+    helicone,
+    langfuse,
+    litellm,
+    litellm_spend_logs,
+    openai,
+    openai_responses,
+    openinference,
+    otlp,
+    table,
+)
 from stillwatch.ingest.format import Format
 from stillwatch.ingest.values import Record
 
 FORMATS: Final[Mapping[str, Format]] = {  # the first that recognises a record has it
+    "litellm-spend-logs": litellm_spend_logs.FORMAT,
     "litellm": litellm.FORMAT,
     "table": table.FORMAT,
+    "otlp": otlp.FORMAT,
+    "openinference": openinference.FORMAT,
+    "langfuse": langfuse.FORMAT,
+    "helicone": helicone.FORMAT,
+    "openai-responses": openai_responses.FORMAT,
+    "anthropic": anthropic.FORMAT,
     "openai": openai.FORMAT,
 }
 ACCOUNT_FORMATS: Final[Mapping[str, Format]] = {"accounts": accounts.FORMAT}

@@ -1,7 +1,7 @@
 """Records in JSON text: one value per line, or documents that stretch over lines.
 
-A value may be an object, an array of objects, or the list that an API page is
-(``{"object": "list", "data": [...]}``); arrays and lists give one record per element.
+A value may be an object, an array of objects, or the list that an API page is (``{"data": [...]}`` with
+nothing beside it but marks of the page); arrays and lists give one record per element.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from stillwatch.ingest.lines import LIMIT, Line
 from stillwatch.ingest.values import kind_of
 
 _BLANK: Final = b" \t\r\0"  # rotated logs that were truncated in place begin with zeros
+_PAGE: Final = frozenset(  # what stands beside the data of a page of an API
+    ("data", "object", "meta", "error", "has_more", "first_id", "last_id", "next_cursor", "pagination")
+)
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\]]')
 _ENDS_EARLY: Final = "not JSON (it ends early)"
 
@@ -72,9 +75,10 @@ def _records(value: object, number: int, raw: bytes) -> Iterator[Item]:
 
 
 def _elements(value: object) -> list[object] | None:
-    if isinstance(value, dict) and value.get("object") == "list" and isinstance(value.get("data"), list):
+    if isinstance(value, dict) and isinstance(value.get("data"), list):
         is_embedding = "model" in value  # the response to a request for embeddings is a list too
-        return None if is_embedding else value["data"]
+        is_page = value.get("object") == "list" or value.keys() <= _PAGE
+        return value["data"] if is_page and not is_embedding else None
     return value if isinstance(value, list) else None
 
 

@@ -80,7 +80,7 @@ def read(record: Record, account_fields: Sequence[str]) -> Exchange:
         organization_id=_named(metadata, "user_api_key_org_id"),
         team_id=_named(metadata, "user_api_key_team_id"),
         conversation_id=_conversation(record, metadata),
-        operation=_operation(text(record.get("call_type"), "call_type")),
+        operation=named_operation(text(record.get("call_type"), "call_type")),
         model=lenient(text, record.get("model_group")) or lenient(text, record.get("model")),
         messages=chat.messages_json(record.get("messages")),
         tools=chat.tools_json(parameters.get("tools"), parameters.get("functions")),
@@ -95,7 +95,7 @@ def read(record: Record, account_fields: Sequence[str]) -> Exchange:
         input_tokens=count(record.get("prompt_tokens"), "prompt_tokens"),
         output_tokens=count(record.get("completion_tokens"), "completion_tokens"),
         reasoning_tokens=_reasoning_tokens(record, metadata),
-        status=_status(record),
+        status=named_status(record.get("status"), lookup(record, "error_information.error_code")),
         client_address=_address(record, metadata),
         user_agent=text(_first(record.get("user_agent"), metadata.get("user_agent")), "user_agent"),
     )
@@ -111,7 +111,8 @@ def _conversation(record: Record, metadata: Record) -> str | None:
     return lenient(identifier, record.get("session_id")) or lenient(identifier, client)
 
 
-def _operation(call_type: str | None) -> str | None:
+def named_operation(call_type: str | None) -> str | None:
+    """A call type by its OpenTelemetry ``gen_ai.operation.name``; others keep their own name."""
     return _OPERATIONS.get(call_type, call_type) if call_type else None
 
 
@@ -129,14 +130,18 @@ def _reasoning_tokens(record: Record, metadata: Record) -> int | None:
     return count(lookup(record, path), path)
 
 
-def _status(record: Record) -> int | None:
-    """The HTTP status; a failure that names none is the gateway's own, 500."""
-    outcome = text(record.get("status"), "status")
-    if outcome in (None, "success"):
-        return 200 if outcome else None
-    if outcome != "failure":
+def named_status(outcome: object, error_code: object) -> int | None:
+    """The HTTP status; a failure that names none is the gateway's own, 500.
+
+    Raises:
+        Malformed: the outcome is neither of LiteLLM's two.
+    """
+    told = text(outcome, "status")
+    if told in (None, "success"):
+        return 200 if told else None
+    if told != "failure":
         raise Malformed("status", 'expected "success" or "failure", found other text')
-    return lenient(status, lookup(record, "error_information.error_code")) or 500
+    return lenient(status, error_code) or 500
 
 
 def _address(record: Record, metadata: Record) -> str | None:

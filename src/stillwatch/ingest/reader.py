@@ -196,11 +196,12 @@ def _text(
         if isinstance(item, Fault):
             sieve.reject(path, *item)
         else:
-            row = _row(format, item.record, fields)
-            if isinstance(row, Malformed):
-                sieve.reject(path, item.line, str(row), item.raw or written(item.record))
-            else:
-                sieve.add(row, path, item.line, item.size)
+            for row, record in _rows(format, item.record, fields):
+                if isinstance(row, Malformed):
+                    whole = item.raw if record is item.record else None
+                    sieve.reject(path, item.line, str(row), whole or written(record))
+                else:
+                    sieve.add(row, path, item.line, item.size)
         if sieve.is_full:
             yield sieve.take()
 
@@ -240,13 +241,22 @@ def _single(
 ) -> Iterator[Sifted]:
     size = batch.rows.nbytes // max(batch.rows.num_rows, 1)
     for line, record in enumerate(parquet_rows.records(batch.rows), batch.first):
-        row = _row(format, record, fields)
-        if isinstance(row, Malformed):
-            sieve.reject(path, line, str(row), written(record))
-        else:
-            sieve.add(row, path, line, size)
+        for row, held in _rows(format, record, fields):
+            if isinstance(row, Malformed):
+                sieve.reject(path, line, str(row), written(held))
+            else:
+                sieve.add(row, path, line, size)
         if sieve.is_full:
             yield sieve.take()
+
+
+def _rows(format: Format, record: Record, fields: Sequence[str]) -> Iterator[tuple[Row | Malformed, Record]]:
+    """What each model call of a record says, or why it cannot be read, with the part that holds it."""
+    try:
+        for part in format.unpack(record):
+            yield _row(format, part, fields), part
+    except Malformed as error:
+        yield error, record
 
 
 def _row(format: Format, record: Record, fields: Sequence[str]) -> Row | Malformed:
@@ -254,6 +264,8 @@ def _row(format: Format, record: Record, fields: Sequence[str]) -> Row | Malform
         return format.read(record, fields)
     except Malformed as error:
         return error
+    except RecursionError:
+        return Malformed("record", "nested too deeply")
 
 
 def _size(planned: _Planned) -> int:
