@@ -76,12 +76,15 @@ def _pool(
 ) -> dict[str, object]:
     """Return what one signal says of a candidate: over its members, or over all where it has none.
 
-    Members were chosen by these very ratios, so each pays half a nat for the choice.
+    Members were chosen by these very ratios, so each pays half a nat for the choice; what remains is
+    never turned against the group by that.
     """
     member = strength >= MEMBER
     counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(ratio), bool)
     seen = weigher.describe(group.where(counted))
-    total = float((ratio[counted] - _CHOICE_COST).sum())
+    total = float(ratio[counted].sum())
+    if total > 0:
+        total = max(total - _CHOICE_COST * int(counted.sum()), 0.0)
     return {
         "facet": card.facet,
         "signal": card.id,
@@ -102,7 +105,7 @@ def _settle(
     core = np.ones(len(group))
     for _ in range(_ROUNDS):
         ratios = {name: np.clip(weigh(group, core), *bounds[name]) for name, weigh in weighers.items()}
-        core = _posterior(np.sum(list(ratios.values()), axis=0))
+        core = _posterior(np.sum(list(ratios.values()), axis=0) - _CHOICE_COST)
     return ratios, core
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
-from sknetwork.clustering import Leiden
+from sknetwork.clustering import Louvain
 
 from stillwatch.contracts import CANDIDATES, WORKLOADS, conform
 from stillwatch.engines.engine import Engine
@@ -111,10 +111,10 @@ def _value_keys(links: pa.Table) -> Ints:
 
 
 def _communities(graph: csr_matrix) -> Ints:
-    """Return the community of each node: Leiden (Traag et al. 2019), one component after the other.
+    """Return the community of each node: Louvain (Blondel et al. 2008), one component after the other.
 
-    Each component is clustered by one thread from the same seed: parallel Leiden gives other groups on
-    each run, and components that nothing touched need no second look.
+    Each component is clustered by one thread from the same seed, so that every run gives the same
+    groups, and components that nothing touched need no second look.
     """
     count, component = connected_components(graph, directed=False)
     order = np.argsort(component, kind="stable")
@@ -125,7 +125,7 @@ def _communities(graph: csr_matrix) -> Ints:
         nodes = order[ends[number] : ends[number + 1]]
         labels = np.zeros(len(nodes), np.int64)
         if len(nodes) > MIN_ACCOUNTS:
-            labels = Leiden(random_state=0).fit_predict(graph[nodes][:, nodes]).astype(np.int64)
+            labels = Louvain(random_state=0).fit_predict(graph[nodes][:, nodes]).astype(np.int64)
         community[nodes] = found + labels
         found += int(labels.max()) + 1
     return community

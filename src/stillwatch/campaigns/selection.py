@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +14,10 @@ from stillwatch.contracts import Verdict
 
 _SAME: Final = 0.5
 """Candidates are readings of one campaign when they share this part of the smaller one's members."""
+
+
+_AS_STRONG: Final = 2.0
+"""Nats by which two readings may differ and still be about as strong."""
 
 
 @dataclass(frozen=True)
@@ -31,25 +36,40 @@ def select_campaigns(judgements: list[Judgement], membership: pa.Table, work: pa
     Args:
         judgements: every candidate, judged.
         membership: MEMBERSHIP of the candidates.
-        work: ``candidate`` and ``exchanges`` of their members' work; of two readings the one that
-            explains more work stands.
+        work: ``candidate`` and ``exchanges`` of their members' work; of two readings the one with more
+            evidence stands, of two that are about as strong the one that explains more work.
     """
     members = _members(membership)
     volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
     standing = [one for one in judgements if one.verdict is not Verdict.CLEAR]
     standing.sort(
-        key=lambda one: (one.verdict is not Verdict.CAMPAIGN, -volume.get(one.candidate, 0), one.candidate)
+        key=lambda one: (
+            one.verdict is not Verdict.CAMPAIGN,
+            -round(one.score, 6),
+            -volume.get(one.candidate, 0),
+            one.candidate,
+        )
     )
     campaigns: list[Campaign] = []
     for judgement in standing:
-        own = members[judgement.candidate]
-        home = next((place for place, other in enumerate(campaigns) if _same(own, other.members)), None)
+        found = Campaign("", judgement, members[judgement.candidate], (judgement.candidate,))
+        home = next((at for at, other in enumerate(campaigns) if _same(found.members, other.members)), None)
         if home is None:
-            campaigns.append(Campaign(campaign_id(own), judgement, own, (judgement.candidate,)))
+            campaigns.append(found)
         else:
-            taken = (*campaigns[home].readings, judgement.candidate)
-            campaigns[home] = replace(campaigns[home], readings=taken)
-    return sorted(campaigns, key=lambda one: (-one.judgement.score, one.campaign_id))
+            campaigns[home] = _reconciled(campaigns[home], found, volume)
+    named = [replace(one, campaign_id=campaign_id(one.members)) for one in campaigns]
+    return sorted(named, key=lambda one: (-one.judgement.score, one.campaign_id))
+
+
+def _reconciled(first: Campaign, second: Campaign, volume: Mapping[int, int]) -> Campaign:
+    """Return the reading that stands, with the other's work where that is its own members' work."""
+    wider = volume.get(second.judgement.candidate, 0) > volume.get(first.judgement.candidate, 0)
+    as_strong = second.judgement.score >= first.judgement.score - _AS_STRONG
+    if wider and as_strong and second.judgement.verdict is first.judgement.verdict:
+        first, second = second, first
+    own = len(first.members & second.members) >= _SAME * len(second.members)
+    return replace(first, readings=(*first.readings, *second.readings)) if own else first
 
 
 def campaign_id(members: frozenset[str]) -> str:

@@ -43,7 +43,7 @@ class Dedicated:
         ),
         facet=None,
         side="linking",
-        cap=0.5,
+        cap=0.0,
         floor=-4.0,
         group_cap=0.0,
         group_floor=0.0,

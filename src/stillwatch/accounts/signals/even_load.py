@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import nbinom
+from scipy.special import gammaln
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
@@ -22,7 +22,9 @@ def _truncated(counts: Ints, mean: float, dispersion: float) -> Floats:
     """Return log P(count | at least one) of a negative binomial with this mean and dispersion."""
     size = 1 / dispersion
     success = size / (size + mean)
-    return np.asarray(nbinom.logpmf(counts, size, success) - nbinom.logsf(0, size, success))
+    ways = gammaln(counts + size) - gammaln(size) - gammaln(counts + 1)
+    log_mass = ways + size * np.log(success) + counts * np.log1p(-success)
+    return np.asarray(log_mass - np.log(-np.expm1(size * np.log(success))))
 
 
 def _mean_behind(truncated_mean: float) -> float:

@@ -79,9 +79,9 @@ class _Weigher:
         weighed = hours * core[:, None]
         others = weighed.sum(axis=0) - weighed  # an account is not measured by a clock that it set itself
         one_clock = (hours * _log_clock(others)).sum(axis=1)
-        driven = np.logaddexp(_flat(hours), one_clock) - np.log(2)
-        ordinary = _ordinary_likelihoods(hours, self.common_clock)
-        return np.asarray(driven - logsumexp(ordinary + self.log_weights, axis=1))
+        ordinary = logsumexp(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights, axis=1)
+        # Operators keep office hours, and so do offices: one clock for all excuses, it does not accuse.
+        return np.maximum(_flat(hours) - ordinary, np.minimum(one_clock - ordinary, 0.0))
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
@@ -112,17 +112,17 @@ class RoundTheClock:
         shows="the account has no day of its own: no quiet time, or just the hours of the whole group",
         honest_twin="scheduled jobs and evaluation runs; colleagues of one office keep the same hours",
         method=(
-            "log P(hours | uniform, or the clock of the group's other accounts) - log P(hours | ordinary "
-            "mixture); ordinary accounts are a mixture of von Mises days of unknown phase (Mardia & Jupp, "
-            "Directional Statistics), of everybody's clock and of uniform hours, its weights fitted to the "
-            "log by expectation maximisation"
+            "log P(hours | uniform) - log P(hours | ordinary mixture), nothing where the clock of the "
+            "group's other accounts explains the hours; ordinary accounts are a mixture of von Mises days "
+            "of unknown phase (Mardia & Jupp, Directional Statistics), of everybody's clock and of uniform "
+            "hours, its weights fitted to the log by expectation maximisation"
         ),
         facet="sampling",
         side="extraction",
         cap=3.0,
         floor=-3.0,
         group_cap=5.0,
-        group_floor=-4.0,
+        group_floor=-8.0,
     )
 
     def fit(self, ordinary: Behaviour) -> Weigher:

@@ -49,7 +49,7 @@ class Tied:
         ),
         facet=None,
         side="linking",
-        cap=1.0,
+        cap=0.0,
         floor=-4.0,
         group_cap=0.0,
         group_floor=0.0,
