@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stillwatch.contracts import EXCHANGE, SKETCH
-from stillwatch.sketch import alphabet, fingerprints, json_scan, kernel, tokens
+from stillwatch.sketch import alphabet, fingerprints, json_scan, messages, tokens
 from stillwatch.sketch.classifier import classify, feature_buckets, load_model
 from stillwatch.sketch.cue_matcher import cues_of, load_cue_table
 from stillwatch.sketch.key import SketchKey
@@ -140,15 +140,15 @@ def _is_text(kind):
 def expected(raw, has_tools=False):
     """SKETCH columns for messages JSON, or None where it must be rejected."""
     try:
-        messages = json.loads(raw, strict=False, parse_constant=refuse, parse_int=len)
+        chat = json.loads(raw, strict=False, parse_constant=refuse, parse_int=len)
     except ValueError:
         return None
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(chat, list) or not all(isinstance(message, dict) for message in chat):
         return None
-    if any(depth(value) > json_scan.MAX_DEPTH for message in messages for value in message.values()):
+    if any(depth(value) > json_scan.MAX_DEPTH for message in chat for value in message.values()):
         return None
-    system = " ".join(text_of(m.get("content")) for m in messages if m.get("role") in ("system", "developer"))
-    spoken = [m for m in messages if m.get("role") not in ("system", "developer")]
+    system = " ".join(text_of(m.get("content")) for m in chat if m.get("role") in ("system", "developer"))
+    spoken = [m for m in chat if m.get("role") not in ("system", "developer")]
     user = next((text_of(m.get("content")) for m in reversed(spoken) if m.get("role") == "user"), "")
     return features(system, user, [text_of(m.get("content")) for m in spoken], has_tools)
 
@@ -157,7 +157,7 @@ def features(system, user, spoken, has_tools):
     system_words, words = words_of(system), words_of(user)
     exact, scaffold = [exact_hash(w) for w in words], [scaffold_hash(w) for w in words]
     long_enough = len(words) >= fingerprints.HEAD_WORDS
-    history = [[exact_hash(w) for w in words_of(text)] for text in spoken[-kernel.HISTORY :]]
+    history = [[exact_hash(w) for w in words_of(text)] for text in spoken[-messages.HISTORY :]]
     buckets, _ = feature_buckets(plain(user), plain(system), np.array([has_tools]), np.array([len(spoken)]))
     cues = cues_of(pa.concat_arrays([plain(user), plain(system)]), load_cue_table())
     return {

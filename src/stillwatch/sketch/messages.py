@@ -24,11 +24,16 @@ from stillwatch.sketch.json_scan import (
     value_end,
 )
 from stillwatch.sketch.machine import BLOCK, copy_lower, trailing_zeros
-from stillwatch.sketch.tokens import Bytes, decode_utf8, put_folded
+from stillwatch.sketch.tokens import Bytes, Places, decode_utf8, put_folded
 
 Alphabet = npt.NDArray[np.uint32]
+Extent = npt.NDArray[np.int64]
+"""Start and end."""
 Extents = npt.NDArray[np.int64]
 """Start and end in each row."""
+
+HISTORY: Final = 4
+"""Messages at the end of a request that are fingerprinted one by one."""
 
 SYSTEM, USER, OTHER = 0, 1, 2
 """Who speaks, as far as a sketch tells voices apart; developer messages are system messages."""
@@ -45,26 +50,57 @@ _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT = ord("["), ord("]"), ord
 _SPACE, _SMALL_U = ord(" "), ord("u")
 
 
-class Chat(NamedTuple):
-    """What there is in a request, and where; extents are of content values."""
+class Found(NamedTuple):
+    """What there is in the messages of each row, and where; extents are of content values."""
 
-    status: int
-    systems: int
-    system_start: int  # of the first system message
-    system_end: int
-    user_start: int  # of the newest user message
-    user_end: int
-    turns: int
+    status: npt.NDArray[np.uint8]  # READ or why not; READ with nothing in it where there are none
+    systems: npt.NDArray[np.int32]  # number of system messages
+    system: Extents  # of the first of them
+    user: Extents  # of the newest user message
+    turns: npt.NDArray[np.int32]
+    recent: npt.NDArray[np.int64]  # [., HISTORY, 2]: extents of the last turns, oldest first
 
 
 @part
-def find_messages(data: Bytes, start: int, end: int, recent: Extents) -> Chat:
-    """Find what is to be read in ``data[start:end]``, and check that it is chat messages.
+def find_all(data: Bytes, ends: Places, present: npt.NDArray[np.bool_]) -> Found:
+    """Find what is to be read in every row, and check that it is chat messages."""
+    rows = len(present)
+    found = Found(
+        np.full(rows, READ, np.uint8),
+        np.zeros(rows, np.int32),
+        np.full((rows, 2), NO_TEXT, np.int64),
+        np.full((rows, 2), NO_TEXT, np.int64),
+        np.zeros(rows, np.int32),
+        np.full((rows, HISTORY, 2), NO_TEXT, np.int64),
+    )
+    ring = np.empty((HISTORY, 2), np.int64)
+    for row in range(rows):
+        if not present[row]:
+            continue
+        status, systems, turns = _find_messages(
+            data, ends[row], ends[row + 1], found.system[row], found.user[row], ring
+        )
+        found.status[row] = status
+        if status != READ:
+            continue
+        found.systems[row], found.turns[row] = systems, turns
+        oldest = max(0, turns - HISTORY)
+        for i in range(oldest, turns):
+            found.recent[row, i - oldest, 0] = ring[i % HISTORY, 0]
+            found.recent[row, i - oldest, 1] = ring[i % HISTORY, 1]
+    return found
 
-    The extent of turn ``i`` is written at ``recent[i % len(recent)]``, so that the last ones remain.
+
+@part
+def _find_messages(
+    data: Bytes, start: int, end: int, system: Extent, user: Extent, ring: Extents
+) -> tuple[int, int, int]:
+    """Find what is to be read in one row; returns status, system messages, and turns.
+
+    The extents of the first system and the newest user message are written to ``system`` and ``user``,
+    that of turn ``i`` to ``ring[i % HISTORY]``.
     """
     systems, turns = 0, 0
-    system_start, system_end, user_start, user_end = NO_TEXT, NO_TEXT, NO_TEXT, NO_TEXT
     status = _opening(data, start, end)
     at = skip_space(data, skip_space(data, start, end) + 1, end)
     empty = at < end and data[at] == _CLOSE_ARRAY
@@ -75,13 +111,13 @@ def find_messages(data: Bytes, start: int, end: int, recent: Extents) -> Chat:
             break
         if role == SYSTEM:
             if systems == 0:
-                system_start, system_end = first, last
+                system[0], system[1] = first, last
             systems += 1
         else:
-            recent[turns % len(recent), 0], recent[turns % len(recent), 1] = first, last
+            ring[turns % HISTORY, 0], ring[turns % HISTORY, 1] = first, last
             turns += 1
         if role == USER:
-            user_start, user_end = first, last
+            user[0], user[1] = first, last
         at = skip_space(data, at, end)
         if at < end and data[at] == _CLOSE_ARRAY:
             break
@@ -90,7 +126,7 @@ def find_messages(data: Bytes, start: int, end: int, recent: Extents) -> Chat:
             status = NOT_JSON
     if status == READ and skip_space(data, at + 1, end) != end:
         status = NOT_JSON
-    return Chat(status, systems, system_start, system_end, user_start, user_end, turns)
+    return status, systems, turns
 
 
 @part
