@@ -30,5 +30,10 @@ def frozen(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:
     """The rows of a table as one batch, however few."""
-    whole = [column.combine_chunks() for column in table.columns]
+    whole = [_one_chunk(column) for column in table.columns]
     return pa.RecordBatch.from_arrays(whole, schema=table.schema)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece; ``combine_chunks`` would copy even a single one."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -27,9 +27,16 @@ def part(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def door(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compile a function that Python calls: releases the GIL and is cached between processes."""
-    dispatcher = njit(nogil=True, error_model="numpy", cache=True)(function)
-    dispatcher._cache._cache_file._source_stamp = _stamp_of_sources()
+    """Compile a function that Python calls: releases the GIL and is cached between processes.
+
+    Where nothing can be written, neither beside the package nor in the user's cache, it is compiled for
+    this process alone.
+    """
+    try:
+        dispatcher = njit(nogil=True, error_model="numpy", cache=True)(function)
+        dispatcher._cache._cache_file._source_stamp = _stamp_of_sources()
+    except RuntimeError:
+        dispatcher = njit(nogil=True, error_model="numpy")(function)
     return cast(Callable[_P, _R], dispatcher)
 
 

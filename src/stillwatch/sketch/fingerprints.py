@@ -30,7 +30,8 @@ SHINGLE_BASE = np.uint64(0xD6E8FEB86659FD93)
 SHINGLE_A = np.uint64(0xEB44ACCAB455D165)
 SHINGLE_B = np.uint64(0x9C6E6877736C46E3)
 
-_LEAVING_FIRST = np.uint64(pow(int(SHINGLE_BASE), SHINGLE_WORDS - 1, 1 << 64))
+_LEAVING = np.uint64(pow(int(SHINGLE_BASE), SHINGLE_WORDS, 1 << 64))
+_LARGEST = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @part
@@ -46,17 +47,17 @@ def sequence_hash(hashes: Hashes, first: int, last: int) -> np.uint64:
 def sample_shingles(scaffold: Hashes, count: int, most: int, sample: Hashes) -> int:
     """Write the ``most`` smallest distinct shingle hashes in ascending order; returns how many."""
     kept = 0
-    if count < SHINGLE_WORDS:
-        return kept
+    largest = _LARGEST  # a greater one is not kept
     rolling = np.uint64(0)
-    for i in range(SHINGLE_WORDS - 1):
+    for i in range(count):
         rolling = rolling * SHINGLE_BASE + scaffold[i]
-    for i in range(SHINGLE_WORDS - 1, count):
-        rolling = rolling * SHINGLE_BASE + scaffold[i]
+        if i >= SHINGLE_WORDS:
+            rolling -= scaffold[i - SHINGLE_WORDS] * _LEAVING
         value = fold_product(rolling ^ SHINGLE_A, SHINGLE_B)
-        if kept < most or value < sample[kept - 1]:
+        if value <= largest and i >= SHINGLE_WORDS - 1:
             kept = _insert(sample, kept, most, value)
-        rolling -= scaffold[i + 1 - SHINGLE_WORDS] * _LEAVING_FIRST
+            if kept == most:
+                largest = sample[most - 1]
     return kept
 
 
