@@ -17,14 +17,14 @@ from stillwatch.ingest.inflate import inflated
 from stillwatch.ingest.json_text import written
 from stillwatch.ingest.lines import lines
 from stillwatch.ingest.sieve import Period, Sieve, Tally
-from stillwatch.ingest.sources import FileInput, Input, OnBytes, StreamInput, find
+from stillwatch.ingest.sources import FileInput, Input, OnBytes, find
 from stillwatch.ingest.values import Malformed, Record
 
 AUTO: Final = "auto"
 
 
 class Source(NamedTuple):
-    """One input, for the manifest. Size and digest are None for a pipe that has not been read."""
+    """One input, for the manifest. Size and digest of pipe and database are None before they were read."""
 
     path: str
     bytes: int | None
@@ -52,7 +52,7 @@ class Reading:
         return next(self._batches)
 
     def sources(self) -> list[Source]:
-        """The inputs, as :func:`describe` has them; of a pipe too, once it has been read to its end."""
+        """The inputs, as :func:`describe` has them; pipes and databases too, once read to their end."""
         return [_source(planned) for planned in self._plan]
 
 
@@ -73,7 +73,8 @@ def read_exchanges(
     """Read request logs.
 
     Args:
-        inputs: files, folders (read through), globs, ``-`` for standard input.
+        inputs: files, folders (read through), globs, ``-`` for standard input, ``postgresql://`` addresses
+            of LiteLLM's database.
         format: a name in ``FORMATS``, or ``auto`` to tell each input's format from its records.
         account_key: path of the field that names the account, such as ``metadata.user_api_key_team_id``;
             default: the format's user, then its key.
@@ -91,7 +92,8 @@ def read_exchanges(
     """
     formats = FORMATS if format == AUTO else {format: _known(format)}
     sieve = Sieve(EXCHANGE, digest, Period(since, until))
-    return Reading(_plan(inputs, formats, format != AUTO), sieve, account_key, on_bytes)
+    plan = _plan(find(inputs, since, until), formats, format != AUTO)
+    return Reading(plan, sieve, account_key, on_bytes)
 
 
 def read_accounts(
@@ -107,11 +109,12 @@ def read_accounts(
     Batches are ACCOUNT; else as :func:`read_exchanges`.
     """
     sieve = Sieve(ACCOUNT, digest, Period(None, None))
-    return Reading(_plan(inputs, ACCOUNT_FORMATS, account_key is not None), sieve, account_key, on_bytes)
+    plan = _plan(find(inputs), ACCOUNT_FORMATS, account_key is not None)
+    return Reading(plan, sieve, account_key, on_bytes)
 
 
 def describe(inputs: Sequence[str]) -> list[Source]:
-    """The inputs by path, with size, SHA-256 and what they hold. Pipes are named and left unread.
+    """The inputs by path, with size, SHA-256 and what they hold; pipes and databases by their name alone.
 
     Raises:
         InputError: an input is missing or cannot be read.
@@ -125,7 +128,7 @@ class _Planned(NamedTuple):
     found: Detected
 
 
-_UNREAD: Final = Detected(None, detect.UNKNOWN, None, (), "a pipe")
+_UNREAD: Final = Detected(None, detect.UNKNOWN, None, (), "a pipe or a database")
 
 
 def _known(format: str) -> Format:
@@ -135,14 +138,14 @@ def _known(format: str) -> Format:
 
 
 def _detected(input: Input, formats: Mapping[str, Format]) -> Detected:
-    return _UNREAD if isinstance(input, StreamInput) else detect.detect(input, formats)
+    return detect.detect(input, formats) if isinstance(input, FileInput) else _UNREAD
 
 
-def _plan(inputs: Sequence[str], formats: Mapping[str, Format], is_chosen: bool) -> list[_Planned]:
+def _plan(inputs: Sequence[Input], formats: Mapping[str, Format], is_chosen: bool) -> list[_Planned]:
     """Every input with its format; a format that the user chose holds even where it is not recognised."""
     chosen = next(iter(formats.values())) if is_chosen else None
     plan = []
-    for one in find(inputs):
+    for one in inputs:
         found = detect.detect(one, formats)
         plan.append(_Planned(one, found._replace(format=chosen) if chosen is not None else found))
     if all(planned.found.format is None or planned.found.container == detect.EMPTY for planned in plan):

@@ -1,4 +1,4 @@
-"""The inputs that a user names: files, folders, globs and standard input, each opened as chunks of bytes."""
+"""The inputs that a user names: files, folders, globs, standard input and databases, as chunks of bytes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from stillwatch.contracts import InputError
+from stillwatch.ingest import postgres
 from stillwatch.ingest.inflate import Cut
+from stillwatch.ingest.postgres import PostgresInput
 
 STDIN: Final = "-"
 _CHUNK: Final = 1 << 20
@@ -100,8 +103,10 @@ class StreamInput:
             self._kept.append(chunk)
 
 
-def find(inputs: Sequence[str]) -> list[Input]:
+def find(inputs: Sequence[str], since: datetime | None = None, until: datetime | None = None) -> list[Input]:
     """The inputs in the order of their paths; a file that is named twice, or linked, comes once.
+
+    A database is asked only for what is not earlier than ``since`` and earlier than ``until``.
 
     Folders are walked through; names that begin with a dot or an underscore in them are left out, as
     writers of tables use them for marks.
@@ -111,11 +116,12 @@ def find(inputs: Sequence[str]) -> list[Input]:
     """
     if not inputs:
         raise InputError("no input", remedy="Name log files, folders, globs, or - for standard input")
-    paths = {path for named in inputs for path in _paths(named)}
+    databases = sorted({named for named in inputs if named.startswith(postgres.SCHEMES)})
+    paths = {path for named in inputs if named not in databases for path in _paths(named)}
     unique: dict[object, Input] = {}
     for path in sorted(paths):
         unique.setdefault(_identity(path), _input(path))
-    return list(unique.values())
+    return [*unique.values(), *(PostgresInput(address, since, until) for address in databases)]
 
 
 def _paths(named: str) -> Iterator[str]:

@@ -47,7 +47,7 @@ _KEYS: Final = ("litellm.api_key.hash", "api_key.id")
 _ORGANIZATIONS: Final = ("organization.id", "litellm.metadata.user_api_key_org_id")
 _TEAMS: Final = ("team.id", "litellm.team.id")
 _CONVERSATIONS: Final = ("gen_ai.conversation.id", "session.id", "langfuse.session.id")
-_MODELS: Final = ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name", "embedding.model_name")
+_MODELS: Final = ("gen_ai.response.model", "llm.model_name", "embedding.model_name")
 _INPUT_TOKENS: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 _OUTPUT_TOKENS: Final = (
     "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion",
@@ -109,7 +109,7 @@ def read(span: Span, account_fields: Sequence[str], start_field: str) -> Exchang
         team_id=_name(held, _TEAMS),
         conversation_id=_name(held, _CONVERSATIONS),
         operation=_operation(held),
-        model=lenient(text, _first(held, _MODELS)),
+        model=_model(held, parameters),
         messages=chat.messages_json(_input(held, span.events), _instructions(held)),
         tools=_tools(held, parameters),
         answer=_answer(held, span.events),
@@ -140,6 +140,12 @@ def _operation(held: Record) -> str:
     kind = _MODEL_KINDS.get(str(held.get("openinference.span.kind")).upper(), "chat")
     named = lenient(text, _first(held, ("gen_ai.operation.name", "llm.request.type"))) or kind
     return _OPERATIONS.get(named, named)
+
+
+def _model(held: Record, parameters: Record) -> str | None:
+    """The model that was asked for, else the one that answered."""
+    asked = lenient(text, held.get("gen_ai.request.model")) or lenient(text, parameters.get("model"))
+    return asked or lenient(text, _first(held, _MODELS))
 
 
 def _input(held: Record, events: Iterable[tuple[str, Record]]) -> object:
