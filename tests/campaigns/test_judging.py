@@ -21,7 +21,7 @@ LIMITS = {
 }
 
 
-def verdict(members=40, **facets):
+def verdict(members=40, exchanges=900, **facets):
     rows = [
         {
             "candidate": 0,
@@ -37,7 +37,8 @@ def verdict(members=40, **facets):
         {"candidate": 0, "account_id": f"a{n}", "strength": 0.9, "member": n < members} for n in range(60)
     ]
     findings = pa.Table.from_pylist(rows, schema=FINDINGS)
-    return judge(findings, pa.Table.from_pylist(accounts, schema=MEMBERSHIP), LIMITS)[0]
+    work = pa.table({"candidate": [0], "exchanges": [exchanges]})
+    return judge(findings, pa.Table.from_pylist(accounts, schema=MEMBERSHIP), work, LIMITS)[0]
 
 
 def test_both_sides_make_a_campaign():
@@ -62,6 +63,10 @@ def test_between_the_two_is_a_watch():
 
 def test_a_handful_of_members_is_no_campaign():
     assert verdict(members=7, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
+
+
+def test_a_handful_of_requests_is_no_campaign():
+    assert verdict(exchanges=49, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
 
 
 @given(st.lists(st.floats(-20, 60), min_size=1, max_size=40))

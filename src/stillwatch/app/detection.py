@@ -86,8 +86,9 @@ def detect(
     findings = run.table(
         "findings", FINDINGS, lambda: pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])
     )
-    judgements = judge(findings, membership, limits)
-    found = _named(select_campaigns(judgements, membership, engine.table(_VOLUMES)), state)
+    volumes = engine.table(_VOLUMES)
+    judgements = judge(findings, membership, volumes, limits)
+    found = _named(select_campaigns(judgements, membership, volumes), state)
     bind_campaigns(engine, found, membership)
     run.relation("campaign_work", engine, WORK_OF_CAMPAIGNS)
     signal_facets = {name: signal.card.facet or "identity" for name, signal in signals.items()}

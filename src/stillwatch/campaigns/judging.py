@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns.candidates import MIN_ACCOUNTS
+from stillwatch.campaigns.candidates import MIN_ACCOUNTS, MIN_EXCHANGES
 from stillwatch.contracts import FacetLimit, Verdict
 
 MIN_LINKING: Final = 4.0
@@ -49,9 +49,18 @@ class Judgement:
         return self.linking + self.extraction
 
 
-def judge(findings: pa.Table, membership: pa.Table, limits: Mapping[str, FacetLimit]) -> list[Judgement]:
-    """Return a judgement of every candidate in FINDINGS, by candidate."""
+def judge(
+    findings: pa.Table, membership: pa.Table, work: pa.Table, limits: Mapping[str, FacetLimit]
+) -> list[Judgement]:
+    """Return a judgement of every candidate in FINDINGS, by candidate.
+
+    ``work`` holds ``candidate`` and ``exchanges`` of its members' work. Too few members, or too little
+    work of theirs, leave every statistic silent: such a candidate is clear.
+    """
     sizes = _members(membership)
+    volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
+    enough = {number for number, size in sizes.items() if size >= MIN_ACCOUNTS}
+    enough &= {number for number, exchanges in volume.items() if exchanges >= MIN_EXCHANGES}
     facets = {number: _limited(sums, limits) for number, sums in _sums(findings).items()}
     sides = {number: _sides(values, limits) for number, values in facets.items()}
     q_values = e_benjamini_hochberg({number: sum(side) for number, side in sides.items()})
@@ -63,7 +72,7 @@ def judge(findings: pa.Table, membership: pa.Table, limits: Mapping[str, FacetLi
             linking=linking,
             extraction=extraction,
             q_value=q_values[number],
-            verdict=_verdict(linking, extraction, q_values[number], sizes.get(number, 0)),
+            verdict=_verdict(linking, extraction, q_values[number]) if number in enough else Verdict.CLEAR,
         )
         for number, (linking, extraction) in sorted(sides.items())
     ]
@@ -113,8 +122,8 @@ def e_benjamini_hochberg(scores: Mapping[int, float]) -> dict[int, float]:
     return q_values
 
 
-def _verdict(linking: float, extraction: float, q_value: float, members: int) -> Verdict:
-    if members < MIN_ACCOUNTS or linking < MIN_LINKING:
+def _verdict(linking: float, extraction: float, q_value: float) -> Verdict:
+    if linking < MIN_LINKING:
         return Verdict.CLEAR
     if extraction >= MIN_EXTRACTION and q_value <= FALSE_DISCOVERY_RATE:
         return Verdict.CAMPAIGN

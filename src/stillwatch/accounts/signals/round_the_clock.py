@@ -81,7 +81,7 @@ class _Weigher:
         one_clock = (hours * _log_clock(others)).sum(axis=1)
         ordinary = logsumexp(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights, axis=1)
         # Operators keep office hours, and so do offices: one clock for all excuses, it does not accuse.
-        return np.maximum(_flat(hours) - ordinary, np.minimum(one_clock - ordinary, 0.0))
+        return np.asarray(np.maximum(_flat(hours) - ordinary, np.minimum(one_clock - ordinary, 0.0)))
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
