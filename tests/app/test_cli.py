@@ -115,6 +115,11 @@ def test_a_scan_prints_one_document_and_fails_on_a_campaign_if_told(scanned):
     assert {group["verdict"] for group in document["campaigns"]} >= {"campaign"}
     assert set(document["accounts"]) == {"campaign", "watch", "clear"}
     assert Path(document["report"]).is_file()
+    findings = (Path(document["out"]) / "findings.ocsf.jsonl").read_text(encoding="utf-8").splitlines()
+    ids = [group["campaign_id"] for group in document["campaigns"]]
+    assert [json.loads(line)["finding_info"]["uid"] for line in findings] == ids
+    rows = (Path(document["out"]) / "campaigns.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [row.partition(",")[0] for row in rows[1:]] == ids
 
 
 def test_explain_speaks_of_campaigns_and_accounts(stillwatch, scanned):

@@ -16,7 +16,9 @@ from stillwatch.app.run_folder import RunFolder
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
+from stillwatch.evidence.ocsf import render_findings
 from stillwatch.evidence.report import render_report
+from stillwatch.evidence.spreadsheet import render_campaigns_csv
 from stillwatch.evidence.tables import RunTables
 from stillwatch.ingest.reader import describe
 from stillwatch.ledger.ledger import Ledger
@@ -112,12 +114,19 @@ def _finish(
     for name, table in tables.items():
         run.keep(name, table)
     manifest = run.manifest(facts)
-    _write_report(run.path / "report.html", RunTables(**tables, manifest=manifest))
+    _write_evidence(run.path, RunTables(**tables, manifest=manifest))
     run.finish(manifest)
     progress.done()
     return ScanResult(**tables, manifest=manifest, out=run.path)
 
 
-def _write_report(path: Path, tables: RunTables) -> None:
-    with replacing(path) as unfinished:
-        unfinished.write_text(render_report(tables), encoding="utf-8")
+def _write_evidence(folder: Path, tables: RunTables) -> None:
+    """Write what people and other programs read of a run."""
+    written = {
+        "report.html": render_report(tables).encode(),
+        "findings.ocsf.jsonl": render_findings(tables),
+        "campaigns.csv": render_campaigns_csv(tables),
+    }
+    for name, content in written.items():
+        with replacing(folder / name) as unfinished:
+            unfinished.write_bytes(content)
