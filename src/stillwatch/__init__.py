@@ -21,6 +21,7 @@ def scan(
     *,
     accounts: str | PathLike[str] | None = None,
     format: str | None = None,
+    mapping: Path | str | None = None,
     account_key: str | None = None,
     since: datetime | str | None = None,
     until: datetime | str | None = None,
@@ -40,7 +41,8 @@ def scan(
     reference of settings lists both.
 
     Args:
-        inputs: files, folders or globs of the log; ``-`` is standard input.
+        inputs: files, folders or globs of the log; ``-`` is standard input,
+            ``postgresql://...`` LiteLLM's database.
         progress: told of each stage; nothing is shown where None.
 
     Returns:
@@ -57,6 +59,7 @@ def scan(
     settings = ScanSettings.read(
         accounts=None if accounts is None else str(accounts),
         format=format,
+        mapping=mapping,
         account_key=account_key,
         since=since,
         until=until,

@@ -75,6 +75,19 @@ def _enough_memory(quantity: str) -> str:
     return quantity.replace(" ", "")
 
 
+Format = Literal[
+    "auto",
+    "litellm-spend-logs",
+    "litellm",
+    "table",
+    "otlp",
+    "openinference",
+    "langfuse",
+    "helicone",
+    "openai-responses",
+    "anthropic",
+    "openai",
+]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Memory = Annotated[str, AfterValidator(_enough_memory)]
 
@@ -124,8 +137,13 @@ class ScanSettings(Settings):
     accounts: str | None = Field(
         None, description="Account records: a file, folder or glob (Parquet, CSV or JSON lines)."
     )
-    format: Literal["auto", "litellm", "openai", "table"] = Field(
-        "auto", description="Format of the log; auto looks at each file's first records."
+    format: Format = Field(
+        "auto",
+        description="Format of the log, see `stillwatch formats`; auto looks at each file's first records.",
+    )
+    mapping: FilePath | None = Field(
+        None,
+        description="Mapping of a log in no known format; `stillwatch formats --guess` begins one.",
     )
     account_key: str | None = Field(
         None,

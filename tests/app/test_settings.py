@@ -44,7 +44,7 @@ def test_times_are_utc_unless_they_say_otherwise(written, meant):
     [
         ({"max_rejects": "2"}, "--max-rejects: '2': input should be less than or equal to 1"),
         ({"max_rejects": "nan"}, "--max-rejects"),
-        ({"format": "xml"}, "--format: 'xml': input should be 'auto', 'litellm', 'openai' or 'table'"),
+        ({"format": "xml"}, "--format: 'xml': input should be 'auto', 'litellm-spend-logs', 'litellm', "),
         ({"since": "yesterday"}, "--since: 'yesterday': is no date or time"),
         ({"since": "2026-05-02", "until": "2026-05-02"}, "--since is not before --until"),
         ({"memory": "4"}, "--memory: '4': is no quantity of memory; write it like 4GiB"),

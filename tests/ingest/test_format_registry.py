@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import pkgutil
 from importlib import import_module
+from typing import get_args
 
 import pytest
 
 import stillwatch.ingest
+from stillwatch import settings
 from stillwatch.contracts import ACCOUNT, EXCHANGE
 from stillwatch.ingest.exchange import Account, Exchange
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS, recognise
@@ -54,3 +56,7 @@ def test_the_format_is_that_of_most_records():
 
     assert recognise(records, FORMATS) is FORMATS["litellm"]
     assert recognise([{"colour": "red"}], FORMATS) is None
+
+
+def test_every_format_can_be_asked_for_by_name():
+    assert get_args(settings.Format) == ("auto", *FORMATS)

@@ -1,4 +1,4 @@
-"""The command line: ``scan``, ``explain``, ``simulate``."""
+"""The command line: ``scan``, ``explain``, ``simulate``, ``formats``."""
 
 from __future__ import annotations
 
@@ -89,10 +89,14 @@ def _stillwatch(
 def scan(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="Files, folders or globs of the log; - is standard input."),
+        typer.Argument(
+            metavar="INPUT",
+            help="Files, folders or globs of the log; - is standard input, postgresql://... a database.",
+        ),
     ],
     accounts: Annotated[str | None, _of_scan("accounts", "FILE", _LOG)] = None,
-    format: Annotated[str | None, _of_scan("format", "auto|litellm|openai|table", _LOG)] = None,
+    format: Annotated[str | None, _of_scan("format", "NAME", _LOG)] = None,
+    mapping: Annotated[str | None, _of_scan("mapping", "FILE", _LOG)] = None,
     account_key: Annotated[str | None, _of_scan("account_key", "FIELD", _LOG)] = None,
     since: Annotated[str | None, _of_scan("since", "TIME", _LOG)] = None,
     until: Annotated[str | None, _of_scan("until", "TIME", _LOG)] = None,
@@ -118,12 +122,14 @@ def scan(
 
         stillwatch scan logs/*.jsonl.gz --accounts accounts.csv --out run/
         zcat log.jsonl.gz | stillwatch scan - --format litellm --json
+        stillwatch scan postgresql://reader@db.example.org/litellm --since 2026-04-22
         stillwatch scan logs/ --since 2026-04-22 --until 2026-06-06
         stillwatch scan logs/ --state /var/lib/stillwatch --fail-on campaign --quiet
     """
     settings = ScanSettings.read(
         accounts=accounts,
         format=format,
+        mapping=mapping,
         account_key=account_key,
         since=since,
         until=until,
@@ -218,6 +224,41 @@ def simulate(
         documents.show(documents.world_document(world))
     elif not quiet:
         console.show_world(world)
+
+
+@app.command()
+def formats(
+    guess: Annotated[
+        str | None,
+        typer.Option(
+            "--guess", metavar="FILE", help="Print a mapping for this log, with what is unsure in it."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List every log format with an example, or guess a mapping for a log of your own.
+
+    A mapping names the field that holds each column. Correct what the guess marks with (?), then scan
+    with it.
+
+    Examples:
+
+        stillwatch formats
+        stillwatch formats --guess my-log.jsonl > mapping.toml
+        stillwatch scan my-log.jsonl --mapping mapping.toml
+    """
+    from stillwatch.app import documents
+    from stillwatch.app import formats as known
+
+    if guess is not None:
+        from stillwatch.ingest import guess as guessing
+
+        toml = guessing.guess(guess)
+        documents.show({"mapping": toml}) if json else known.show(toml)
+    elif json:
+        documents.show(known.document())
+    else:
+        known.show(known.text())
 
 
 def main() -> None:

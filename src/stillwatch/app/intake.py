@@ -42,6 +42,7 @@ def take_in(
     reading = read_exchanges(
         inputs,
         format=settings.format,
+        mapping=settings.mapping,
         account_key=settings.account_key,
         since=settings.since,
         until=settings.until,

@@ -56,8 +56,7 @@ def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
     if container == EMPTY:
         return Detected(head.compression, EMPTY, None, (), "nothing")
     try:
-        is_parquet = container == PARQUET
-        records = _parquet_sample(input, head.compression) if is_parquet else _sample(container, head)
+        records = _records(input, head, container)
     except parquet_rows.Damaged as error:
         return Detected(head.compression, PARQUET, None, (), str(error))
     found = recognise(records, formats)
@@ -65,6 +64,16 @@ def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
     names = list(dict.fromkeys(name for record in records for name in record))
     ignored = () if known is None else tuple(name for name in names if name not in known)
     return Detected(head.compression, container, found, ignored, _seen(head, names))
+
+
+def sample(input: Input) -> list[Record]:
+    """The first records of ``input``, of whatever format.
+
+    Raises:
+        Damaged: it is Parquet that cannot be opened.
+    """
+    head = _head(input)
+    return _records(input, head, _container(head))
 
 
 class _Head(NamedTuple):
@@ -119,6 +128,11 @@ def _is_json_line(line: bytes) -> bool:
         return bool(parse(line.rstrip()))
     except NotJson:
         return False
+
+
+def _records(input: Input, head: _Head, container: str) -> list[Record]:
+    is_parquet = container == PARQUET
+    return _parquet_sample(input, head.compression) if is_parquet else _sample(container, head)
 
 
 def _sample(container: str, head: _Head) -> list[Record]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from stillwatch.contracts import ACCOUNT, EXCHANGE, InputError, Sifted, UsageError
 from stillwatch.ingest import detect, parquet_rows
+from stillwatch.ingest import mapping as mapping_file
 from stillwatch.ingest.detect import Detected
 from stillwatch.ingest.format import Format, Row
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
@@ -64,6 +65,7 @@ def read_exchanges(
     inputs: Sequence[str],
     *,
     format: str = AUTO,
+    mapping: Path | None = None,
     account_key: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -76,6 +78,7 @@ def read_exchanges(
         inputs: files, folders (read through), globs, ``-`` for standard input, ``postgresql://`` addresses
             of LiteLLM's database.
         format: a name in ``FORMATS``, or ``auto`` to tell each input's format from its records.
+        mapping: a mapping file for all inputs, instead of a format; see :mod:`stillwatch.ingest.mapping`.
         account_key: path of the field that names the account, such as ``metadata.user_api_key_team_id``;
             default: the format's user, then its key.
         since: leave out what is earlier. Naive times are UTC.
@@ -87,12 +90,12 @@ def read_exchanges(
         An iterator of ``Sifted`` batches: EXCHANGE of at most 8,192 rows, and the rejects.
 
     Raises:
-        UsageError: no such format.
+        UsageError: no such format, a mapping file that is none, or both.
         InputError: an input is missing or unreadable, or no input holds a known format.
     """
-    formats = FORMATS if format == AUTO else {format: _known(format)}
+    formats = _formats(format, mapping)
     sieve = Sieve(EXCHANGE, digest, Period(since, until))
-    plan = _plan(find(inputs, since, until), formats, format != AUTO)
+    plan = _plan(find(inputs, since, until), formats, formats is not FORMATS)
     return Reading(plan, sieve, account_key, on_bytes)
 
 
@@ -131,10 +134,19 @@ class _Planned(NamedTuple):
 _UNREAD: Final = Detected(None, detect.UNKNOWN, None, (), "a pipe or a database")
 
 
-def _known(format: str) -> Format:
+def _formats(format: str, mapping: Path | None) -> Mapping[str, Format]:
+    """The formats that an input may have: all, or the one that the user chose."""
+    if mapping is not None:
+        if format != AUTO:
+            raise UsageError(
+                "a mapping is a format of its own", remedy="Give --format or --mapping", field="--mapping"
+            )
+        return {mapping_file.NAME: mapping_file.load(mapping)}
+    if format == AUTO:
+        return FORMATS
     if format not in FORMATS:
         raise UsageError(f"unknown format {format!r}", remedy=f"Choose {AUTO}, {', '.join(FORMATS)}")
-    return FORMATS[format]
+    return {format: FORMATS[format]}
 
 
 def _detected(input: Input, formats: Mapping[str, Format]) -> Detected:
@@ -159,7 +171,8 @@ def _nothing_known(first: _Planned, formats: Mapping[str, Format]) -> InputError
         return InputError("the file is empty", remedy="Name a file that holds records", file=first.input.path)
     return InputError(
         f"not in a known format ({names}); saw {first.found.saw}",
-        remedy="Name the format if you know it, or rename the fields to those of the table format",
+        remedy="Name the format if you know it with --format, or begin a mapping with "
+        f"`stillwatch formats --guess {first.input.path}`",
         file=first.input.path,
     )
 

@@ -26,6 +26,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 DAY: Final = 86_400_000_000  # microseconds
 EARLIEST_EXCHANGE: Final = 1_420_070_400_000_000  # 2015-01-01: no served language model is older
 EARLIEST_ACCOUNT: Final = 631_152_000_000_000  # 1990-01-01
+UNITS: Final = {"s": (1_000_000, 1), "ms": (1000, 1), "us": (1, 1), "ns": (1, 1000)}
+"""Units of time: a number times the first, by the second, is in microseconds."""
+_DECIMAL: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\.[0-9]{1,20}\s*", re.ASCII)
 _DIGITS: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\s*", re.ASCII)
 _MAX_INT64: Final = 2**63 - 1
 _MAX_ASN: Final = 2**32 - 1
@@ -191,7 +194,24 @@ def moment(value: object, field: str, earliest: int = EARLIEST_EXCHANGE) -> int 
     Raises:
         Malformed: not a time, before ``earliest``, or more than a day in the future.
     """
-    found = _microseconds(value, field)
+    return _plausible(_microseconds(value, field), field, earliest)
+
+
+def moment_in(unit: str, value: object, field: str) -> int | None:
+    """As :func:`moment`, but numbers and their digits count in ``unit``, one of ``UNITS``.
+
+    Raises:
+        Malformed: as :func:`moment`.
+    """
+    counted = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+    counted = number(counted, field) if isinstance(counted, str) and _DECIMAL.fullmatch(counted) else counted
+    if isinstance(counted, bool) or not isinstance(counted, int | float) or not math.isfinite(counted):
+        return moment(value, field)
+    parts, whole_unit = UNITS[unit]
+    return _plausible(round(counted * parts) // whole_unit, field, EARLIEST_EXCHANGE)
+
+
+def _plausible(found: int | None, field: str, earliest: int) -> int | None:
     if found is None:
         return None
     if found < earliest:
