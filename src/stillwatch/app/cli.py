@@ -261,6 +261,40 @@ def formats(
         known.show(known.text())
 
 
+@app.command()
+def doctor(
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="A log: what a scan would read of its beginning.")
+    ] = None,
+    accounts: Annotated[str | None, _of_scan("accounts", "FILE", _LOG)] = None,
+    out: Annotated[str | None, _of_scan("out", "DIR", _RUN)] = None,
+    sketch_key: Annotated[str | None, _of_scan("sketch_key", "FILE", _RUN)] = None,
+    memory: Annotated[str | None, _of_scan("memory", "SIZE", _WORK)] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Tell whether a scan would run here, and what it would take and reject of a log's first records.
+
+    Looks at installation, engine, memory, disk and sketch key, changes nothing, and names a remedy for
+    what it finds. Ends with exit code 2 when something keeps a scan from running.
+
+    Examples:
+
+        stillwatch doctor
+        stillwatch doctor logs/gateway.jsonl.gz --accounts accounts.csv
+    """
+    settings = ScanSettings.read(accounts=accounts, out=out, sketch_key=sketch_key, memory=memory)
+    from stillwatch.app import console, documents
+    from stillwatch.app import doctor as surgery
+
+    checks = surgery.examine(file, settings.accounts, settings)
+    if json:
+        documents.show(surgery.document(checks))
+    elif not quiet:
+        console.show(surgery.text(checks))
+    return 2 if surgery.hinders(checks) else 0
+
+
 def main() -> None:
     """The program ``stillwatch``: run one command and exit with its code."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `stillwatch ... | head` ends quietly, as other tools do
