@@ -66,7 +66,11 @@ def test_a_handful_of_members_is_no_campaign():
 
 
 def test_a_handful_of_requests_is_no_campaign():
-    assert verdict(exchanges=49, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
+    assert verdict(members=10, exchanges=49, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
+
+
+def test_a_request_or_two_of_each_account_is_no_campaign():
+    assert verdict(members=60, exchanges=180, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
 
 
 @given(st.lists(st.floats(-20, 60), min_size=1, max_size=40))

@@ -27,6 +27,9 @@ MIN_EXTRACTION: Final = 6.0
 
 FALSE_DISCOVERY_RATE: Final = 0.01
 
+MIN_EACH: Final = 4
+"""Requests of the work that each member made on average: with fewer, no behaviour of theirs shows."""
+
 _WATCH_EXTRACTION: Final = 3.0
 _WATCH_RATE: Final = 0.1
 
@@ -60,7 +63,11 @@ def judge(
     sizes = _members(membership)
     volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
     enough = {number for number, size in sizes.items() if size >= MIN_ACCOUNTS}
-    enough &= {number for number, exchanges in volume.items() if exchanges >= MIN_EXCHANGES}
+    enough &= {
+        number
+        for number, exchanges in volume.items()
+        if exchanges >= max(MIN_EXCHANGES, MIN_EACH * sizes.get(number, 0))
+    }
     facets = {number: _limited(sums, limits) for number, sums in _sums(findings).items()}
     sides = {number: _sides(values, limits) for number, values in facets.items()}
     q_values = e_benjamini_hochberg({number: sum(side) for number, side in sides.items()})
