@@ -57,7 +57,7 @@ Each setting can be given as an option, as an environment variable, or as a keyw
 Containers are JSON lines, JSON arrays, CSV and Parquet, plain or compressed with gzip or zstd; what
 an input is, is told from its content and not from its name. An input may be a file, a folder, a
 glob, or `-` for standard input. A record that cannot be read is rejected with its place and reason,
-and its neighbours are kept; records with the same call id are counted once.
+and its neighbours are kept; records of one call id, account and time are counted once.
 """,
     "tables": """\
 # Tables

@@ -63,7 +63,7 @@ _FINGERPRINTS: Final = pa.list_(pa.field("item", FINGERPRINT, nullable=False))
 
 EXCHANGE: Final = pa.schema(
     [
-        _required("exchange_id", pa.string()),  # the gateway's call id, unique per exchange
+        _required("exchange_id", pa.string()),  # the gateway's call id, which a client may repeat
         _required("timestamp", TIMESTAMP),  # when the request arrived
         _required("account_id", pa.string()),
         pa.field("key_id", pa.string()),

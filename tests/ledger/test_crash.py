@@ -24,9 +24,11 @@ DYING_SEAL = Path(__file__).with_name("dying_seal.py")
 
 @pytest.fixture
 def exchanges(sketches: Build) -> pa.RecordBatch:
-    """Twenty exchanges of two hours, five of them again in the next."""
-    times = (START + timedelta(minutes=6 * i) for i in range(25))
-    return sketches([{"exchange_id": f"{i % 20:02}", "timestamp": time} for i, time in enumerate(times)])
+    """Twenty exchanges of two hours, five of them twice."""
+    numbers = [*range(20), *range(5)]
+    return sketches(
+        [{"exchange_id": f"{i:02}", "timestamp": START + timedelta(minutes=6 * i)} for i in numbers]
+    )
 
 
 @pytest.fixture

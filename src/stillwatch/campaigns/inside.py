@@ -12,7 +12,7 @@ INSIDE_QUERY: Final = """
     UNION ALL
     SELECT c.candidate, a.* FROM activity a JOIN candidates c ON c.account_id = a.account_id
     WHERE c.candidate NOT IN (SELECT candidate FROM workloads)
-    ORDER BY candidate, timestamp, exchange_id
+    ORDER BY candidate, timestamp, exchange_id, account_id
 """
 """INSIDE: requests of a candidate's families by its accounts; all of theirs where it has no family."""
 
@@ -26,6 +26,6 @@ MEMBERS_QUERY: Final = f"""
 
 WORK_QUERY: Final = """
     SELECT i.* FROM inside i JOIN members m ON m.candidate = i.candidate AND m.account_id = i.account_id
-    ORDER BY i.candidate, i.timestamp, i.exchange_id
+    ORDER BY i.candidate, i.timestamp, i.exchange_id, i.account_id
 """
 """INSIDE of those accounts only."""

@@ -160,7 +160,8 @@ _SIGNALS: Final = """
 _TIMELINE: Final = """
     SELECT day, campaign_id, count(*) AS exchanges, count(DISTINCT account_id) AS accounts FROM (
         SELECT date_trunc('day', a.timestamp) AS day, w.campaign_id, a.account_id
-        FROM activity a LEFT JOIN campaign_work w ON w.exchange_id = a.exchange_id) t
+        FROM activity a LEFT JOIN campaign_work w
+        ON w.exchange_id = a.exchange_id AND w.account_id = a.account_id AND w.timestamp = a.timestamp) t
     GROUP BY day, campaign_id ORDER BY day, campaign_id NULLS LAST
 """
 

@@ -60,12 +60,12 @@ class Ledger:
         self._stage(self._accounts, records, ACCOUNT_SKETCH)
 
     def seal(self, engine: Engine) -> Sealed:
-        """Bring everything staged into the ledger, each exchange id and each account once.
+        """Bring everything staged into the ledger, each exchange and each account once.
 
-        An exchange id that occurs more than once, in staging or in those hours of the ledger that
-        staging touches, is kept where it already is, or else where it came first; of rows that agree
-        on id and time, the first by all columns. An account keeps the record that says most. A seal
-        that an earlier process began is finished first, and counted.
+        Rows of one id, account and time are one exchange: the row that the ledger holds is kept, or else
+        the first by all columns. The id alone is not enough, as a client may choose it.
+        An account keeps the record that says most. A seal that an earlier process began is finished
+        first, and counted.
 
         Raises:
             EngineError: a query could not run to its end; the ledger and the staged rows are as before.

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
+
+IDENTITY: Final = ("timestamp", "exchange_id", "account_id")
+"""What two rows of one exchange have in common, in the order of an hour's rows."""
 
 
 def hours() -> str:
@@ -21,41 +25,38 @@ def hours() -> str:
 
 
 def contested() -> str:
-    """Return where ids that occur more than once were staged: ``timestamp``, ``exchange_id``, ``wins``.
+    """Return :data:`IDENTITY` of staged exchanges that occur more than once, and ``wins``.
 
-    An id that the ledger holds wins nowhere; otherwise its earliest staged rows do, and
-    :func:`kept` chooses among those. Only ids and times are read, and the engine may spill.
+    An exchange is known by its id, account and time together: gateways take the id from the client, who
+    may send one id with every request, and another account may send it too. What the ledger holds wins
+    nowhere; otherwise :func:`kept` chooses. Only these columns are read, and the engine may spill.
     """
     return """
         WITH seen AS (
-            SELECT exchange_id, timestamp, FALSE AS held FROM staged
+            SELECT timestamp, exchange_id, account_id, FALSE AS held FROM staged
             UNION ALL
-            SELECT exchange_id, timestamp, TRUE AS held FROM held
-        ),
-        repeated AS (
-            SELECT exchange_id, bool_or(held) AS held, min(timestamp) AS earliest
-            FROM seen GROUP BY exchange_id HAVING count(*) > 1
+            SELECT timestamp, exchange_id, account_id, TRUE AS held FROM held
         )
-        SELECT DISTINCT staged.timestamp, staged.exchange_id,
-            NOT repeated.held AND staged.timestamp = repeated.earliest AS wins
-        FROM staged JOIN repeated ON staged.exchange_id = repeated.exchange_id
-        ORDER BY staged.timestamp NULLS LAST, staged.exchange_id NULLS LAST
+        SELECT timestamp, exchange_id, account_id, NOT bool_or(held) AS wins
+        FROM seen GROUP BY timestamp, exchange_id, account_id
+        HAVING count(*) > 1 AND NOT bool_and(held)
+        ORDER BY timestamp NULLS LAST, exchange_id NULLS LAST, account_id NULLS LAST
     """
 
 
 def kept(since: datetime, until: datetime) -> str:
-    """Return the staged exchanges in [since, until) that the ledger takes, each id once, in canonical order.
+    """Return the staged exchanges in [since, until) that the ledger takes, each once, in canonical order.
 
-    Where one id came with different content, the first row in the order of all columns is taken.
+    Where one exchange came with different content, the first row in the order of all columns is taken.
     """
     during = f"timestamp >= {_instant(since)} AND timestamp < {_instant(until)}"
-    columns = ", ".join(SKETCH.names)
-    contest = "contest.exchange_id = arrived.exchange_id AND contest.timestamp = arrived.timestamp"
+    columns, same = ", ".join(SKETCH.names), ", ".join(IDENTITY)
+    contest = " AND ".join(f"contest.{name} = arrived.{name}" for name in IDENTITY)
     return f"""
         WITH arrived AS (SELECT * FROM staged WHERE {during}),
         contest AS (SELECT * FROM contested WHERE {during}),
         ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY exchange_id ORDER BY {_order(SKETCH.names)}) AS place
+            SELECT *, row_number() OVER (PARTITION BY {same} ORDER BY {_order(SKETCH.names)}) AS place
             FROM arrived WHERE EXISTS (SELECT 1 FROM contest WHERE {contest} AND contest.wins)
         ),
         taken AS (
@@ -63,7 +64,7 @@ def kept(since: datetime, until: datetime) -> str:
             UNION ALL
             SELECT {columns} FROM ranked WHERE place = 1
         )
-        SELECT {columns} FROM taken ORDER BY {_order(["timestamp", "exchange_id", "account_id"])}
+        SELECT {columns} FROM taken ORDER BY {_order(IDENTITY)}
     """
 
 

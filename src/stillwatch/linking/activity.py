@@ -11,9 +11,10 @@ ACTIVITY_QUERY: Final = f"""
            s.turns, s.cues, s.capability, s.input_tokens, s.output_tokens, s.status,
            s.message_fp, s.network_fp, s.parameters_fp, s.client_fp, s.tls_fp
     FROM sketches s LEFT JOIN (
-        SELECT f.exchange_id, min(d.family) AS family
-        FROM ({FEATURES}) f JOIN families d ON d.seed_fp = f.fp GROUP BY f.exchange_id) m
-    ON m.exchange_id = s.exchange_id
-    ORDER BY s.timestamp, s.exchange_id
+        SELECT f.exchange_id, f.account_id, f.timestamp, min(d.family) AS family
+        FROM ({FEATURES}) f JOIN families d ON d.seed_fp = f.fp
+        GROUP BY f.exchange_id, f.account_id, f.timestamp) m
+    ON m.exchange_id = s.exchange_id AND m.account_id = s.account_id AND m.timestamp = s.timestamp
+    ORDER BY s.timestamp, s.exchange_id, s.account_id
 """
 """ACTIVITY over the relations ``sketches`` and ``families``."""

@@ -38,8 +38,8 @@ FEATURES: Final = """
 
 _SHARED: Final = f"""
     SELECT fp, row_number() OVER (ORDER BY first) - 1 AS feature FROM (
-        SELECT fp, min(struct_pack(at := timestamp, id := exchange_id, kind := kind, position := position))
-                   AS first
+        SELECT fp, min(struct_pack(at := timestamp, id := exchange_id, account := account_id,
+                               kind := kind, position := position)) AS first
         FROM ({FEATURES}) f GROUP BY fp
         HAVING count(*) >= {MIN_ACCOUNTS} AND count(DISTINCT account_id) >= {MIN_ACCOUNTS}) s
     ORDER BY feature
@@ -49,7 +49,8 @@ _SHARED: Final = f"""
 _SIGNATURES: Final = f"""
     SELECT signature, count(*) AS exchanges FROM (
         SELECT array_agg(DISTINCT s.feature ORDER BY s.feature) AS signature
-        FROM ({FEATURES}) f JOIN shared s ON s.fp = f.fp GROUP BY f.exchange_id) g
+        FROM ({FEATURES}) f JOIN shared s ON s.fp = f.fp
+        GROUP BY f.exchange_id, f.account_id, f.timestamp) g
     GROUP BY signature ORDER BY signature
 """
 """Exchanges that carry the same shared fingerprints count together: payloads fall out here."""
@@ -72,7 +73,7 @@ _SIZES: Final = f"""
         SELECT family, count(DISTINCT account_id) AS accounts, count(*) AS exchanges FROM (
             SELECT f.exchange_id, f.account_id, min(d.family) AS family
             FROM ({FEATURES}) f JOIN shared s ON s.fp = f.fp JOIN seeds d ON d.feature = s.feature
-            GROUP BY f.exchange_id, f.account_id) m
+            GROUP BY f.exchange_id, f.account_id, f.timestamp) m
         GROUP BY family) c ON c.family = d.family
     ORDER BY d.family
 """
