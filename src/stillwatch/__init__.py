@@ -33,6 +33,7 @@ def scan(
     threads: int | None = None,
     sketch_key: Path | str | None = None,
     max_rejects: float | None = None,
+    lang: str | None = None,
     progress: Progress | None = None,
 ) -> ScanResult:
     """Find campaigns in request logs: what ``stillwatch scan`` does, with its settings.
@@ -71,6 +72,7 @@ def scan(
         threads=threads,
         sketch_key=sketch_key,
         max_rejects=max_rejects,
+        lang=lang,
     )
     several = [inputs] if isinstance(inputs, str | PathLike) else inputs
     return run([str(each) for each in several], settings, progress or Silent())

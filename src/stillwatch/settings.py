@@ -187,6 +187,7 @@ class ScanSettings(Settings):
         le=1,
         description="Fraction of unreadable records, in [0, 1], beyond which the scan ends with exit code 3.",
     )
+    lang: Literal["en", "ko"] = Field("en", description="Language of the report: English or Korean.")
     fail_on: Literal["campaign"] | None = Field(
         None, description="End with exit code 1 when a campaign is found."
     )

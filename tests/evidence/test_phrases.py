@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.evidence import phrases
+from stillwatch.evidence.phrases import ENGLISH
 
 
 def at(year: int, month: int, day: int) -> datetime:
@@ -26,7 +26,7 @@ def at(year: int, month: int, day: int) -> datetime:
     ],
 )
 def test_a_range_of_days_says_nothing_twice(first: datetime, last: datetime, words: str):
-    assert phrases.day_range(first, last) == words
+    assert ENGLISH.day_range(first, last) == words
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_range_of_days_says_nothing_twice(first: datetime, last: datetime, wor
     ],
 )
 def test_large_counts_get_a_magnitude(number: float, words: str):
-    assert phrases.short_count(number) == words
+    assert ENGLISH.short_count(number) == words
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_large_counts_get_a_magnitude(number: float, words: str):
     ],
 )
 def test_a_q_value_is_a_number_of_false_alarms(q_value: float, words: str):
-    assert phrases.false_alarms(q_value) == words
+    assert ENGLISH.false_alarms(q_value) == words
 
 
 @pytest.mark.parametrize(
     ("share", "words"), [(0, "0%"), (0.004, "under 1%"), (0.714, "71%"), (0.996, "over 99%"), (1, "100%")]
 )
 def test_a_share_is_never_rounded_to_none_or_all(share: float, words: str):
-    assert phrases.percent(share) == words
+    assert ENGLISH.percent(share) == words
 
 
 @pytest.mark.parametrize(
@@ -81,25 +81,25 @@ def test_a_share_is_never_rounded_to_none_or_all(share: float, words: str):
     ],
 )
 def test_a_measured_value_keeps_three_digits(number: float, words: str):
-    assert phrases.decimal(number) == words
+    assert ENGLISH.decimal(number) == words
 
 
 @pytest.mark.parametrize("llr", [8.24, -1.4, 0.03, -0.03])
 def test_a_weight_shows_its_sign(llr: float):
-    assert phrases.ratio(llr)[0] == ("+" if llr > 0 else "−")
-    assert float(phrases.ratio(llr).replace("−", "-")) == pytest.approx(llr, abs=0.05)
+    assert ENGLISH.ratio(llr)[0] == ("+" if llr > 0 else "−")
+    assert float(ENGLISH.ratio(llr).replace("−", "-")) == pytest.approx(llr, abs=0.05)
 
 
 @given(st.floats(min_value=1e-300, max_value=1e15))
 def test_every_positive_number_has_words(number: float):
-    assert phrases.decimal(number)
-    assert phrases.short_count(number)
-    assert phrases.false_alarms(min(1.0, number))
+    assert ENGLISH.decimal(number)
+    assert ENGLISH.short_count(number)
+    assert ENGLISH.false_alarms(min(1.0, number))
 
 
 @given(st.text())
 def test_no_control_character_stays_unspelled(text: str):
-    shown = phrases.visible(text)
+    shown = ENGLISH.visible(text)
     assert not any(
         ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or char in "\u202e\u2066\u2028" for char in shown
     )
@@ -107,4 +107,4 @@ def test_no_control_character_stays_unspelled(text: str):
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S"])))
 def test_ordinary_text_is_left_alone(text: str):
-    assert phrases.visible(text) == text
+    assert ENGLISH.visible(text) == text

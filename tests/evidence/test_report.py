@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from stillwatch.evidence import phrases
 from stillwatch.evidence.case import all_cases
 from stillwatch.evidence.explain import explain
+from stillwatch.evidence.phrases import ENGLISH
 from stillwatch.evidence.report import render_report
 from stillwatch.evidence.tables import RunTables
+from stillwatch.evidence.telling import aims, sentence
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -77,13 +78,13 @@ def test_the_first_screen_answers_for_every_campaign(run: RunTables, page: Page)
     for case in all_cases(run):
         if case.verdict == "campaign":
             for answer in (
-                phrases.count(case.accounts),
-                phrases.short_count(case.exchanges),
-                phrases.day_range(case.first_seen, case.last_seen),
-                case.aims,
-                phrases.false_alarms(case.q_value),
-                phrases.q_text(case.q_value),
-                case.sentence,
+                ENGLISH.count(case.accounts),
+                ENGLISH.short_count(case.exchanges),
+                ENGLISH.day_range(case.first_seen, case.last_seen),
+                aims(case),
+                ENGLISH.false_alarms(case.q_value),
+                ENGLISH.q_text(case.q_value),
+                sentence(case),
                 case.summary,
             ):
                 assert answer.replace("\N{NO-BREAK SPACE}", " ") in first_screen
@@ -110,7 +111,7 @@ def test_statements_are_those_of_explain(run: RunTables, page: Page):
         for reason in explanation.as_dict()["reasons"]:
             assert reason["statement"] in page.text
             assert reason["statement"] in told
-            assert phrases.ratio(reason["llr"]) in page.text
+            assert ENGLISH.ratio(reason["llr"]) in page.text
 
 
 def test_the_waterfall_ends_at_the_score(run: RunTables, page: Page):
@@ -123,7 +124,7 @@ def test_the_waterfall_ends_at_the_score(run: RunTables, page: Page):
         described = next(text for text in descriptions if case.summary in text)
         steps = [float(step.replace("−", "-")) for step in re.findall(r"([+−][\d.]+)[;]", described)]
         assert sum(steps) == pytest.approx(case.score, abs=0.05 * len(steps))
-        assert described.endswith(f"score {phrases.ratio(case.score)}.")
+        assert described.endswith(f"score {ENGLISH.ratio(case.score)}.")
 
 
 def test_watched_groups_are_told_apart_from_campaigns(page: Page):
@@ -263,7 +264,7 @@ def test_hostile_text_stays_text(small_run: RunTables, known_tags: set[str], tab
     for text in HOSTILE:
         page = Page(render_report(_with_text(small_run, table, field, text)))
         _assert_inert(page, known_tags)
-        assert field in ("signal", "facet") or phrases.visible(text) in page.text
+        assert field in ("signal", "facet") or ENGLISH.visible(text) in page.text
 
 
 def test_hostile_manifest_stays_text(small_run: RunTables, known_tags: set[str]):
@@ -277,7 +278,7 @@ def test_hostile_manifest_stays_text(small_run: RunTables, known_tags: set[str])
         }
         page = Page(render_report(replace(small_run, manifest=manifest)))
         _assert_inert(page, known_tags)
-        assert page.text.count(phrases.visible(text)) >= 4
+        assert page.text.count(ENGLISH.visible(text)) >= 4
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -289,7 +290,7 @@ def test_any_text_stays_text(small_run: RunTables, known_tags: set[str], text: s
     hostile = _with_text(hostile, "reasons", "signal", text)
     page = Page(render_report(hostile))
     _assert_inert(page, known_tags)
-    assert " ".join(phrases.visible(text).split()) in page.text
+    assert " ".join(ENGLISH.visible(text).split()) in page.text
 
 
 def _with_text(run: RunTables, table: str, field: str, text: str) -> RunTables:

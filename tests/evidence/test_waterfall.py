@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stillwatch.evidence import waterfall
 from stillwatch.evidence.case import Case, Reason, Side, all_cases
 from stillwatch.evidence.tables import RunTables
+from stillwatch.evidence.telling import sentence
 
 
 def reasons() -> st.SearchStrategy[Reason]:
@@ -58,7 +59,7 @@ def test_a_negative_weight_speaks_against_whatever_it_was_looked_for(run: RunTab
     rows = [{**row, "llr": -abs(row["llr"]), "side": "linking"} for row in run.reasons.to_pylist()]
     case = all_cases(replace(run, reasons=run.reasons.from_pylist(rows, schema=run.reasons.schema)))[0]
     assert {reason.side for reason in case.reasons if reason.llr} == {Side.AGAINST}
-    assert "linked by" not in case.sentence
+    assert "linked by" not in sentence(case)
 
 
 def test_what_no_reason_explains_is_said(build_run: Callable[..., RunTables], run: RunTables):

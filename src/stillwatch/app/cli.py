@@ -104,6 +104,7 @@ def scan(
     max_rejects: Annotated[str | None, _of_scan("max_rejects", "FRACTION", _LOG)] = None,
     out: Annotated[str | None, _of_scan("out", "DIR", _RUN)] = None,
     state: Annotated[str | None, _of_scan("state", "DIR", _RUN)] = None,
+    lang: Annotated[str | None, _of_scan("lang", "en|ko", _RUN)] = None,
     sketch_key: Annotated[str | None, _of_scan("sketch_key", "FILE", _RUN)] = None,
     engine: Annotated[str | None, _of_scan("engine", "NAME", _WORK)] = None,
     memory: Annotated[str | None, _of_scan("memory", "SIZE", _WORK)] = None,
@@ -141,6 +142,7 @@ def scan(
         engine=engine,
         memory=memory,
         threads=threads,
+        lang=lang,
         fail_on=fail_on,
     )
     from stillwatch.app import console, documents

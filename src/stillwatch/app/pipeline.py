@@ -17,6 +17,7 @@ from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
 from stillwatch.evidence.ocsf import render_findings
+from stillwatch.evidence.phrases import phrases_in
 from stillwatch.evidence.report import render_report
 from stillwatch.evidence.spreadsheet import render_campaigns_csv
 from stillwatch.evidence.tables import RunTables
@@ -47,7 +48,7 @@ def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey) -> d
     """Return what must be the same for an unfinished run to be gone on with; a pipe never is."""
     named = [*inputs, *([settings.accounts] if settings.accounts else [])]
     deciding = settings.model_dump(
-        mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects"}
+        mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects", "lang"}
     )
     sources = [(source.path, source.sha256 or uuid4().hex) for source in describe(named)]
     return {"sources": sources, "settings": deciding, "key": key.id}
@@ -114,16 +115,16 @@ def _finish(
     for name, table in tables.items():
         run.keep(name, table)
     manifest = run.manifest(facts)
-    _write_evidence(run.path, RunTables(**tables, manifest=manifest))
+    _write_evidence(run.path, RunTables(**tables, manifest=manifest), settings.lang)
     run.finish(manifest)
     progress.done()
     return ScanResult(**tables, manifest=manifest, out=run.path)
 
 
-def _write_evidence(folder: Path, tables: RunTables) -> None:
+def _write_evidence(folder: Path, tables: RunTables, language: str) -> None:
     """Write what people and other programs read of a run."""
     written = {
-        "report.html": render_report(tables).encode(),
+        "report.html": render_report(tables, phrases_in(language)).encode(),
         "findings.ocsf.jsonl": render_findings(tables),
         "campaigns.csv": render_campaigns_csv(tables),
     }

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.contracts import Verdict
-from stillwatch.evidence import phrases
+from stillwatch.evidence.phrases import day_count
 from stillwatch.evidence.tables import RunTables
 
 FIRMEST: Final = 10
@@ -42,20 +42,6 @@ class Reason:
     accounts: int | None
     exchanges: int | None
     statement: str
-
-    @property
-    def measured(self) -> str:
-        """The numbers behind the statement, in words; empty where none is stored."""
-        parts = []
-        if self.observed is not None:
-            parts.append(f"observed {phrases.decimal(self.observed)}")
-        if self.expected is not None:
-            parts.append(f"ordinary traffic {phrases.decimal(self.expected)}")
-        if self.accounts is not None:
-            parts.append(phrases.counted(self.accounts, "account"))
-        if self.exchanges is not None:
-            parts.append(phrases.counted(self.exchanges, "exchange"))
-        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -90,20 +76,12 @@ class Case:
     @property
     def days(self) -> int:
         """UTC days from the first exchange to the last, both counted."""
-        return phrases.day_count(self.first_seen, self.last_seen)
+        return day_count(self.first_seen, self.last_seen)
 
     @property
     def pace(self) -> float:
         """Exchanges per account and day."""
         return self.exchanges / max(1, self.accounts * self.days)
-
-    @property
-    def aims(self) -> str:
-        """The abilities that make up most of the traffic, with their shares; empty where unknown."""
-        main = [(name, share) for name, share in self.capabilities if share >= 0.1][:3]
-        return phrases.listing(
-            [f"{phrases.ability(name)} ({phrases.percent(share)})" for name, share in main]
-        )
 
     def reasons_on(self, side: Side) -> tuple[Reason, ...]:
         """The reasons that weigh on this side, strongest first."""
@@ -113,30 +91,6 @@ class Case:
     def silent(self) -> tuple[Reason, ...]:
         """What was looked at and weighs nothing either way."""
         return tuple(reason for reason in self.reasons if reason.llr == 0)
-
-    def facets_of(self, side: Side) -> tuple[str, ...]:
-        """Names of the facets whose reasons speak on this side, strongest first."""
-        names = [phrases.label(reason.facet).lower() for reason in self.reasons_on(side)]
-        return tuple(dict.fromkeys(names))
-
-    @property
-    def sentence(self) -> str:
-        """The accusation in one plain sentence: who, how much, when, at what, on what evidence."""
-        what = (
-            f"{phrases.counted(self.accounts, 'account')} sent {phrases.counted(self.exchanges, 'exchange')}"
-        )
-        when = (
-            f"over {phrases.counted(self.days, 'day')} ({phrases.day_range(self.first_seen, self.last_seen)})"
-        )
-        aims = f", aimed mostly at {self.aims}" if self.aims else ""
-        return f"{what} {when}{aims}{self._grounds}."
-
-    @property
-    def _grounds(self) -> str:
-        linking, extraction = self.facets_of(Side.LINKING), self.facets_of(Side.EXTRACTION)
-        links = f"; linked by {phrases.listing(linking)}" if linking else ""
-        shows = f"; extraction shown by {phrases.listing(extraction)}" if extraction else ""
-        return links + shows
 
 
 def all_cases(tables: RunTables) -> tuple[Case, ...]:

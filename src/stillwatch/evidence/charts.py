@@ -20,8 +20,8 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
-from stillwatch.evidence import phrases
 from stillwatch.evidence.case import Side
+from stillwatch.evidence.phrases import Phrases
 from stillwatch.evidence.waterfall import LIMIT, Step
 
 WIDE: Final = 760
@@ -45,10 +45,12 @@ class DailyCount:
     exchanges: int
 
 
-def waterfall(steps: Sequence[Step], score: float, *, width: int, name: str, alt_text: str) -> Markup:
+def waterfall(
+    steps: Sequence[Step], score: float, *, phrases: Phrases, width: int, name: str, alt_text: str
+) -> Markup:
     """Each step as a floating bar from the running total before it to the one after, then the score."""
     rows = [_bar(step.label, step.side, step.start, step.end, phrases.ratio(step.llr)) for step in steps]
-    rows.append(_bar("Score", "score", 0.0, score, phrases.ratio(score)))
+    rows.append(_bar(phrases.say("score"), "score", 0.0, score, phrases.ratio(score)))
     labels = _told_apart([_fitted(row["label"], 222 if width == WIDE else 124) for row in rows])
     rows = [row | {"label": label} for row, label in zip(rows, labels, strict=True)]
     joints = [{"at": row["end"], "from": row["label"], "to": after["label"]} for row, after in pairwise(rows)]
@@ -56,7 +58,7 @@ def waterfall(steps: Sequence[Step], score: float, *, width: int, name: str, alt
     least, most = min(0.0, *(row["start"] for row in rows)), max(1.0, *(row["right"] for row in rows))
     x = alt.X(
         "start:Q",
-        title="Log-likelihood ratio, added up (natural logarithm)",
+        title=phrases.say("chart.llr"),
         axis=alt.Axis(tickCount=5),
         scale=alt.Scale(domain=[least, most], nice=False),
     )
@@ -83,19 +85,20 @@ def timeline(
     campaign: Sequence[DailyCount],
     others: Sequence[DailyCount],
     *,
+    phrases: Phrases,
     width: int,
     name: str,
     alt_text: str,
 ) -> Markup:
     """Two panels over the same days, each with its own scale from zero: the campaign, other traffic."""
     panels = [
-        _days(campaign, "This campaign, exchanges a day", "var(--accent)", width, 120),
-        _days(others, "Traffic that belongs to no group, exchanges a day", "var(--ordinary)", width, 80),
+        _days(campaign, phrases.say("chart.own_days"), "var(--accent)", width, 120, phrases.day_axis),
+        _days(others, phrases.say("chart.other_days"), "var(--ordinary)", width, 80, phrases.day_axis),
     ]
     return _svg(alt.vconcat(*panels, spacing=14), name=name, alt_text=alt_text)
 
 
-def shares(parts: Sequence[tuple[str, float]], *, name: str, alt_text: str) -> Markup:
+def shares(parts: Sequence[tuple[str, float]], *, phrases: Phrases, name: str, alt_text: str) -> Markup:
     """One bar per class of request, with its share of the group's exchanges."""
     labels = [_fitted(phrases.label(part), 132) for part, _ in parts]
     rows = [
@@ -114,7 +117,7 @@ def shares(parts: Sequence[tuple[str, float]], *, name: str, alt_text: str) -> M
     )
 
 
-def share_histogram(counts: Sequence[int], *, name: str, alt_text: str) -> Markup:
+def share_histogram(counts: Sequence[int], *, phrases: Phrases, name: str, alt_text: str) -> Markup:
     """Members by the share of their exchanges that belong to the group; equal bins from 0 to 100 %."""
     size = 100 / len(counts)
     rows = [
@@ -124,11 +127,15 @@ def share_histogram(counts: Sequence[int], *, name: str, alt_text: str) -> Marku
     x = alt.X(
         "from:Q",
         bin="binned",
-        title="Share of the account's exchanges, %",
+        title=phrases.say("chart.share"),
         scale=alt.Scale(domain=[0, 100]),
         axis=alt.Axis(values=[0, 25, 50, 75, 100], grid=False),
     )
-    y = alt.Y("members:Q", title="Accounts", axis=alt.Axis(tickCount=4, tickMinStep=1, labelExpr=_COUNTS))
+    y = alt.Y(
+        "members:Q",
+        title=phrases.say("chart.accounts"),
+        axis=alt.Axis(tickCount=4, tickMinStep=1, labelExpr=_COUNTS),
+    )
     bars = (
         alt.Chart(_data(rows))
         .mark_bar(color="var(--accent)", binSpacing=3)
@@ -180,12 +187,14 @@ def _told_apart(labels: Sequence[str]) -> list[str]:
     return result
 
 
-def _days(counts: Sequence[DailyCount], title: str, colour: str, width: int, height: int) -> alt.Chart:
+def _days(
+    counts: Sequence[DailyCount], title: str, colour: str, width: int, height: int, day_axis: str
+) -> alt.Chart:
     rows = [{"day": f"{count.day:%Y-%m-%dT00:00:00Z}", "exchanges": count.exchanges} for count in counts]
     x = alt.X(
         "utcyearmonthdate(day):T",
         title=None,
-        axis=alt.Axis(format="%-d %b", values=_marked_days(counts, 8 if width == WIDE else 4), grid=False),
+        axis=alt.Axis(format=day_axis, values=_marked_days(counts, 8 if width == WIDE else 4), grid=False),
     )
     y = alt.Y(
         "exchanges:Q",

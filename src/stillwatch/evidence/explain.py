@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.contracts import UnknownSubjectError
-from stillwatch.evidence import json_form, phrases, terminal
+from stillwatch.evidence import json_form, terminal
 from stillwatch.evidence.account import Account, account_of
 from stillwatch.evidence.case import Case, case_of
+from stillwatch.evidence.phrases import visible
 from stillwatch.evidence.tables import RunTables
 
 _COMPARED: Final = 5000  # ids that a mistyped one is compared with
@@ -86,11 +87,11 @@ def _nearest(tables: RunTables, wanted: str) -> list[str]:
 
 def _unknown(what: str, near: list[str]) -> UnknownSubjectError:
     if near:
-        return UnknownSubjectError(what, remedy=f"Did you mean {', '.join(map(phrases.visible, near))}?")
+        return UnknownSubjectError(what, remedy=f"Did you mean {', '.join(map(visible, near))}?")
     return UnknownSubjectError(
         what, remedy="Ids are in campaigns.parquet and accounts.parquet of the run folder"
     )
 
 
 def _quoted(text: str) -> str:
-    return f"'{phrases.visible(text[:80])}'"
+    return f"'{visible(text[:80])}'"

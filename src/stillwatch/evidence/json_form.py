@@ -9,6 +9,7 @@ from typing import Any
 from stillwatch.evidence import waterfall
 from stillwatch.evidence.account import Account, Membership
 from stillwatch.evidence.case import Case, Member, Reason
+from stillwatch.evidence.telling import sentence
 
 
 def case_form(case: Case) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def case_form(case: Case) -> dict[str, Any]:
         "campaign_id": case.campaign_id,
         "verdict": case.verdict.value,
         "summary": case.summary,
-        "sentence": case.sentence,
+        "sentence": sentence(case),
         "score": _number(case.score),
         "q_value": _number(case.q_value),
         "accounts": case.accounts,

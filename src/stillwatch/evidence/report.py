@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -14,9 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stillwatch.contracts import Verdict
-from stillwatch.evidence import charts, phrases, waterfall
+from stillwatch.evidence import charts, telling, waterfall
 from stillwatch.evidence.case import Case, Member, Side, all_cases, members_of
 from stillwatch.evidence.charts import NARROW, WIDE, DailyCount
+from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
 from stillwatch.evidence.scanned import EXCHANGES_NEEDED, QUIETEST_PACE, scanned
 from stillwatch.evidence.tables import RunTables
 
@@ -55,7 +56,7 @@ class Headline:
     false_alarms: float  # expected among the campaigns called, at most
 
 
-def render_report(tables: RunTables) -> str:
+def render_report(tables: RunTables, phrases: Phrases = ENGLISH) -> str:
     """The page as HTML: self-contained, without script, the same text for the same tables.
 
     Every value from the tables is escaped, in charts too, and control characters are spelled out.
@@ -63,19 +64,18 @@ def render_report(tables: RunTables) -> str:
     cases = all_cases(tables)
     campaigns = [case for case in cases if case.verdict == Verdict.CAMPAIGN]
     return (
-        _environment()
+        _environment(phrases)
         .get_template("report.html")
         .render(
             headline=_headline(tables, campaigns),
-            chapters=[_chapter(tables, case, number) for number, case in enumerate(campaigns, 1)],
+            chapters=[_chapter(tables, case, number, phrases) for number, case in enumerate(campaigns, 1)],
             watched=[case for case in cases if case.verdict == Verdict.WATCH],
-            scanned=scanned(tables),
+            scanned=scanned(tables, phrases),
         )
     )
 
 
-@cache
-def _environment() -> Environment:
+def _environment(phrases: Phrases) -> Environment:
     environment = Environment(
         loader=PackageLoader("stillwatch.evidence"),
         autoescape=True,
@@ -95,10 +95,18 @@ def _environment() -> Environment:
         "listing": phrases.listing,
         "moment": phrases.moment,
         "sureness": phrases.sureness,
+        "title": partial(telling.title, phrases=phrases),
+        "aims": partial(telling.aims, phrases=phrases),
+        "sentence": partial(telling.sentence, phrases=phrases),
+        "measured": partial(telling.measured, phrases=phrases),
+        "statement": partial(telling.statement, phrases=phrases),
         "false_alarms": phrases.false_alarms,
         "q_text": phrases.q_text,
     }
     environment.globals |= {
+        "language": phrases.language,
+        "t": phrases.say,
+        "facets_of": partial(telling.facets_of, phrases=phrases),
         "day_range": phrases.day_range,
         "sides": list(Side),
         "quietest_pace": QUIETEST_PACE,
@@ -109,7 +117,7 @@ def _environment() -> Environment:
 
 def _visible(value: Any) -> Any:
     """Spell control characters out in everything the page prints but markup of our own."""
-    return phrases.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _headline(tables: RunTables, campaigns: Sequence[Case]) -> Headline:
@@ -122,32 +130,36 @@ def _headline(tables: RunTables, campaigns: Sequence[Case]) -> Headline:
     )
 
 
-def _chapter(tables: RunTables, case: Case, number: int) -> Chapter:
+def _chapter(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Chapter:
     members = members_of(tables, case.campaign_id)
     listed = members.slice(0, _LISTED).select(["account_id", "strength", "share"])
     return Chapter(
         case=case,
-        timeline=_timeline(tables, case, number),
-        evidence=_evidence(case, number),
+        timeline=_timeline(tables, case, number, phrases),
+        evidence=_evidence(case, number, phrases),
         totals=waterfall.side_totals(case),
-        capabilities=_capabilities(case, number),
-        spread=_spread(members, number),
+        capabilities=_capabilities(case, number, phrases),
+        spread=_spread(members, number, phrases),
         members=tuple(Member(**row) for row in listed.to_pylist()),
         members_in_all=members.num_rows,
     )
 
 
-def _timeline(tables: RunTables, case: Case, number: int) -> Figure:
+def _timeline(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Figure:
     own, others = _daily(tables, case.campaign_id), _daily(tables, None)
     peak = max(own, key=lambda count: count.exchanges, default=None)
-    alt_text = f"Exchanges a day of {case.summary}"
+    alt_text = phrases.say("alt.timeline", title=telling.title(case, phrases))
     if peak is not None:
-        alt_text += f": most on {phrases.day(peak.day)}, {phrases.count(peak.exchanges)}"
+        alt_text += phrases.say(
+            "alt.timeline.peak", day=phrases.day(peak.day), count=phrases.count(peak.exchanges)
+        )
     busiest = max((count.exchanges for count in others), default=0)
-    alt_text += f". Below it, all traffic that belongs to no group: at most {phrases.count(busiest)} a day."
+    alt_text += phrases.say("alt.timeline.others", count=phrases.count(busiest))
     return Figure(
         *(
-            charts.timeline(own, others, width=width, name=f"t{number}-{width}", alt_text=alt_text)
+            charts.timeline(
+                own, others, phrases=phrases, width=width, name=f"t{number}-{width}", alt_text=alt_text
+            )
             for width in (WIDE, NARROW)
         )
     )
@@ -170,34 +182,49 @@ def _days(tables: RunTables) -> list[datetime]:
     return [span["min"] + timedelta(days=number) for number in range((span["max"] - span["min"]).days + 1)]
 
 
-def _evidence(case: Case, number: int) -> Figure:
-    steps = waterfall.steps(case)
+def _evidence(case: Case, number: int, phrases: Phrases) -> Figure:
+    steps = waterfall.steps(case, phrases)
     told = "; ".join(f"{step.label} {phrases.ratio(step.llr)}" for step in steps)
-    alt_text = f"Evidence for {case.summary}, step by step: {told}; score {phrases.ratio(case.score)}."
+    alt_text = phrases.say(
+        "alt.evidence",
+        title=telling.title(case, phrases),
+        steps=told,
+        score=phrases.ratio(case.score),
+    )
     return Figure(
         *(
-            charts.waterfall(steps, case.score, width=width, name=f"e{number}-{width}", alt_text=alt_text)
+            charts.waterfall(
+                steps,
+                case.score,
+                phrases=phrases,
+                width=width,
+                name=f"e{number}-{width}",
+                alt_text=alt_text,
+            )
             for width in (WIDE, NARROW)
         )
     )
 
 
-def _capabilities(case: Case, number: int) -> Figure | None:
+def _capabilities(case: Case, number: int, phrases: Phrases) -> Figure | None:
     parts = [(name, share) for name, share in case.capabilities if share > 0]
     if not parts:
         return None
     told = ", ".join(f"{phrases.label(name).lower()} {phrases.percent(share)}" for name, share in parts)
-    return Figure(charts.shares(parts, name=f"c{number}", alt_text=f"Share of exchanges: {told}."))
+    alt_text = phrases.say("alt.capabilities", shares=told)
+    return Figure(charts.shares(parts, phrases=phrases, name=f"c{number}", alt_text=alt_text))
 
 
-def _spread(members: pa.Table, chapter: int) -> Figure | None:
+def _spread(members: pa.Table, chapter: int, phrases: Phrases) -> Figure | None:
     if not members.num_rows:
         return None
     counts = [0] * _BINS
     for share in members["share"].to_pylist():
         counts[min(_BINS - 1, int(share * _BINS))] += 1
     told = ", ".join(
-        f"{count:,} from {number * 100 // _BINS}%" for number, count in enumerate(counts) if count
+        phrases.say("alt.spread.bin", count=phrases.count(count), percent=number * 100 // _BINS)
+        for number, count in enumerate(counts)
+        if count
     )
-    alt_text = f"Accounts by the share of their exchanges that belong to the group: {told}."
-    return Figure(charts.share_histogram(counts, name=f"s{chapter}", alt_text=alt_text))
+    alt_text = phrases.say("alt.spread", bins=told)
+    return Figure(charts.share_histogram(counts, phrases=phrases, name=f"s{chapter}", alt_text=alt_text))

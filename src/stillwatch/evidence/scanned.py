@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
-from stillwatch.evidence import phrases
+from stillwatch.evidence.phrases import Phrases, day_count
 from stillwatch.evidence.tables import RunTables
 
 QUIETEST_PACE: Final = 5.6
@@ -42,6 +42,7 @@ class Scanned:
     groups_judged: int
     first_day: datetime | None
     last_day: datetime | None
+    when: str  # the days covered, in words; empty where there was no traffic
     inputs: tuple[Input, ...]
     counts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # stage -> name -> number, in words
     settings: tuple[tuple[str, str], ...]
@@ -53,14 +54,7 @@ class Scanned:
         """UTC days covered, first and last counted; 0 where there was no traffic."""
         if self.first_day is None or self.last_day is None:
             return 0
-        return phrases.day_count(self.first_day, self.last_day)
-
-    @property
-    def when(self) -> str:
-        """The days covered, in words; empty where there was no traffic."""
-        if self.first_day is None or self.last_day is None:
-            return ""
-        return phrases.day_range(self.first_day, self.last_day)
+        return day_count(self.first_day, self.last_day)
 
     @property
     def pace(self) -> float:
@@ -78,7 +72,7 @@ class Scanned:
         return max(ACCOUNTS_NEEDED, math.ceil(EXCHANGES_NEEDED / max(QUIETEST_PACE, self.faintest_trace)))
 
 
-def scanned(tables: RunTables) -> Scanned:
+def scanned(tables: RunTables, phrases: Phrases) -> Scanned:
     """Read what the run looked at from its tables and manifest; absent manifest entries stay empty."""
     manifest, days = tables.manifest, pc.min_max(tables.timeline["day"]).as_py()
     return Scanned(
@@ -87,19 +81,20 @@ def scanned(tables: RunTables) -> Scanned:
         groups_judged=tables.campaigns.num_rows,
         first_day=days["min"],
         last_day=days["max"],
-        inputs=tuple(_input(entry) for entry in manifest.get("inputs", ())),
-        counts=tuple(_stage(name, values) for name, values in manifest.get("counts", {}).items()),
+        when="" if days["min"] is None else phrases.day_range(days["min"], days["max"]),
+        inputs=tuple(_input(entry, phrases) for entry in manifest.get("inputs", ())),
+        counts=tuple(_stage(name, values, phrases) for name, values in manifest.get("counts", {}).items()),
         settings=tuple(
-            (phrases.label(name), _value(value))
+            (phrases.label(name), _value(value, phrases))
             for name, value in manifest.get("settings", {}).items()
             if value is not None
         ),
         version=str(manifest.get("stillwatch", "")),
-        started=_started(manifest.get("started_at")),
+        started=_started(manifest.get("started_at"), phrases),
     )
 
 
-def _input(entry: Mapping[str, Any]) -> Input:
+def _input(entry: Mapping[str, Any], phrases: Phrases) -> Input:
     size = entry.get("bytes")
     return Input(
         path=str(entry.get("path", "")),
@@ -109,24 +104,26 @@ def _input(entry: Mapping[str, Any]) -> Input:
     )
 
 
-def _stage(name: str, values: Any) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _stage(name: str, values: Any, phrases: Phrases) -> tuple[str, tuple[tuple[str, str], ...]]:
     entries = values if isinstance(values, Mapping) else {"count": values}
-    return phrases.label(name), tuple((phrases.label(key), _value(value)) for key, value in entries.items())
+    return phrases.label(name), tuple(
+        (phrases.label(key), _value(value, phrases)) for key, value in entries.items()
+    )
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, phrases: Phrases) -> str:
     if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "not set"}[value]
+        return phrases.say({True: "yes", False: "no", None: "not_set"}[value])
     if isinstance(value, int):
         return phrases.count(value)
     if isinstance(value, float):
         return phrases.decimal(value)
     if isinstance(value, list | tuple):
-        return ", ".join(map(_value, value)) or "none"
+        return ", ".join(_value(entry, phrases) for entry in value) or phrases.say("none")
     return str(value)
 
 
-def _started(text: Any) -> str:
+def _started(text: Any, phrases: Phrases) -> str:
     """The manifest's ISO 8601 time in words; as it stands where it is none."""
     try:
         return phrases.moment(datetime.fromisoformat(text))

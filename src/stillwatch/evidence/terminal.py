@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from stillwatch.evidence import phrases, waterfall
+from stillwatch.evidence import waterfall
 from stillwatch.evidence.account import Account, Membership
 from stillwatch.evidence.case import Case, Reason, Side
+from stillwatch.evidence.phrases import ENGLISH
+from stillwatch.evidence.telling import aims, measured
 
 _WIDTH: Final = 88
 _KEY: Final = 16  # columns for the name of a number
@@ -26,11 +28,11 @@ def case_text(case: Case) -> str:
 
 def account_text(account: Account) -> str:
     """An account: numbers, then for each group it serves its own reasons and the group's."""
-    lines = [f"{phrases.visible(account.account_id)}   {account.verdict.value}", ""]
-    lines += _row("Risk", f"{phrases.decimal(account.risk)} of 1")
-    lines += _row("Exchanges", phrases.count(account.exchanges))
+    lines = [f"{ENGLISH.visible(account.account_id)}   {account.verdict.value}", ""]
+    lines += _row("Risk", f"{ENGLISH.decimal(account.risk)} of 1")
+    lines += _row("Exchanges", ENGLISH.count(account.exchanges))
     if account.first_evidence_at is not None:
-        lines += _row("First evidence", phrases.moment(account.first_evidence_at))
+        lines += _row("First evidence", ENGLISH.moment(account.first_evidence_at))
     if not account.memberships:
         return _joined([*lines, "", *_clear(account)])
     for membership in account.memberships:
@@ -43,28 +45,29 @@ def _joined(lines: Sequence[str]) -> str:
 
 
 def _case_head(case: Case) -> Iterator[str]:
-    yield f"{phrases.visible(case.campaign_id)}   {case.verdict.value}"
+    yield f"{ENGLISH.visible(case.campaign_id)}   {case.verdict.value}"
     yield from _wrapped(case.summary)
     yield ""
-    yield from _row("Accounts", phrases.count(case.accounts))
+    yield from _row("Accounts", ENGLISH.count(case.accounts))
     yield from _row("Exchanges", _volume(case))
-    yield from _row("Seen", f"{phrases.day_range(case.first_seen, case.last_seen)} ({case.days} days)")
-    if case.aims:
-        yield from _row("Aimed at", case.aims)
-    yield from _row("How sure", f"{phrases.sureness(case.q_value)} ({phrases.q_text(case.q_value)})")
+    yield from _row("Seen", f"{ENGLISH.day_range(case.first_seen, case.last_seen)} ({case.days} days)")
+    aimed = aims(case)
+    if aimed:
+        yield from _row("Aimed at", aimed)
+    yield from _row("How sure", f"{ENGLISH.sureness(case.q_value)} ({ENGLISH.q_text(case.q_value)})")
     yield from _row("Score", _score(case))
 
 
 def _volume(case: Case) -> str:
     tokens = (
-        f"{phrases.short_count(case.input_tokens)} tokens in, {phrases.short_count(case.output_tokens)} out"
+        f"{ENGLISH.short_count(case.input_tokens)} tokens in, {ENGLISH.short_count(case.output_tokens)} out"
     )
-    return f"{phrases.count(case.exchanges)} ({phrases.decimal(case.pace)} per account and day; {tokens})"
+    return f"{ENGLISH.count(case.exchanges)} ({ENGLISH.decimal(case.pace)} per account and day; {tokens})"
 
 
 def _score(case: Case) -> str:
-    parts = [f"{name} {phrases.ratio(llr)}" for name, llr in waterfall.side_totals(case).items()]
-    return f"{phrases.decimal(case.score)} = {', '.join(parts)}" if parts else phrases.decimal(case.score)
+    parts = [f"{name} {ENGLISH.ratio(llr)}" for name, llr in waterfall.side_totals(case).items()]
+    return f"{ENGLISH.decimal(case.score)} = {', '.join(parts)}" if parts else ENGLISH.decimal(case.score)
 
 
 def _case_reasons(case: Case) -> Iterator[str]:
@@ -79,11 +82,12 @@ def _case_reasons(case: Case) -> Iterator[str]:
 
 
 def _reason(reason: Reason) -> Iterator[str]:
-    name = phrases.visible(f"{reason.facet} / {reason.signal}")
-    yield f"  {phrases.ratio(reason.llr):>6}  {name}"
+    name = ENGLISH.visible(f"{reason.facet} / {reason.signal}")
+    yield f"  {ENGLISH.ratio(reason.llr):>6}  {name}"
     yield from _wrapped(reason.statement, indent=10)
-    if reason.measured:
-        yield from _wrapped(f"({reason.measured})", indent=10)
+    numbers = measured(reason)
+    if numbers:
+        yield from _wrapped(f"({numbers})", indent=10)
 
 
 def _sum(case: Case) -> Iterator[str]:
@@ -91,7 +95,7 @@ def _sum(case: Case) -> Iterator[str]:
     limits = [step for step in waterfall.steps(case) if step.side == waterfall.LIMIT]
     if limits:
         yield from ("", "Not counted in full")
-        yield from (f"  {phrases.ratio(step.llr):>6}  {step.label}" for step in limits)
+        yield from (f"  {ENGLISH.ratio(step.llr):>6}  {step.label}" for step in limits)
 
 
 def _members(case: Case) -> Iterator[str]:
@@ -99,19 +103,19 @@ def _members(case: Case) -> Iterator[str]:
         return
     yield from (
         "",
-        f"Firmest members ({len(case.firmest)} of {phrases.count(case.accounts)}; strength, share)",
+        f"Firmest members ({len(case.firmest)} of {ENGLISH.count(case.accounts)}; strength, share)",
     )
     for member in case.firmest:
-        account_id = phrases.visible(member.account_id)
-        yield f"  {member.strength:4.2f}  {phrases.percent(member.share):>8}  {account_id}"
+        account_id = ENGLISH.visible(member.account_id)
+        yield f"  {member.strength:4.2f}  {ENGLISH.percent(member.share):>8}  {account_id}"
 
 
 def _membership(account: Account, membership: Membership) -> Iterator[str]:
     case, member = membership.case, membership.member
     yield from _wrapped(
-        f"{phrases.percent(member.share)} of its {phrases.counted(account.exchanges, 'exchange')} belong to "
+        f"{ENGLISH.percent(member.share)} of its {ENGLISH.counted(account.exchanges, 'exchange')} belong to "
         f"{case.campaign_id} ({case.verdict.value}), to which it is tied with strength "
-        f"{phrases.decimal(member.strength)} of 1."
+        f"{ENGLISH.decimal(member.strength)} of 1."
     )
     yield from ("", "This account's own reasons")
     if membership.reasons:
@@ -125,13 +129,13 @@ def _membership(account: Account, membership: Membership) -> Iterator[str]:
 
 
 def _clear(account: Account) -> Iterator[str]:
-    facets = phrases.listing([phrases.visible(facet) for facet in account.looked_at])
+    facets = ENGLISH.listing([ENGLISH.visible(facet) for facet in account.looked_at])
     where = f" on {facets}" if facets else ""
     yield from _wrapped(
-        f"All {phrases.counted(account.exchanges, 'exchange')} of this account were looked at. Compared with "
+        f"All {ENGLISH.counted(account.exchanges, 'exchange')} of this account were looked at. Compared with "
         f"every other account{where}, nothing links it to a group that behaves as a campaign."
     )
-    yield from (f"  {phrases.ratio(llr):>6}  {phrases.visible(facet)}" for facet, llr in account.facets)
+    yield from (f"  {ENGLISH.ratio(llr):>6}  {ENGLISH.visible(facet)}" for facet, llr in account.facets)
 
 
 def _row(key: str, value: str) -> list[str]:
@@ -147,7 +151,7 @@ def _wrapped(text: str, indent: int = 0) -> list[str]:
 def _fill(text: str, *, first: str, margin: str) -> list[str]:
     """Lines of at most 88 columns; words and ids are never cut, so that they can be copied."""
     return textwrap.wrap(
-        phrases.visible(text),
+        ENGLISH.visible(text),
         _WIDTH,
         initial_indent=first,
         subsequent_indent=margin,
