@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -38,7 +39,6 @@ app = typer.Typer(
     name="stillwatch",
     epilog="Begin with `stillwatch simulate demo --out world/`, then scan what it wrote.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["--help", "-h"]},
 )
@@ -70,6 +70,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only, and what --json asks for.")]
 
 
+def _without_colour(wanted: bool) -> None:
+    if wanted:
+        os.environ["NO_COLOR"] = "1"  # what every part that prints asks, the progress bars too
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"stillwatch {__version__}")
@@ -80,6 +85,15 @@ def _print_version(wanted: bool) -> None:
 def _stillwatch(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    no_color: Annotated[
+        bool,
+        typer.Option(
+            "--no-color",
+            callback=_without_colour,
+            is_eager=True,
+            help="Print without colours, as the variable NO_COLOR does.",
+        ),
     ] = False,
 ) -> None:
     """Find distillation campaigns in the request logs of a language-model gateway."""

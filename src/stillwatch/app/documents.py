@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -14,6 +14,10 @@ from stillwatch.contracts import Verdict
 if TYPE_CHECKING:
     from stillwatch.app.result import ScanResult
     from stillwatch.simulate.world import WorldSummary
+
+
+VERSION: Final = 1
+"""Of all documents; goes up when a field goes away or changes its meaning."""
 
 
 def scan_document(result: ScanResult) -> dict[str, Any]:
@@ -34,8 +38,11 @@ def world_document(world: WorldSummary) -> dict[str, Any]:
 
 
 def show(document: dict[str, Any]) -> None:
-    """Write ``document`` to stdout as indented JSON, in UTF-8 whatever the locale; paths become text."""
+    """Write ``document`` to stdout, headed by its version, as indented JSON.
+
+    It is UTF-8 whatever the locale; paths become text.
+    """
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     sys.stdout.flush()
-    sys.stdout.buffer.write(orjson.dumps(document, default=str, option=options))
+    sys.stdout.buffer.write(orjson.dumps({"version": VERSION} | document, default=str, option=options))
     sys.stdout.buffer.flush()
