@@ -11,7 +11,7 @@ from typing import Final
 
 from stillwatch.ingest.json_text import NotJson, compact, parse
 
-_REDACTED: Final = "redacted-by-litellm"  # what LiteLLM logs when message logging is off
+REDACTED: Final = "redacted-by-litellm"  # what LiteLLM logs when message logging is off
 _SEPARATOR: Final = "\n"
 _BODY_FIELDS: Final = frozenset(("choices", "output", "content", "object"))
 
@@ -116,11 +116,11 @@ def _as_text(value: object) -> str:
 
 def _is_redacted(messages: list[object]) -> bool:
     contents = [message.get("content") for message in messages if isinstance(message, dict)]
-    return all(content == _REDACTED for content in contents)
+    return all(content == REDACTED for content in contents)
 
 
 def _said(text: str) -> str | None:
-    return text if text and text != _REDACTED else None
+    return text if text and text != REDACTED else None
 
 
 def _choice_text(choice: object) -> str:

@@ -12,6 +12,10 @@ from stillwatch.ingest.values import Malformed, Record, identifier, lenient, loo
 Row = tuple[object, ...]
 
 
+Plain = Callable[[bytes], Row | None]
+"""What ``Format.read`` makes of a JSON line whose values are plainly good; None where it must decide."""
+
+
 class Columns(NamedTuple):
     """The fast way through a format that is a table already: whole columns instead of records."""
 
@@ -37,6 +41,8 @@ class Format(NamedTuple):
     columns: Columns | None = None
     unpack: Callable[[Record], Iterable[Record]] = itself
     """The model calls that a record holds, some or none, where it is not always one; raises Malformed."""
+    plain: Callable[[Sequence[str]], Plain] | None = None
+    """For the fields that may name its account, the fast way through JSON lines."""
 
 
 def account_of(record: Record, fields: Sequence[str]) -> str:

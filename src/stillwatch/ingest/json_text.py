@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import orjson
 
@@ -45,7 +46,7 @@ def written(value: object) -> bytes:
 
 def _forgiving(raw: bytes, strict: orjson.JSONDecodeError) -> object:
     try:
-        value = json.loads(raw.decode(), parse_constant=lambda _: None, strict=False)
+        value = json.loads(raw.decode(), parse_constant=lambda _: None, parse_float=_finite, strict=False)
         clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
         return orjson.loads(clean)
     except UnicodeDecodeError as error:
@@ -57,6 +58,10 @@ def _forgiving(raw: bytes, strict: orjson.JSONDecodeError) -> object:
         raise NotJson(deep) from None
     except ValueError:
         raise NotJson(f"not JSON ({_place(strict)})") from None
+
+
+def _finite(digits: str) -> float | None:
+    return found if math.isfinite(found := float(digits)) else None
 
 
 def _place(error: orjson.JSONDecodeError) -> str:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from stillwatch.ingest import chat
+from stillwatch.ingest import chat, litellm_plain
 from stillwatch.ingest.exchange import Exchange, identified
 from stillwatch.ingest.format import Format, account_of
+from stillwatch.ingest.litellm_words import named_operation, named_status
 from stillwatch.ingest.values import (
-    Malformed,
     Record,
     count,
     flag,
@@ -25,30 +25,11 @@ from stillwatch.ingest.values import (
     moment,
     number,
     required,
-    status,
     text,
     whole,
 )
 
 _ACCOUNT_FIELDS: Final = ("metadata.user_api_key_user_id", "metadata.user_api_key_hash")
-
-_OPERATIONS: Final = {  # call types by their OpenTelemetry gen_ai.operation.name; others keep their own name
-    "completion": "chat",
-    "acompletion": "chat",
-    "responses": "chat",
-    "aresponses": "chat",
-    "_aresponses_websocket": "chat",
-    "anthropic_messages": "chat",
-    "aanthropic_messages": "chat",
-    "text_completion": "text_completion",
-    "atext_completion": "text_completion",
-    "embedding": "embeddings",
-    "aembedding": "embeddings",
-    "generate_content": "generate_content",
-    "agenerate_content": "generate_content",
-    "generate_content_stream": "generate_content",
-    "agenerate_content_stream": "generate_content",
-}
 
 _EXAMPLE: Final = (
     '{"litellm_call_id":"0c1f","call_type":"acompletion","status":"success","startTime":1767225600.25,'
@@ -111,11 +92,6 @@ def _conversation(record: Record, metadata: Record) -> str | None:
     return lenient(identifier, record.get("session_id")) or lenient(identifier, client)
 
 
-def named_operation(call_type: str | None) -> str | None:
-    """A call type by its OpenTelemetry ``gen_ai.operation.name``; others keep their own name."""
-    return _OPERATIONS.get(call_type, call_type) if call_type else None
-
-
 def _max_tokens(parameters: Record) -> int | None:
     names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
     return lenient(count, _first(*(parameters.get(name) for name in names)))
@@ -128,20 +104,6 @@ def _reasoning_tokens(record: Record, metadata: Record) -> int | None:
         return count(logged, f"metadata.{details}.reasoning_tokens")
     path = "response.usage.completion_tokens_details.reasoning_tokens"
     return count(lookup(record, path), path)
-
-
-def named_status(outcome: object, error_code: object) -> int | None:
-    """The HTTP status; a failure that names none is the gateway's own, 500.
-
-    Raises:
-        Malformed: the outcome is neither of LiteLLM's two.
-    """
-    told = text(outcome, "status")
-    if told in (None, "success"):
-        return 200 if told else None
-    if told != "failure":
-        raise Malformed("status", 'expected "success" or "failure", found other text')
-    return lenient(status, error_code) or 500
 
 
 def _address(record: Record, metadata: Record) -> str | None:
@@ -162,4 +124,5 @@ FORMAT: Final = Format(
     account_fields=_ACCOUNT_FIELDS,
     recognises=recognises,
     read=read,
+    plain=litellm_plain.plain,
 )

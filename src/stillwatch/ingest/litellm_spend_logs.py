@@ -13,7 +13,7 @@ from typing import Final
 from stillwatch.ingest.bodies import with_bodies
 from stillwatch.ingest.exchange import Exchange, identified
 from stillwatch.ingest.format import Format, account_of
-from stillwatch.ingest.litellm import named_operation, named_status
+from stillwatch.ingest.litellm_words import named_operation, named_status
 from stillwatch.ingest.values import (
     Record,
     count,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,10 +13,11 @@ from stillwatch.ingest import mapping as mapping_file
 from stillwatch.ingest.detect import Detected
 from stillwatch.ingest.format import Format, Row
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
-from stillwatch.ingest.found import Fault
+from stillwatch.ingest.found import Fault, Item
 from stillwatch.ingest.inflate import inflated
+from stillwatch.ingest.json_records import BLANK, json_lines
 from stillwatch.ingest.json_text import written
-from stillwatch.ingest.lines import lines
+from stillwatch.ingest.lines import Line, lines
 from stillwatch.ingest.sieve import Period, Sieve, Tally
 from stillwatch.ingest.sources import FileInput, Input, OnBytes, find
 from stillwatch.ingest.values import Malformed, Record
@@ -206,9 +207,34 @@ def _batches(
 def _text(
     planned: _Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
 ) -> Iterator[Sifted]:
-    path = planned.input.path
-    read = detect.TEXT_READERS.get(planned.found.container, detect.TEXT_READERS[detect.JSON_LINES])
-    for item in read(lines(inflated(planned.input.chunks(on_bytes)))):
+    found = lines(inflated(planned.input.chunks(on_bytes)))
+    read = detect.TEXT_READERS.get(planned.found.container, json_lines)
+    if read is json_lines and format.plain is not None:
+        yield from _plain_lines(planned.input.path, found, format, fields, sieve)
+    else:
+        yield from _items(planned.input.path, read(found), format, fields, sieve)
+
+
+def _plain_lines(
+    path: str, found: Iterable[Line], format: Format, fields: Sequence[str], sieve: Sieve
+) -> Iterator[Sifted]:
+    """Lines by the fast way where they are plainly good, else as all others."""
+    plain = format.plain(fields) if format.plain is not None else None
+    for line in found:
+        raw = line.raw.strip(BLANK)
+        row = plain(raw) if plain is not None and raw and line.fault is None else None
+        if row is None:
+            yield from _items(path, json_lines((line,)), format, fields, sieve)
+        else:
+            sieve.add(row, path, line.number, len(raw))
+            if sieve.is_full:
+                yield sieve.take()
+
+
+def _items(
+    path: str, items: Iterable[Item], format: Format, fields: Sequence[str], sieve: Sieve
+) -> Iterator[Sifted]:
+    for item in items:
         if isinstance(item, Fault):
             sieve.reject(path, *item)
         else:
