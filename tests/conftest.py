@@ -17,6 +17,7 @@ from hypothesis import settings
 from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SKETCH, WORKLOADS
 from stillwatch.engines.engine import ENGINES, Engine, open_engine
 from stillwatch.linking.activity import ACTIVITY_QUERY
+from stillwatch.linking.parties import PARTIES_QUERY
 
 # The same examples on every run of CI: a change is judged by what it changed. At home they are new each time.
 settings.register_profile("ci", derandomize=True)
@@ -100,6 +101,7 @@ class Traffic:
         ]
         engine.bind("families", pa.Table.from_pylist(families, schema=FAMILIES))
         engine.bind("activity", engine.table(ACTIVITY_QUERY))
+        engine.bind("parties", engine.table(PARTIES_QUERY))
         works = [{"candidate": number, "family": number} for number in scaffolds]
         engine.bind("workloads", pa.Table.from_pylist(works, schema=WORKLOADS))
         rows = [

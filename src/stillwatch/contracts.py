@@ -221,6 +221,7 @@ ACTIVITY: Final = pa.schema(
         _required("account_id", pa.string()),
         _required("timestamp", TIMESTAMP),
         pa.field("family", pa.int64()),  # null: shares no scaffold
+        _required("resumed", pa.bool_()),  # the account's previous request was at most half an hour ago
         _required("turns", pa.int32()),
         _required("cues", pa.uint32()),
         _required("capability", pa.uint8()),

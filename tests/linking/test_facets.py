@@ -63,6 +63,19 @@ def test_identity_sees_reused_cards_and_not_cards_of_one_s_own(any_engine, traff
     assert llr("identity", any_engine, "payment-shared").get(1, 0.0) == 0.0
 
 
+def test_what_colleagues_share_openly_links_nobody(any_engine, traffic, names):
+    """One organisation, one card, one office, seats made in one hour: all of it declared."""
+    crowd(traffic, names)
+    seats = names("seat", 40)
+    for account in seats:
+        made = at("2026-04-21T10:00:00")
+        traffic.account(account, payment_fp=1, organization_fp=9, created_at=made)
+    traffic.people(seats, scaffold=77, network_fp=3)
+    traffic.bind_groups(any_engine, {0: seats}, {0: 77})
+    assert llr("identity", any_engine).get(0, 0.0) == 0.0
+    assert llr("network", any_engine).get(0, 0.0) == 0.0
+
+
 def test_identity_sees_a_sign_up_burst_and_not_sign_ups_over_a_year(any_engine, traffic, names):
     others = crowd(traffic, names)
     farm = names("farm", 40)

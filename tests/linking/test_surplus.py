@@ -14,6 +14,8 @@ HOLDINGS = "SELECT fp, account_id FROM cards"
 def bind(engine, cards, group):
     rows = [{"account_id": f"a{n:04}", "fp": int(fp)} for n, fp in enumerate(cards)]
     engine.bind("cards", pa.Table.from_pylist(rows))
+    parties = [{"account_id": row["account_id"], "party": row["account_id"]} for row in rows]
+    engine.bind("parties", pa.Table.from_pylist(parties))
     members = [{"candidate": 0, "account_id": f"a{n:04}"} for n in group]
     engine.bind("members", pa.Table.from_pylist(members))
 

@@ -10,9 +10,6 @@ import pyarrow as pa
 from stillwatch.contracts import BEHAVIOUR, PROFILES, conform
 from stillwatch.engines.engine import Engine
 
-SESSION_GAP: Final = "INTERVAL 30 MINUTE"
-"""A request that follows the last one within this time belongs to the same sitting."""
-
 WHOLE_TRAFFIC: Final = -1
 """The candidate number under which an account's whole traffic stands."""
 
@@ -59,10 +56,7 @@ def _behaviour(engine: Engine, relation: str, ties: str) -> pa.Table:
                    CAST(sum(CASE WHEN resumed THEN 1 ELSE 0 END) AS BIGINT) AS resumed,
                    CAST(sum(CASE WHEN turns <= 1 THEN 1 ELSE 0 END) AS BIGINT) AS standalone,
                    min(timestamp) AS first_seen, max(timestamp) AS last_seen
-            FROM (SELECT r.*, timestamp - lag(timestamp) OVER (
-                      PARTITION BY candidate, account_id ORDER BY timestamp, exchange_id)
-                      <= {SESSION_GAP} AS resumed FROM {relation} r) s
-            GROUP BY candidate, account_id) b
+            FROM {relation} r GROUP BY candidate, account_id) b
         JOIN (SELECT account_id, count(*) AS total FROM activity GROUP BY account_id) a
             ON a.account_id = b.account_id
         LEFT JOIN ({ties}) t ON t.candidate = b.candidate AND t.account_id = b.account_id

@@ -36,6 +36,7 @@ from stillwatch.linking.activity import ACTIVITY_QUERY
 from stillwatch.linking.facets import facets
 from stillwatch.linking.families import find_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
+from stillwatch.linking.parties import PARTIES_QUERY
 
 _VOLUMES = "SELECT candidate, count(*) AS exchanges FROM work GROUP BY candidate ORDER BY candidate"
 
@@ -64,6 +65,7 @@ def detect(
     families = run.table("families", FAMILIES, lambda: find_families(engine))
     engine.bind("families", families)
     run.relation("activity", engine, ACTIVITY_QUERY)
+    engine.bind("parties", engine.table(PARTIES_QUERY))
     progress.stage("links")
     links = run.table("links", LINKS, lambda: find_links(engine, kinds))
     engine.bind("links", links)

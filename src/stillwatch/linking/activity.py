@@ -6,8 +6,14 @@ from typing import Final
 
 from stillwatch.linking.families import FEATURES
 
+SESSION_GAP: Final = "INTERVAL 30 MINUTE"
+"""A request that follows the account's last one within this time belongs to the same sitting."""
+
 ACTIVITY_QUERY: Final = f"""
     SELECT s.exchange_id, s.account_id, s.timestamp, m.family,
+           coalesce(s.timestamp - lag(s.timestamp) OVER (
+               PARTITION BY s.account_id ORDER BY s.timestamp, s.exchange_id) <= {SESSION_GAP}, false)
+               AS resumed,
            s.turns, s.cues, s.capability, s.input_tokens, s.output_tokens, s.status,
            s.message_fp, s.network_fp, s.parameters_fp, s.client_fp, s.tls_fp
     FROM sketches s LEFT JOIN (

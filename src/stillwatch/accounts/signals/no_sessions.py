@@ -27,11 +27,11 @@ class _Weigher:
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
-        trials = np.maximum(group.exchanges - 1, 0)
-        resumed = np.minimum(group.resumed, trials)
+        trials = group.exchanges
+        resumed = group.resumed
         span = max(int(group.last_seen.max() - group.first_seen.min()) / _MICROSECONDS, 1.0)
-        rate = _weighted_median(group.exchanges.astype(np.float64), core + 1e-9) / span
-        expected = min(max(-np.expm1(-rate * SESSION_GAP_SECONDS) + 0.02, 0.02), 0.98)
+        rate = _weighted_median(group.total.astype(np.float64), core + 1e-9) / span
+        expected = min(-np.expm1(-rate * SESSION_GAP_SECONDS) + 0.02, 0.9)
         spread = log_binomial(resumed, trials, expected)
         return np.asarray(spread - self.ordinary.log_likelihood(resumed, trials))
 
@@ -70,5 +70,4 @@ class NoSessions:
 
     def fit(self, ordinary: Behaviour) -> Weigher:
         """Fit how often ordinary accounts go on within half an hour."""
-        trials = np.maximum(ordinary.exchanges - 1, 0)
-        return _Weigher(BetaBinomial.fit(np.minimum(ordinary.resumed, trials), trials))
+        return _Weigher(BetaBinomial.fit(ordinary.resumed, ordinary.exchanges))

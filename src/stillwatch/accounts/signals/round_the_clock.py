@@ -76,7 +76,7 @@ class _Weigher:
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
         hours = group.hours.astype(np.float64)
-        weighed = hours * core[:, None]
+        weighed = hours * (core / max(float(core.max()), 1e-12))[:, None]
         others = weighed.sum(axis=0) - weighed  # an account is not measured by a clock that it set itself
         one_clock = (hours * _log_clock(others)).sum(axis=1)
         ordinary = logsumexp(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights, axis=1)

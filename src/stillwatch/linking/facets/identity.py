@@ -81,13 +81,22 @@ def _finding(candidate: int, signal: str, words: str, surplus: Surplus) -> Findi
     )
 
 
+_SIGNUPS: Final = """
+    SELECT p.party, min(a.created_at) AS created_at FROM accounts a
+    JOIN parties p ON p.account_id = a.account_id
+    WHERE a.created_at IS NOT NULL GROUP BY p.party ORDER BY created_at, party
+"""
+_SIGNUPS_OF_GROUPS: Final = """
+    SELECT m.candidate, p.party, min(a.created_at) AS created_at FROM accounts a
+    JOIN members m ON m.account_id = a.account_id JOIN parties p ON p.account_id = a.account_id
+    WHERE a.created_at IS NOT NULL GROUP BY m.candidate, p.party ORDER BY m.candidate, created_at, party
+"""
+"""The first sign-up of each party; a customer that adds its seats in one go is no burst."""
+
+
 def _bursts(engine: Engine) -> list[Finding]:
     """Weigh sign-ups in the same hour: the surplus over hours drawn from all other sign-ups."""
-    query = "FROM accounts a JOIN members m ON m.account_id = a.account_id WHERE a.created_at IS NOT NULL"
-    rows = engine.table(f"SELECT m.candidate, a.created_at {query} ORDER BY m.candidate, a.created_at")
-    everyone = engine.table(
-        "SELECT created_at FROM accounts WHERE created_at IS NOT NULL ORDER BY created_at"
-    )
+    rows, everyone = engine.table(_SIGNUPS_OF_GROUPS), engine.table(_SIGNUPS)
     hours = everyone["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR
     candidate, made = (
         rows["candidate"].to_numpy(),

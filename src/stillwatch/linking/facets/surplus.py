@@ -1,4 +1,4 @@
-"""Sharing beyond chance: how many accounts of a group hold a value that another of them holds too.
+"""Sharing beyond chance: how many parties of a group hold a value that another of them holds too.
 
 For a value with ``k`` holders in the group the surplus is ``k - 1``. If the group were drawn at random
 from the other accounts, each taken with probability ``p = group / others``, a value with ``K`` holders
@@ -44,28 +44,31 @@ def weigh_surplus(engine: Engine, holdings: str) -> dict[int, Surplus]:
     """Return the surplus of every candidate in ``members``, by candidate.
 
     ``holdings`` is a query of ``fp`` and ``account_id``, one row for each value that an account holds.
+    Holders are counted by party (relation ``parties``): what colleagues share openly links nobody.
     """
     inside = engine.table(_INSIDE.format(holdings=holdings))
     everywhere = engine.table(_EVERYWHERE.format(holdings=holdings))
+    population = engine.table(_POPULATION.format(holdings=holdings))["n"][0].as_py()
     sizes = dict(zip(everywhere["holders"].to_pylist(), everywhere["fps"].to_pylist(), strict=True))
-    population = engine.table(f"SELECT count(DISTINCT account_id) AS n FROM ({holdings}) h ORDER BY n")["n"][
-        0
-    ].as_py()
     return {candidate: _surplus(rows, sizes, population) for candidate, rows in _by_candidate(inside).items()}
 
 
-_INSIDE: Final = """
+_BY_PARTY: Final = (
+    "SELECT DISTINCT h.fp, p.party FROM ({holdings}) h JOIN parties p ON p.account_id = h.account_id"
+)
+_POPULATION: Final = f"SELECT count(DISTINCT party) AS n FROM ({_BY_PARTY}) h ORDER BY n"
+_INSIDE: Final = f"""
     SELECT candidate, holders, everywhere, count(*) AS fps FROM (
-        SELECT m.candidate, h.fp, count(DISTINCT h.account_id) AS holders, max(e.everywhere) AS everywhere
-        FROM ({holdings}) h JOIN members m ON m.account_id = h.account_id
-        JOIN (SELECT fp, count(DISTINCT account_id) AS everywhere FROM ({holdings}) a GROUP BY fp) e
-            ON e.fp = h.fp
+        SELECT m.candidate, h.fp, count(DISTINCT p.party) AS holders, max(e.everywhere) AS everywhere
+        FROM ({{holdings}}) h JOIN members m ON m.account_id = h.account_id
+        JOIN parties p ON p.account_id = h.account_id
+        JOIN (SELECT fp, count(*) AS everywhere FROM ({_BY_PARTY}) a GROUP BY fp) e ON e.fp = h.fp
         GROUP BY m.candidate, h.fp) g
     GROUP BY candidate, holders, everywhere ORDER BY candidate, holders, everywhere
 """
-_EVERYWHERE: Final = """
+_EVERYWHERE: Final = f"""
     SELECT holders, count(*) AS fps FROM (
-        SELECT fp, count(DISTINCT account_id) AS holders FROM ({holdings}) h GROUP BY fp) g
+        SELECT fp, count(*) AS holders FROM ({_BY_PARTY}) h GROUP BY fp) g
     GROUP BY holders ORDER BY holders
 """
 
