@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from stillwatch.ingest.lines import Block
 from stillwatch.ingest.values import Malformed, Record, identifier, lenient, lookup
 
 Row = tuple[object, ...]
 
 
-Plain = Callable[[bytes], Row | None]
-"""What ``Format.read`` makes of a JSON line whose values are plainly good; None where it must decide."""
+Plain = Callable[[Block], Sequence[Row | None]]
+"""What ``Format.read`` makes of JSON lines whose values are plainly good; None where it must decide."""
 
 
 class Columns(NamedTuple):

@@ -15,7 +15,7 @@ from stillwatch.ingest.json_text import NotJson, parse, written
 from stillwatch.ingest.lines import LIMIT, Line
 from stillwatch.ingest.values import kind_of
 
-BLANK: Final = b" \t\r\0"  # rotated logs that were truncated in place begin with zeros
+_BLANK: Final = b" \t\r\0"  # rotated logs that were truncated in place begin with zeros
 _PAGE: Final = frozenset(  # what stands beside the data of a page of an API
     ("data", "object", "meta", "error", "has_more", "first_id", "last_id", "next_cursor", "pagination")
 )
@@ -26,7 +26,7 @@ _ENDS_EARLY: Final = "not JSON (it ends early)"
 def json_lines(lines: Iterable[Line]) -> Iterator[Item]:
     """The records of lines that each hold one JSON value; blank lines are passed over."""
     for line in lines:
-        raw = line.raw.strip(BLANK)
+        raw = line.raw.strip(_BLANK)
         if line.fault is not None:
             yield from _rescued(line, raw)
         elif raw:
@@ -111,7 +111,7 @@ class _Scan:
         for token in _TOKEN.finditer(line.raw):
             mark = token.group()[:1]
             if self._held is None:
-                stray += line.raw[start : token.start()].strip(BLANK + b",")
+                stray += line.raw[start : token.start()].strip(_BLANK + b",")
                 stray += mark if mark == b'"' else b""
                 start = token.end()
             if mark in (b"{", b"["):
@@ -123,7 +123,7 @@ class _Scan:
                     start = token.end()
         if self._held is not None:
             self._hold(line.raw[start:])
-        elif stray or line.raw[start:].strip(BLANK + b","):
+        elif stray or line.raw[start:].strip(_BLANK + b","):
             yield Fault(line.number, "expected a JSON object, found something else", line.raw)
 
     def end(self, fault: str | None, line: Line | None) -> Iterator[Item]:
@@ -143,7 +143,7 @@ class _Scan:
             before = line.raw[:position]
             self._held, self._size = [], 0
             self._level, self._first = self._depth, line.number
-            self._indent = before if not before.strip(BLANK) else None
+            self._indent = before if not before.strip(_BLANK) else None
             start = position
         self._depth += 1
         return start

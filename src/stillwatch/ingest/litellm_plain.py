@@ -21,8 +21,9 @@ from msgspec import Raw, Struct
 from stillwatch.ingest import chat
 from stillwatch.ingest.exchange import Exchange
 from stillwatch.ingest.format import Plain
+from stillwatch.ingest.lines import Block
 from stillwatch.ingest.litellm_words import named_operation, named_status
-from stillwatch.ingest.values import Malformed, moment
+from stillwatch.ingest.values import EARLIEST_EXCHANGE, Malformed, moment, now
 
 _NULL: Final = Raw(b"null")
 _MAX_INT64: Final = 2**63 - 1
@@ -93,7 +94,7 @@ class _Payload(Struct, gc=False, kw_only=True):
     session_id: str | None = None
     model: str | None = None
     model_group: str | None = None
-    messages: Raw = _NULL
+    messages: Any = None
     response: _Response | None = None
     model_parameters: _Parameters | None = None
     stream: bool | None = None
@@ -111,19 +112,37 @@ _NO_RESPONSE: Final = _Response()
 def plain(account_fields: Sequence[str]) -> Plain:
     """A reader of lines whose account is in one of ``account_fields``."""
     if not all(field.rpartition(".")[0] in ("", "metadata") for field in account_fields):
-        return lambda raw: None
-    decode = msgspec.json.Decoder(_payload(account_fields)).decode
+        return lambda block: [None] * block.size
+    decoder = msgspec.json.Decoder(_payload(account_fields))
     accounts = [attrgetter(_attribute(field)) for field in account_fields]
 
-    def read(raw: bytes) -> Exchange | None:
-        if not raw.isascii() and not _is_utf8(raw):  # which msgspec does not ask of what it passes over
-            return None
+    def read(block: Block) -> Sequence[Exchange | None]:
+        payloads = _payloads(decoder, block)
         try:
-            return _row(decode(raw), accounts)
-        except _ERRORS:
-            return None
+            return [_row(payload, accounts) for payload in payloads]
+        except _ERRORS:  # one of them is not plain: which?
+            return [_row_or_none(payload, accounts) for payload in payloads]
 
     return read
+
+
+def _payloads(decoder: msgspec.json.Decoder[Any], block: Block) -> Sequence[Any]:
+    """The payload of each line; None for a line that is none, or not a plain one."""
+    is_text = block.raw.isascii() or _is_utf8(block.raw)  # msgspec does not ask what it passes over
+    try:
+        found = decoder.decode_lines(block.raw) if is_text else []
+    except _ERRORS:
+        found = []
+    if len(found) == block.size:  # else there are blank lines, which count as lines
+        return found
+    return [_payload_of(decoder, line.raw) for line in block.each()]
+
+
+def _payload_of(decoder: msgspec.json.Decoder[Any], raw: bytes) -> Any:
+    try:
+        return decoder.decode(raw) if _is_utf8(raw) else None
+    except _ERRORS:
+        return None
 
 
 def _payload(account_fields: Sequence[str]) -> type[Struct]:
@@ -148,18 +167,28 @@ def _attribute(field: str) -> str:
     return f"{place}.{attribute}" if place else attribute
 
 
+def _row_or_none(payload: Any, accounts: Sequence[Callable[[object], str | None]]) -> Exchange | None:
+    try:
+        return _row(payload, accounts)
+    except _ERRORS:
+        return None
+
+
 def _row(payload: Any, accounts: Sequence[Callable[[object], str | None]]) -> Exchange | None:
-    """The row, field by field as ``litellm.read`` has it; None where a value needs that."""
+    """The row, field by field as ``litellm.read`` has it; None, or an error, where a value needs that."""
+    if payload is None:
+        return None
     metadata, parameters = payload.metadata, payload.model_parameters or _NO_PARAMETERS
     response, client = payload.response or _NO_RESPONSE, metadata.requester_metadata
-    call, started = payload.litellm_call_id.strip(), moment(payload.startTime, "startTime")
-    account = next((found for get in accounts if (found := _named(get(payload)))), None)
-    counts = payload.prompt_tokens, payload.completion_tokens, _reasoning_tokens(metadata, response)
-    asked = _max_tokens(parameters), parameters.seed, parameters.n
+    call, started = payload.litellm_call_id.strip(), _started(payload.startTime)
+    account = _account(payload, accounts)
+    longest, reasoning = _max_tokens(parameters), _reasoning_tokens(metadata, response)
+    counts = payload.prompt_tokens, payload.completion_tokens, reasoning
     if not call or account is None or started is None:
         return None
-    if not all(count is None or 0 <= count <= _MAX_INT64 for count in (*counts, *asked)):
-        return None
+    for count in (*counts, longest, parameters.seed, parameters.n):
+        if count is not None and not 0 <= count <= _MAX_INT64:
+            return None
     error, address = payload.error_information, payload.requester_ip_address or metadata.requester_ip_address
     return Exchange(
         call,
@@ -172,9 +201,9 @@ def _row(payload: Any, accounts: Sequence[Callable[[object], str | None]]) -> Ex
         named_operation(payload.call_type),
         payload.model_group or payload.model or None,
         _messages(payload.messages),
-        chat.tools_json(parameters.tools, parameters.functions),
+        _tools(parameters) if parameters.tools or parameters.functions else None,
         _answer(response),
-        asked[0],
+        longest,
         parameters.temperature,
         parameters.top_p,
         parameters.seed,
@@ -189,17 +218,38 @@ def _row(payload: Any, accounts: Sequence[Callable[[object], str | None]]) -> Ex
     )
 
 
+def _started(seconds: float) -> int | None:
+    """As ``moment`` has it, which decides where the number is not plainly seconds."""
+    found = round(seconds * 1_000_000)
+    return found if EARLIEST_EXCHANGE <= found <= now() else moment(seconds, "startTime")
+
+
+def _account(payload: Any, accounts: Sequence[Callable[[object], str | None]]) -> str | None:
+    for get in accounts:
+        found = _named(get(payload))
+        if found:
+            return found
+    return None
+
+
 def _named(value: str | None) -> str | None:
     return value.strip() or None if value else None
 
 
-def _messages(raw: Raw) -> str | None:
+def _messages(found: object) -> str | None:
     """The messages compactly; a list of plain chat messages needs no more."""
-    found = orjson.loads(bytes(raw))
-    is_chat = type(found) is list and all(type(one) is dict and "role" in one for one in found)
-    if is_chat and found and found[0].get("content") != chat.REDACTED:
-        return orjson.dumps(found).decode()
-    return chat.messages_json(found)
+    written = orjson.dumps(found)  # raises on numbers that the whole parser takes for others
+    if type(found) is not list or not found:
+        return chat.messages_json(found)
+    for one in found:
+        if type(one) is not dict or "role" not in one or one.get("content") == chat.REDACTED:
+            return chat.messages_json(found)
+    return written.decode()
+
+
+def _tools(parameters: _Parameters) -> str | None:
+    orjson.dumps((parameters.tools, parameters.functions))
+    return chat.tools_json(parameters.tools, parameters.functions)
 
 
 def _answer(response: _Response) -> str | None:

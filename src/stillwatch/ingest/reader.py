@@ -11,13 +11,13 @@ from stillwatch.contracts import ACCOUNT, EXCHANGE, InputError, Sifted, UsageErr
 from stillwatch.ingest import detect, parquet_rows
 from stillwatch.ingest import mapping as mapping_file
 from stillwatch.ingest.detect import Detected
-from stillwatch.ingest.format import Format, Row
+from stillwatch.ingest.format import Format, Plain, Row
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
 from stillwatch.ingest.found import Fault, Item
 from stillwatch.ingest.inflate import inflated
-from stillwatch.ingest.json_records import BLANK, json_lines
+from stillwatch.ingest.json_records import json_lines
 from stillwatch.ingest.json_text import written
-from stillwatch.ingest.lines import Line, lines
+from stillwatch.ingest.lines import Block, Line, blocks, lines
 from stillwatch.ingest.sieve import Period, Sieve, Tally
 from stillwatch.ingest.sources import FileInput, Input, OnBytes, find
 from stillwatch.ingest.values import Malformed, Record
@@ -207,26 +207,35 @@ def _batches(
 def _text(
     planned: _Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
 ) -> Iterator[Sifted]:
-    found = lines(inflated(planned.input.chunks(on_bytes)))
+    chunks = inflated(planned.input.chunks(on_bytes))
     read = detect.TEXT_READERS.get(planned.found.container, json_lines)
     if read is json_lines and format.plain is not None:
-        yield from _plain_lines(planned.input.path, found, format, fields, sieve)
+        plain = format.plain(fields)
+        yield from _plain_lines(planned.input.path, blocks(chunks), plain, format, fields, sieve)
     else:
-        yield from _items(planned.input.path, read(found), format, fields, sieve)
+        yield from _items(planned.input.path, read(lines(chunks)), format, fields, sieve)
 
 
 def _plain_lines(
-    path: str, found: Iterable[Line], format: Format, fields: Sequence[str], sieve: Sieve
+    path: str,
+    found: Iterable[Line | Block],
+    plain: Plain,
+    format: Format,
+    fields: Sequence[str],
+    sieve: Sieve,
 ) -> Iterator[Sifted]:
     """Lines by the fast way where they are plainly good, else as all others."""
-    plain = format.plain(fields) if format.plain is not None else None
-    for line in found:
-        raw = line.raw.strip(BLANK)
-        row = plain(raw) if plain is not None and raw and line.fault is None else None
-        if row is None:
-            yield from _items(path, json_lines((line,)), format, fields, sieve)
-        else:
-            sieve.add(row, path, line.number, len(raw))
+    for some in found:
+        if isinstance(some, Line):
+            yield from _items(path, json_lines((some,)), format, fields, sieve)
+            continue
+        rows, size = plain(some), len(some.raw) // some.size
+        careful = list(some.each()) if None in rows else []
+        for index, row in enumerate(rows):
+            if row is None:
+                yield from _items(path, json_lines((careful[index],)), format, fields, sieve)
+                continue
+            sieve.add(row, path, some.number + index, size)
             if sieve.is_full:
                 yield sieve.take()
 

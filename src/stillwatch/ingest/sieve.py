@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -60,14 +60,16 @@ class Sieve:
         self.tally = Tally()
         self._schema, self._digest, self._period = schema, digest, period
         self._time = schema.get_field_index("timestamp")  # -1: account records are not filtered by time
-        self._rows: list[Row] = []
+        self._rows: list[Row] = []  # without their places, which are
+        self._sources: list[str] = []
+        self._lines: list[int] = []
         self._rejects: list[tuple[str, int, str, str]] = []
         self._bytes = 0
 
     @property
     def is_full(self) -> bool:
         """Whether the batch should be taken now."""
-        return max(len(self._rows), len(self._rejects)) >= _ROWS or self._bytes >= _BYTES
+        return len(self._rows) >= _ROWS or self._bytes >= _BYTES or len(self._rejects) >= _ROWS
 
     @property
     def is_empty(self) -> bool:
@@ -80,7 +82,9 @@ class Sieve:
             self.tally.out_of_range += 1
             return
         self.tally.kept += 1
-        self._rows.append((*row, source, line))
+        self._rows.append(row)
+        self._sources.append(source)
+        self._lines.append(line)
         self._bytes += size
 
     def reject(self, source: str, line: int, reason: str, raw: bytes) -> None:
@@ -101,13 +105,17 @@ class Sieve:
 
     def take(self) -> Sifted:
         """What has been collected, and begin anew."""
-        taken = Sifted(_batch(self._rows, self._schema), _batch(self._rejects, REJECT))
-        self._rows, self._rejects, self._bytes = [], [], 0
+        places = (self._sources, self._lines)
+        taken = Sifted(_batch(self._rows, self._schema, places), _batch(self._rejects, REJECT))
+        self._rows, self._sources, self._lines, self._rejects, self._bytes = [], [], [], [], 0
         return taken
 
 
-def _batch(rows: list[Row] | list[tuple[str, int, str, str]], schema: pa.Schema) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+def _batch(
+    rows: Sequence[tuple[object, ...]], schema: pa.Schema, further: Sequence[Sequence[object]] = ()
+) -> pa.RecordBatch:
+    """The rows, and the columns that come after theirs."""
+    columns = (*zip(*rows, strict=True), *further) if rows else ((),) * len(schema)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -19,7 +19,7 @@ from stillwatch.ingest.inflate import Cut
 from stillwatch.ingest.postgres import PostgresInput
 
 STDIN: Final = "-"
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 18  # stays in the cache of a core while it is cut and decoded
 
 OnBytes = Callable[[int], None]
 
