@@ -15,6 +15,7 @@ from stillwatch.contracts import REJECT, Sifted
 from stillwatch.ingest.format import Row
 
 _ROWS: Final = 8192
+_FEW: Final = 64
 _BYTES: Final = 1 << 26  # of the records behind one batch
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,21 +61,21 @@ class Sieve:
         self.tally = Tally()
         self._schema, self._digest, self._period = schema, digest, period
         self._time = schema.get_field_index("timestamp")  # -1: account records are not filtered by time
-        self._rows: list[Row] = []  # without their places, which are
-        self._sources: list[str] = []
-        self._lines: list[int] = []
+        self._rows: list[Row] = []
+        self._columns = _empty_columns(schema)  # of the rows before those; the last two are their places
         self._rejects: list[tuple[str, int, str, str]] = []
         self._bytes = 0
 
     @property
     def is_full(self) -> bool:
         """Whether the batch should be taken now."""
-        return len(self._rows) >= _ROWS or self._bytes >= _BYTES or len(self._rejects) >= _ROWS
+        rows = len(self._columns[0]) + len(self._rows)
+        return rows >= _ROWS or self._bytes >= _BYTES or len(self._rejects) >= _ROWS
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to take."""
-        return not self._rows and not self._rejects
+        return not self._rows and not self._columns[0] and not self._rejects
 
     def add(self, row: Row, source: str, line: int, size: int) -> None:
         """A row without its place; ``size`` is about its bytes."""
@@ -82,9 +83,9 @@ class Sieve:
             self.tally.out_of_range += 1
             return
         self.tally.kept += 1
-        self._rows.append(row)
-        self._sources.append(source)
-        self._lines.append(line)
+        self._rows.append((*row, source, line))
+        if len(self._rows) == _FEW:
+            self._turn()
         self._bytes += size
 
     def reject(self, source: str, line: int, reason: str, raw: bytes) -> None:
@@ -101,21 +102,31 @@ class Sieve:
         kept = placed if mask is None else placed.filter(mask)
         self.tally.kept += kept.num_rows
         self.tally.out_of_range += count - kept.num_rows
-        return Sifted(kept, _batch([], REJECT))
+        return Sifted(kept, _batch(_turned([]), REJECT))
 
     def take(self) -> Sifted:
         """What has been collected, and begin anew."""
-        places = (self._sources, self._lines)
-        taken = Sifted(_batch(self._rows, self._schema, places), _batch(self._rejects, REJECT))
-        self._rows, self._sources, self._lines, self._rejects, self._bytes = [], [], [], [], 0
+        self._turn()
+        taken = Sifted(_batch(self._columns, self._schema), _batch(_turned(self._rejects), REJECT))
+        self._columns, self._rejects, self._bytes = _empty_columns(self._schema), [], 0
         return taken
 
+    def _turn(self) -> None:
+        """Turn rows into columns a few at a time: thousands of tuples would keep the collector busy."""
+        for column, values in zip(self._columns, zip(*self._rows, strict=True), strict=False):
+            column.extend(values)
+        self._rows.clear()
 
-def _batch(
-    rows: Sequence[tuple[object, ...]], schema: pa.Schema, further: Sequence[Sequence[object]] = ()
-) -> pa.RecordBatch:
-    """The rows, and the columns that come after theirs."""
-    columns = (*zip(*rows, strict=True), *further) if rows else ((),) * len(schema)
+
+def _empty_columns(schema: pa.Schema) -> list[list[object]]:
+    return [[] for _ in schema]
+
+
+def _turned(rows: Sequence[tuple[object, ...]]) -> Sequence[Sequence[object]]:
+    return list(zip(*rows, strict=True)) or _empty_columns(REJECT)
+
+
+def _batch(columns: Sequence[Sequence[object]], schema: pa.Schema) -> pa.RecordBatch:
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
