@@ -9,12 +9,15 @@ import json
 import random
 import time
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from stillwatch.contracts import InputError
 from stillwatch.ingest import lines
 
 
@@ -331,3 +334,34 @@ def test_reasons_never_hold_what_the_record_holds(read, jsonl, litellm_record):
 
     assert len(found.rejects) == 6
     assert secret not in str(found.rejects)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_no_room_to_unpack_parquet_is_told_as_such(read, tmp_path, table_record, monkeypatch):
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([table_record(n, timestamp=when) for n in range(500)]), sink)
+    (tmp_path / "log.parquet.gz").write_bytes(gzip.compress(sink.getvalue()))
+    opened = partial(Path("/dev/full").open, "r+b", buffering=0)
+    monkeypatch.setattr("tempfile.TemporaryFile", opened)
+
+    with pytest.raises(InputError, match="No space left on device") as raised:
+        read([tmp_path / "log.parquet.gz"])
+    assert raised.value.file == str(tmp_path / "log.parquet.gz")
+    assert "TMPDIR" in raised.value.remedy
+
+
+def test_deep_nesting_in_a_field_costs_its_record_at_most(read, jsonl, litellm_record):
+    def nested(depth):
+        return b'{"a":' * depth + b"1" + b"}" * depth
+
+    deep = [
+        json.dumps(litellm_record(n, ballast="HERE")).encode().replace(b'"HERE"', nested(depth))
+        for n, depth in enumerate([10, 300, 900, 100_000], 1)
+    ]
+    found = read([jsonl(litellm_record(0), *deep, litellm_record(9))])
+
+    assert found.ids[0] == "call-0"
+    assert found.ids[-1] == "call-9"
+    assert {"call-1", "call-2", "call-3"} <= set(found.ids)
+    assert found.reasons == ["nested too deeply"]

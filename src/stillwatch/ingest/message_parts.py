@@ -33,7 +33,8 @@ def flat(message: object) -> object:
     """One message as ``{"role": ..., "content": ...}``, with its calls of tools where it has any."""
     if not isinstance(message, dict):
         return message
-    inner = message.get("message")
+    nested = _nested(message) if any(name.startswith("message.") for name in message) else message
+    inner = nested.get("message")
     if isinstance(inner, dict) and "role" not in message:
         return _openinference(inner)
     parts = message.get("parts")

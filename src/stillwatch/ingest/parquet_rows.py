@@ -9,6 +9,7 @@ from typing import IO, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.contracts import InputError
 from stillwatch.ingest.columns import in_microseconds
 from stillwatch.ingest.found import Fault
 from stillwatch.ingest.inflate import Cut, inflated
@@ -38,6 +39,7 @@ def opened(input: Input, on_bytes: OnBytes, compression: str | None) -> pq.Parqu
 
     Raises:
         Damaged: there is no footer to read it by.
+        InputError: there is no room for the copy.
     """
     try:
         if isinstance(input, FileInput) and compression is None:
@@ -80,10 +82,17 @@ def records(rows: pa.RecordBatch) -> list[Record]:
 
 
 def _copied(input: Input, on_bytes: OnBytes) -> IO[bytes]:
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the Parquet reader closes it
-    for chunk in inflated(input.chunks(on_bytes)):
-        copy.write(chunk)
-    copy.seek(0)
+    try:
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the Parquet reader closes it
+        for chunk in inflated(input.chunks(on_bytes)):
+            copy.write(chunk)
+        copy.seek(0)  # writes what is left
+    except OSError as error:
+        raise InputError(
+            f"it must be unpacked to be read, and the temporary folder does not take it ({error.strerror})",
+            remedy="Free space there, or name another folder with TMPDIR",
+            file=input.path,
+        ) from error
     return copy
 
 
