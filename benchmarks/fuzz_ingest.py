@@ -105,6 +105,7 @@ def main() -> None:
         f"-max_total_time={asked.seconds}",
         f"-timeout={HANG_SECONDS}",
         "-max_len=8192",
+        "-rss_limit_mb=4096",
         "-print_final_stats=1",
     ]
     arguments = [sys.argv[0], *(asked.inputs or [*told, str(corpus)])]
