@@ -135,6 +135,13 @@ def test_tempo_sees_one_queue_and_not_people_with_the_same_day(any_engine, traff
     assert found[1] < 1
 
 
+@pytest.mark.parametrize("facet", sorted(BUILT_IN))
+def test_an_empty_log_says_nothing(any_engine, traffic, facet):
+    traffic.bind_groups(any_engine, {}, {})
+    assert llr(facet, any_engine) == {}
+    assert BUILT_IN[facet].links(any_engine).num_rows == 0
+
+
 def test_tempo_is_silent_on_groups_too_small_to_measure(any_engine, traffic, names):
     farm = names("farm", 11)
     traffic.queue(farm, 30, scaffold=77)

@@ -120,6 +120,10 @@ def _explained() -> Iterator[None]:
     """Turn the failures that a user can do something about into errors that say what."""
     try:
         yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if "interrupted" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from error  # the engine saw Ctrl-C before Python did
     except duckdb.OutOfMemoryException as error:
         raise EngineError(
             f"a query needs more memory than it may use ({_first_line(error)})",

@@ -57,6 +57,8 @@ class Tempo:
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of synchronised load."""
         everyone = engine.table(_EVERYONE)
+        if not everyone.num_rows:
+            return findings_table([])
         loads = engine.table(_LOADS)
         sizes = engine.table(_SIZES).to_pylist()
         first, last = int(everyone["hour"][0].as_py()), int(everyone["hour"][-1].as_py())
