@@ -21,7 +21,8 @@ from typer.main import get_command
 
 import stillwatch
 from stillwatch import contracts
-from stillwatch.accounts.signals import account_signals
+from stillwatch.accounts.signals import FACET as SAMPLING
+from stillwatch.accounts.signals import LIMIT, SignalCard, account_signals
 from stillwatch.app import cli
 from stillwatch.contracts import StillwatchError
 from stillwatch.ingest.format import Format
@@ -176,6 +177,12 @@ def _format(known: Format) -> Iterator[str]:
     yield from ["```json", example, "```", ""]
 
 
+def _pooled(signal: SignalCard) -> str:
+    if signal.facet is None:
+        return "it only tells members from strangers"
+    return f"pooled it speaks for {signal.facet}, from {signal.group_floor:g} to {signal.group_cap:g}"
+
+
 def _evidence() -> Iterator[str]:
     yield from ["## Facets", ""]
     for name, facet in facets().items():
@@ -188,6 +195,17 @@ def _evidence() -> Iterator[str]:
             f"- Side: {card.side}, from {card.floor:g} to {card.cap:g} nats.",
         ]
         yield from [f"- Honest traffic that shows it too: {card.honest_twin}", f"- Method: {card.method}", ""]
+    yield from [
+        f"### {SAMPLING}",
+        "",
+        "The members sample the model as a machine does, not as people use it.",
+        "",
+    ]
+    yield from [
+        f"- Side: {LIMIT.side}, from {LIMIT.floor:g} to {LIMIT.cap:g} nats.",
+        "- Method: the sum of the",
+    ]
+    yield from ["  account signals below that speak for it, over all members, half a nat off for each.", ""]
     yield from ["## Account signals", "", "How a member differs from an account that a person uses.", ""]
     for name, signal in account_signals().items():
         told = signal.card
@@ -196,7 +214,7 @@ def _evidence() -> Iterator[str]:
             "",
             told.shows,
             "",
-            f"- From {told.floor:g} to {told.cap:g} nats for one account.",
+            f"- From {told.floor:g} to {told.cap:g} nats for one account; {_pooled(told)}.",
         ]
         yield from [f"- Honest traffic that shows it too: {told.honest_twin}", f"- Method: {told.method}", ""]
 

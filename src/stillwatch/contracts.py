@@ -227,12 +227,8 @@ ACTIVITY: Final = pa.schema(
         _required("capability", pa.uint8()),
         _required("input_tokens", pa.int64()),
         _required("output_tokens", pa.int64()),
-        pa.field("status", pa.int32()),
         pa.field("message_fp", FINGERPRINT),
         pa.field("network_fp", FINGERPRINT),
-        pa.field("parameters_fp", FINGERPRINT),
-        pa.field("client_fp", FINGERPRINT),
-        pa.field("tls_fp", FINGERPRINT),
     ]
 )
 """Every exchange with its workload family: what linking and judging count over."""

@@ -71,8 +71,7 @@ def test_the_campaigns_of_the_world_are_found_and_honest_accounts_stay_clear(wor
     assert called, "no campaign was found"
     for name, members in truth.items():
         assert len(called & members) >= 0.8 * len(members), name
-    # A world this small holds a copycat or two; the error rate itself is measured on large worlds.
-    assert len(called - attackers) <= 0.0025 * (pq.read_table(world.accounts).num_rows - len(attackers))
+    assert len(called - attackers) <= 0.01 * len(called)
 
 
 def test_tables_of_a_run_agree_with_each_other(scanned):

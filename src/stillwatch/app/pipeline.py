@@ -64,7 +64,7 @@ def _intake(
     progress: Progress,
 ) -> Mapping[str, Any]:
     sizes = [source.bytes for source in describe(inputs)]
-    total = None if None in sizes else sum(size or 0 for size in sizes)
+    total = None if None in sizes else sum(size or 0 for size in sizes) or None
     progress.stage("read and sketch", total, "bytes")
     counts = run.once(
         "intake", lambda: take_in(list(inputs), settings, key, ledger, engine, run.path, progress)

@@ -14,8 +14,8 @@ ACTIVITY_QUERY: Final = f"""
            coalesce(s.timestamp - lag(s.timestamp) OVER (
                PARTITION BY s.account_id ORDER BY s.timestamp, s.exchange_id) <= {SESSION_GAP}, false)
                AS resumed,
-           s.turns, s.cues, s.capability, s.input_tokens, s.output_tokens, s.status,
-           s.message_fp, s.network_fp, s.parameters_fp, s.client_fp, s.tls_fp
+           s.turns, s.cues, s.capability, s.input_tokens, s.output_tokens,
+           s.message_fp, s.network_fp
     FROM sketches s LEFT JOIN (
         SELECT f.exchange_id, f.account_id, f.timestamp, min(d.family) AS family
         FROM ({FEATURES}) f JOIN families d ON d.seed_fp = f.fp

@@ -17,7 +17,7 @@ from stillwatch.contracts import FacetLimit
 ENTRY_POINT_GROUP: Final = "stillwatch.signals"
 
 FACET: Final = "sampling"
-"""The facet that pooled account signals speak for: the group samples the model as a machine does."""
+"""The facet that most account signals speak for once pooled: a group samples the model as a machine does."""
 
 LIMIT: Final = FacetLimit(side="extraction", cap=10.0, floor=-10.0)
 """How far all account signals together may move a verdict."""
