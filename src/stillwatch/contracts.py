@@ -221,7 +221,7 @@ ACTIVITY: Final = pa.schema(
         _required("account_id", pa.string()),
         _required("timestamp", TIMESTAMP),
         pa.field("family", pa.int64()),  # null: shares no scaffold
-        _required("resumed", pa.bool_()),  # the account's previous request was at most half an hour ago
+        _required("resumed", pa.bool_()),  # begins a dialogue at most half an hour after the account's last
         _required("turns", pa.int32()),
         _required("cues", pa.uint32()),
         _required("capability", pa.uint8()),
@@ -269,9 +269,10 @@ BEHAVIOUR: Final = pa.schema(
         _required("account_id", pa.string()),
         _required("exchanges", pa.int64()),
         _required("total", pa.int64()),  # requests of the account in all
-        _required("resumed", pa.int64()),  # requests within half an hour of the one before
+        _required("resumed", pa.int64()),  # dialogues begun within half an hour of the one before
         _required("standalone", pa.int64()),  # requests without a dialogue
         _required("tied", pa.int64()),  # values that it shares with another account of the candidate
+        _required("tied_holders", pa.int64()),  # accounts that hold the rarest of them; 0 where there is none
         _required("first_seen", TIMESTAMP),
         _required("last_seen", TIMESTAMP),
         _required(

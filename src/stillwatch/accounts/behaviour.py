@@ -22,6 +22,7 @@ class Behaviour:
     resumed: Ints
     standalone: Ints
     tied: Ints
+    tied_holders: Ints
     hours: Ints
     first_seen: Ints  # microseconds since the epoch
     last_seen: Ints
@@ -31,7 +32,8 @@ class Behaviour:
         """Take the rows of a BEHAVIOUR table in their order."""
         hours = pc.list_flatten(table["hours"]).to_numpy().reshape(-1, 24)
         counts = {
-            name: table[name].to_numpy() for name in ("exchanges", "total", "resumed", "standalone", "tied")
+            name: table[name].to_numpy()
+            for name in ("exchanges", "total", "resumed", "standalone", "tied", "tied_holders")
         }
         times = {name: table[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen")}
         return cls(**counts, hours=hours, **times)

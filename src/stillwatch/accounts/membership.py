@@ -61,30 +61,30 @@ def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal])
     for number in np.unique(numbers):
         chosen = numbers == number
         group = rows.where(chosen)
-        weighed, strength[chosen] = _settle(group, weighers, bounds)
+        weighed, strength[chosen], credit = _settle(group, weighers, bounds)
         for name, ratio in weighed.items():
             ratios[name][chosen] = ratio
             if signals[name].card.facet:
-                found = _pool(group, weighers[name], signals[name].card, ratio, strength[chosen])
+                found = _pool(group, weighers[name], signals[name].card, ratio, strength[chosen], credit)
                 pooled.append({"candidate": int(number), **found})
     findings = pa.Table.from_pylist(pooled, schema=FINDINGS)
     return Assessment(_signals(inside, ratios), _membership(inside, strength), findings)
 
 
 def _pool(
-    group: Behaviour, weigher: Weigher, card: SignalCard, ratio: Floats, strength: Floats
+    group: Behaviour, weigher: Weigher, card: SignalCard, ratio: Floats, strength: Floats, credit: float
 ) -> dict[str, object]:
     """Return what one signal says of a candidate: over its members, or over all where it has none.
 
-    Members were chosen by these very ratios, so each pays half a nat for the choice; what remains is
-    never turned against the group by that.
+    Members were chosen by these very ratios: what speaks for the group counts by ``credit``, see
+    :func:`_credit`; what speaks against it counts whole.
     """
     member = strength >= MEMBER
     counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(ratio), bool)
     seen = weigher.describe(group.where(counted))
     total = float(ratio[counted].sum())
     if total > 0:
-        total = max(total - _CHOICE_COST * int(counted.sum()), 0.0)
+        total = credit * max(total - _CHOICE_COST * int(counted.sum()), 0.0)
     return {
         "facet": card.facet,
         "signal": card.id,
@@ -100,13 +100,28 @@ def _pool(
 
 def _settle(
     group: Behaviour, weighers: Mapping[str, Weigher], bounds: Mapping[str, tuple[float, float]]
-) -> tuple[dict[str, Floats], Floats]:
-    """Return each signal's ratios and the probability of membership of one candidate's accounts."""
+) -> tuple[dict[str, Floats], Floats, float]:
+    """Return each signal's ratios, the accounts' probability of membership, and the members' credit."""
     core = np.ones(len(group))
     for _ in range(_ROUNDS):
         ratios = {name: np.clip(weigh(group, core), *bounds[name]) for name, weigh in weighers.items()}
-        core = _posterior(np.sum(list(ratios.values()), axis=0) - _CHOICE_COST)
-    return ratios, core
+        together = np.sum(list(ratios.values()), axis=0) - _CHOICE_COST
+        core = _posterior(together)
+    return ratios, core, _credit(together, core)
+
+
+def _credit(ratio: Floats, posterior: Floats) -> float:
+    """Return how much of the members' evidence is left once the freedom of choosing them is paid for.
+
+    Members are the accounts whose ratios are high, so the sum of their ratios is high wherever there are
+    many accounts to choose from. What the whole candidate says for a part of it being members is the
+    likelihood of the mixture, ``sum log(1 - share + share exp(ratio))``: near the sum of the members'
+    ratios where nearly all are members, near nothing where a lucky fifth was picked.
+    """
+    share = float(np.clip(posterior.mean(), 1e-6, 1 - 1e-6))
+    chosen = float(ratio[posterior >= MEMBER].sum())
+    mixture = float(np.log1p(share * np.expm1(np.clip(ratio, -30, 30))).sum())
+    return float(np.clip(mixture / chosen, 0.0, 1.0)) if chosen > 0 else 0.0
 
 
 def _posterior(ratio: Floats) -> Floats:

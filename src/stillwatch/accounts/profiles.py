@@ -36,11 +36,13 @@ def profile_behaviour(engine: Engine) -> pa.Table:
     return conform(pa.concat_tables(tables), BEHAVIOUR, "accounts")
 
 
-_NO_TIES: Final = f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, '' AS account_id, 0 AS tied"
+_NO_TIES: Final = (
+    f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, '' AS account_id, 0 AS tied, 0 AS tied_holders"
+)
 
 _TIES: Final = """
-    SELECT candidate, account_id, count(*) AS tied FROM (
-        SELECT c.candidate, c.account_id,
+    SELECT candidate, account_id, count(*) AS tied, min(everywhere) AS tied_holders FROM (
+        SELECT c.candidate, c.account_id, l.holders AS everywhere,
                count(*) OVER (PARTITION BY c.candidate, l.facet, l.signal, l.value) AS holders
         FROM candidates c JOIN links l ON l.account_id = c.account_id) h
     WHERE holders >= 2 GROUP BY candidate, account_id
@@ -51,7 +53,8 @@ _TIES: Final = """
 def _behaviour(engine: Engine, relation: str, ties: str) -> pa.Table:
     counts = engine.table(
         f"""
-        SELECT b.*, CAST(coalesce(t.tied, 0) AS BIGINT) AS tied, a.total FROM (
+        SELECT b.*, CAST(coalesce(t.tied, 0) AS BIGINT) AS tied,
+               CAST(coalesce(t.tied_holders, 0) AS BIGINT) AS tied_holders, a.total FROM (
             SELECT candidate, account_id, count(*) AS exchanges,
                    CAST(sum(CASE WHEN resumed THEN 1 ELSE 0 END) AS BIGINT) AS resumed,
                    CAST(sum(CASE WHEN turns <= 1 THEN 1 ELSE 0 END) AS BIGINT) AS standalone,

@@ -29,6 +29,9 @@ MIN_EXCHANGES: Final = 50
 _HOME_SHARE: Final = 0.5
 """A family is a community's work when at least this share of its requests comes from there."""
 
+_FEW_HOLDERS: Final = 16
+"""Up to so many holders of a value are tied to one another; more meet at the value's own node."""
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -41,6 +44,15 @@ class _Usage:
     family: Ints
     exchanges: Ints
     holders: Ints  # accounts of the family
+
+
+@dataclass(frozen=True)
+class _Holding:
+    """Who holds which shared value, one row a pair."""
+
+    account: Ints  # row of the account in PROFILES
+    value: Ints
+    holders: Ints  # accounts that hold the value
 
 
 @dataclass(frozen=True)
@@ -84,22 +96,52 @@ def _usage(engine: Engine, accounts: pa.Array) -> _Usage:
 def _graph(usage: _Usage, volume: Ints, links: pa.Table, accounts: pa.Array) -> tuple[csr_matrix, Ints]:
     """Return the weighted graph and the families in the order of their nodes.
 
-    Nodes are the accounts, then the families, then the shared values. An account holds on to a family
-    by the share of its requests in it, and to a value the less the more hold it; both weigh by rarity.
+    Nodes are the accounts, then the families, then the values that many share. An account holds on to a
+    family by the share of its requests in it, and to a value the less the more hold it; both weigh by
+    rarity. The few holders of a value are tied to one another directly: as a node of its own each of the
+    thousands of conversations that a pool hands round would pull its two accounts out of the pool.
     """
     families, family_node = np.unique(usage.family, return_inverse=True)
-    values, value_node = np.unique(_value_keys(links), return_inverse=True)
-    holders = links["holders"].to_numpy()
-    rarity = np.log(max(len(accounts), 2) / np.minimum(usage.holders, len(accounts) / 1.1))
-    rare_value = np.log(max(len(accounts), 2) / np.minimum(holders, len(accounts) / 1.1)) / np.sqrt(holders)
-    linked = pc.index_in(links["account_id"], accounts).to_numpy(zero_copy_only=False)
-    known = ~np.isnan(linked.astype(np.float64))
-    left = np.concatenate([usage.account, linked[known].astype(np.int64)])
-    right = np.concatenate([family_node, len(families) + value_node[known]]) + len(accounts)
-    weight = np.concatenate([usage.exchanges / volume[usage.account] * rarity, rare_value[known]])
+    holding = _holding(links, accounts)
+    few = holding.holders <= _FEW_HOLDERS
+    values, value_node = np.unique(holding.value[~few], return_inverse=True)
+    left = np.concatenate([usage.account, holding.account[~few]])
+    right = np.concatenate([family_node, len(families) + value_node]) + len(accounts)
+    weight = np.concatenate(
+        [
+            usage.exchanges / volume[usage.account] * _rarity(usage.holders, len(accounts)),
+            _rarity(holding.holders[~few], len(accounts)) / np.sqrt(holding.holders[~few]),
+        ]
+    )
     size = len(accounts) + len(families) + len(values)
     half = coo_matrix((weight, (left, right)), shape=(size, size)).tocsr()
-    return half + half.T, families
+    return half + half.T + _direct_ties(holding, few, len(accounts), size), families
+
+
+def _rarity(holders: Ints, accounts: int) -> Floats:
+    """Return how much sharing a thing says by how many hold it (inverse document frequency)."""
+    return np.asarray(np.log(max(accounts, 2) / np.minimum(holders, accounts / 1.1)))
+
+
+def _holding(links: pa.Table, accounts: pa.Array) -> _Holding:
+    row = pc.index_in(links["account_id"], accounts)
+    known = row.is_valid()
+    return _Holding(
+        account=row.filter(known).to_numpy().astype(np.int64),
+        value=_value_keys(links)[known.to_numpy()],
+        holders=links["holders"].to_numpy()[known.to_numpy()],
+    )
+
+
+def _direct_ties(holding: _Holding, few: npt.NDArray[np.bool_], accounts: int, size: int) -> csr_matrix:
+    """Return the edges between the holders of each value that few hold, shared out among them."""
+    values, node = np.unique(holding.value[few], return_inverse=True)
+    pull = np.sqrt(_rarity(holding.holders[few], accounts) / np.maximum(holding.holders[few] - 1, 1))
+    held = coo_matrix((pull, (node, holding.account[few])), shape=(len(values), size)).tocsr()
+    ties = (held.T @ held).tocsr()
+    ties.setdiag(0)
+    ties.eliminate_zeros()
+    return ties
 
 
 def _value_keys(links: pa.Table) -> Ints:

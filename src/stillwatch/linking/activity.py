@@ -7,13 +7,16 @@ from typing import Final
 from stillwatch.linking.families import FEATURES
 
 SESSION_GAP: Final = "INTERVAL 30 MINUTE"
-"""A request that follows the account's last one within this time belongs to the same sitting."""
+"""A dialogue begun within this time of the account's last beginning belongs to the same sitting.
+
+Only beginnings count: the steps of one dialogue follow each other closely whoever leads it.
+"""
 
 ACTIVITY_QUERY: Final = f"""
     SELECT s.exchange_id, s.account_id, s.timestamp, m.family,
-           coalesce(s.timestamp - lag(s.timestamp) OVER (
-               PARTITION BY s.account_id ORDER BY s.timestamp, s.exchange_id) <= {SESSION_GAP}, false)
-               AS resumed,
+           s.turns <= 1 AND coalesce(s.timestamp - lag(s.timestamp) OVER (
+               PARTITION BY s.account_id, s.turns <= 1 ORDER BY s.timestamp, s.exchange_id)
+               <= {SESSION_GAP}, false) AS resumed,
            s.turns, s.cues, s.capability, s.input_tokens, s.output_tokens,
            s.message_fp, s.network_fp
     FROM sketches s LEFT JOIN (

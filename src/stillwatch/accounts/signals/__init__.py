@@ -8,6 +8,7 @@ from typing import Final
 from stillwatch.accounts.signals.dedicated import Dedicated
 from stillwatch.accounts.signals.even_load import EvenLoad
 from stillwatch.accounts.signals.no_sessions import NoSessions
+from stillwatch.accounts.signals.one_clock import OneClock
 from stillwatch.accounts.signals.round_the_clock import RoundTheClock
 from stillwatch.accounts.signals.signal import AccountSignal, SignalCard
 from stillwatch.accounts.signals.standalone import Standalone
@@ -26,6 +27,7 @@ BUILT_IN: Final[dict[str, AccountSignal]] = {
     "dedicated": Dedicated(),
     "load-balanced": EvenLoad(),
     "no-sessions": NoSessions(),
+    "one-clock": OneClock(),
     "round-the-clock": RoundTheClock(),
     "standalone-requests": Standalone(),
     "tied": Tied(),

@@ -11,8 +11,11 @@ from scipy.special import gammaln
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
-_QUEUE_DISPERSION: Final = 0.05
-"""Squared coefficient of variation, beyond Poisson, of rates that one dispatcher evens out."""
+_QUEUE_DISPERSIONS: Final = (0.05, 0.1, 0.2, 0.4)
+"""Squared coefficients of variation, beyond Poisson, of rates that one dispatcher evens out.
+
+The likeliest of them speaks: some operators deal out evenly, others by what an account may carry.
+"""
 
 _ORDINARY_DISPERSION: Final = 1.0
 """The same of unrelated accounts: rates are at least exponentially spread (Zipf-like in most logs)."""
@@ -48,7 +51,8 @@ class _Weigher:
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
         centre = _mean_behind(_typical(group.exchanges, core + 1e-9))
-        even = _truncated(group.exchanges, centre, _QUEUE_DISPERSION)
+        dealt = [_truncated(group.exchanges, centre, dispersion) for dispersion in _QUEUE_DISPERSIONS]
+        even = max(dealt, key=lambda likelihood: float((np.maximum(likelihood, -20.0) * core).sum()))
         return np.asarray(even - _truncated(group.exchanges, centre, _ORDINARY_DISPERSION))
 
     def describe(self, members: Behaviour) -> Observation:
@@ -80,7 +84,7 @@ class EvenLoad:
         cap=2.0,
         floor=-4.0,
         group_cap=5.0,
-        group_floor=-2.0,
+        group_floor=-0.7,  # every other operator deals out unevenly
     )
 
     def fit(self, ordinary: Behaviour) -> Weigher:

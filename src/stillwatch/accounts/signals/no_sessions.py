@@ -27,8 +27,7 @@ class _Weigher:
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
-        trials = group.exchanges
-        resumed = group.resumed
+        trials, resumed = group.standalone, group.resumed
         span = max(int(group.last_seen.max() - group.first_seen.min()) / _MICROSECONDS, 1.0)
         rate = _weighted_median(group.total.astype(np.float64), core + 1e-9) / span
         expected = min(-np.expm1(-rate * SESSION_GAP_SECONDS) + 0.02, 0.9)
@@ -37,12 +36,12 @@ class _Weigher:
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
-        share = float(members.resumed.sum() / max(members.exchanges.sum(), 1))
+        share = float(members.resumed.sum() / max(members.standalone.sum(), 1))
         return Observation(
             observed=share,
             expected=self.ordinary.mean,
             statement=(
-                f"{share:.0%} of the requests follow the account's last one within half an hour; "
+                f"{share:.0%} of the dialogues begin within half an hour of the account's last; "
                 f"{self.ordinary.mean:.0%} for an ordinary account"
             ),
         )
@@ -70,4 +69,4 @@ class NoSessions:
 
     def fit(self, ordinary: Behaviour) -> Weigher:
         """Fit how often ordinary accounts go on within half an hour."""
-        return _Weigher(BetaBinomial.fit(ordinary.resumed, ordinary.exchanges))
+        return _Weigher(BetaBinomial.fit(ordinary.resumed, ordinary.standalone))

@@ -11,27 +11,46 @@ import numpy.typing as npt
 from stillwatch.accounts.behaviour import Behaviour, Floats
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
-_STRANGER: Final = 0.05
-"""Chance that somebody who merely uses the same words shares a card, network or device with the group."""
+_LEAST_CHANCE: Final = 0.01
+"""However rare the shared thing: one stranger in a hundred shares it for a reason that we do not see."""
+
+_KINDS: Final = 4
+"""Kinds of thing that an account may share; the rarest that it does is one of so many tries."""
 
 
 @dataclass(frozen=True)
 class _Weigher:
+    population: int
+
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
         tied: npt.NDArray[np.bool_] = group.tied > 0
-        member = float(((core * tied).sum() + 2 * _STRANGER) / (core.sum() + 2))
-        member = min(max(member, _STRANGER), 0.99)
-        ratio = np.full(len(group), np.log((1 - member) / (1 - _STRANGER)))
-        ratio[tied] = np.log(member / _STRANGER)
+        stranger = self._chances(group)
+        typical = float(np.average(stranger, weights=core + 1e-9))
+        member = float(((core * tied).sum() + 2 * typical) / (core.sum() + 2))
+        member = min(max(member, typical), 0.99)
+        ratio = np.full(len(group), np.log((1 - member) / (1 - typical)))
+        ratio[tied] = np.log(np.maximum(member, stranger) / stranger)[tied]
         return ratio
+
+    def _chances(self, group: Behaviour) -> Floats:
+        """Return the chance of each account to share its rarest value with a group of strangers.
+
+        A value of ``K`` holders among ``N`` accounts meets a random group of ``n`` with probability
+        ``1 - (1 - n / N)^(K - 1)``; accounts that share nothing get the group's mean.
+        """
+        tied: npt.NDArray[np.bool_] = group.tied > 0
+        outside = 1 - min(len(group) / max(self.population, 1), 1.0)
+        chance = _KINDS * (1 - outside ** np.maximum(group.tied_holders - 1, 1))
+        chance = np.clip(chance, _LEAST_CHANCE, 0.9)
+        return np.where(tied, chance, chance[tied].mean() if tied.any() else _LEAST_CHANCE)
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
-        share = float((members.tied > 0).mean())
+        share, chance = float((members.tied > 0).mean()), float(self._chances(members).mean())
         return Observation(
             observed=share,
-            expected=_STRANGER,
+            expected=chance,
             statement=f"{share:.0%} of the accounts share something rare with another account of the group",
         )
 
@@ -44,12 +63,13 @@ class Tied:
         shows="the account shares a card, device, network, mail domain or conversation with the group",
         honest_twin="colleagues are tied as well: it says who belongs, never that the group is a campaign",
         method=(
-            "log-odds of being tied among the group's members, estimated with them, against 5 % of "
-            "strangers; nothing in a group whose members are not tied"
+            "log-odds of being tied among the group's members, estimated with them, against the chance that "
+            "a value of K holders meets a random group of n among N accounts, 1 - (1 - n / N)^(K - 1), four "
+            "kinds of value tried; nothing in a group whose members are not tied"
         ),
         facet=None,
         side="linking",
-        cap=0.0,
+        cap=3.0,
         floor=-4.0,
         group_cap=0.0,
         group_floor=0.0,
@@ -57,4 +77,4 @@ class Tied:
 
     def fit(self, ordinary: Behaviour) -> Weigher:
         """Return the weigher; it learns from the group itself how tied its members are."""
-        return _Weigher()
+        return _Weigher(len(ordinary))

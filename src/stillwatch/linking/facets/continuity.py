@@ -56,7 +56,7 @@ class Continuity:
             "surplus of dialogues that change their account within 48 hours over a random draw "
             "(Kulldorff 1997)"
         ),
-        side="linking",
+        side="extraction",
         cap=6.0,
     )
 
@@ -71,7 +71,7 @@ class Continuity:
                 candidate=candidate,
                 facet="continuity",
                 signal="continuity",
-                side="linking",
+                side="extraction",
                 llr=surplus.llr,
                 observed=surplus.observed,
                 expected=surplus.expected,
