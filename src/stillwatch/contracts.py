@@ -269,6 +269,7 @@ BEHAVIOUR: Final = pa.schema(
         _required("account_id", pa.string()),
         _required("exchanges", pa.int64()),
         _required("total", pa.int64()),  # requests of the account in all
+        _required("colleagues", pa.int64()),  # accounts of its party in the candidate, itself included
         _required("resumed", pa.int64()),  # dialogues begun within half an hour of the one before
         _required("standalone", pa.int64()),  # requests without a dialogue
         _required("tied", pa.int64()),  # values that it shares with another account of the candidate
@@ -393,7 +394,7 @@ class Sifted(NamedTuple):
 class FacetLimit(NamedTuple):
     """How far one facet may move a verdict, whatever its findings add up to."""
 
-    side: str  # "linking": the accounts belong together; "extraction": the work is a harvest
+    side: str  # "linking": the accounts belong together; "extraction": the work is a harvest; or "either"
     cap: float
     floor: float
 

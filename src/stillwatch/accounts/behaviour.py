@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,16 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
+_COUNTS: Final = ("exchanges", "total", "colleagues", "resumed", "standalone", "tied", "tied_holders")
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """Accounts as rows; counts as in the contract BEHAVIOUR, ``hours`` of shape (accounts, 24)."""
 
     exchanges: Ints
     total: Ints
+    colleagues: Ints
     resumed: Ints
     standalone: Ints
     tied: Ints
@@ -31,10 +36,7 @@ class Behaviour:
     def of(cls, table: pa.Table) -> Behaviour:
         """Take the rows of a BEHAVIOUR table in their order."""
         hours = pc.list_flatten(table["hours"]).to_numpy().reshape(-1, 24)
-        counts = {
-            name: table[name].to_numpy()
-            for name in ("exchanges", "total", "resumed", "standalone", "tied", "tied_holders")
-        }
+        counts = {name: table[name].to_numpy() for name in _COUNTS}
         times = {name: table[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen")}
         return cls(**counts, hours=hours, **times)
 

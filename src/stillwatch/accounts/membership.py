@@ -38,6 +38,10 @@ _CHOICE_COST: Final = 0.5
 """Nats by which an honest account that happens to be chosen looks like a member, on average."""
 
 
+_LEAST_CREDIT: Final = 0.5
+"""Members whose evidence is mostly the freedom of choosing them are nobody's pool: then nobody is one."""
+
+
 @dataclass(frozen=True)
 class Assessment:
     """SIGNALS and MEMBERSHIP of every candidate, and what the signals say of its members together."""
@@ -77,14 +81,16 @@ def _pool(
     """Return what one signal says of a candidate: over its members, or over all where it has none.
 
     Members were chosen by these very ratios: what speaks for the group counts by ``credit``, see
-    :func:`_credit`; what speaks against it counts whole.
+    :func:`_credit`; what speaks against it counts whole. Colleagues of one declared organisation count
+    as one: that they are alike is no secret.
     """
     member = strength >= MEMBER
     counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(ratio), bool)
     seen = weigher.describe(group.where(counted))
-    total = float(ratio[counted].sum())
+    parties = 1 / group.colleagues[counted]
+    total = float((ratio[counted] * parties).sum())
     if total > 0:
-        total = credit * max(total - _CHOICE_COST * int(counted.sum()), 0.0)
+        total = credit * max(total - _CHOICE_COST * float(parties.sum()), 0.0)
     return {
         "facet": card.facet,
         "signal": card.id,
@@ -107,7 +113,8 @@ def _settle(
         ratios = {name: np.clip(weigh(group, core), *bounds[name]) for name, weigh in weighers.items()}
         together = np.sum(list(ratios.values()), axis=0) - _CHOICE_COST
         core = _posterior(together)
-    return ratios, core, _credit(together, core)
+    credit = _credit(together, core)
+    return ratios, core if credit >= _LEAST_CREDIT else np.minimum(core, 1 - MEMBER - 1e-9), credit
 
 
 def _credit(ratio: Floats, posterior: Floats) -> float:

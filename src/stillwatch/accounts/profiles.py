@@ -28,8 +28,8 @@ def profile_accounts(engine: Engine) -> pa.Table:
 def profile_behaviour(engine: Engine) -> pa.Table:
     """Return BEHAVIOUR: of every account over its whole traffic, then inside each candidate's work.
 
-    Reads the relations ``activity`` (ACTIVITY), ``inside`` (INSIDE), ``candidates`` (CANDIDATES) and
-    ``links`` (LINKS).
+    Reads the relations ``activity`` (ACTIVITY), ``inside`` (INSIDE), ``candidates`` (CANDIDATES),
+    ``links`` (LINKS) and ``parties`` (``account_id``, ``party``).
     """
     whole = f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, a.* FROM activity a"
     tables = [_behaviour(engine, f"({whole})", _NO_TIES), _behaviour(engine, "inside", _TIES)]
@@ -54,7 +54,8 @@ def _behaviour(engine: Engine, relation: str, ties: str) -> pa.Table:
     counts = engine.table(
         f"""
         SELECT b.*, CAST(coalesce(t.tied, 0) AS BIGINT) AS tied,
-               CAST(coalesce(t.tied_holders, 0) AS BIGINT) AS tied_holders, a.total FROM (
+               CAST(coalesce(t.tied_holders, 0) AS BIGINT) AS tied_holders, a.total,
+               count(*) OVER (PARTITION BY b.candidate, p.party) AS colleagues FROM (
             SELECT candidate, account_id, count(*) AS exchanges,
                    CAST(sum(CASE WHEN resumed THEN 1 ELSE 0 END) AS BIGINT) AS resumed,
                    CAST(sum(CASE WHEN turns <= 1 THEN 1 ELSE 0 END) AS BIGINT) AS standalone,
@@ -62,6 +63,7 @@ def _behaviour(engine: Engine, relation: str, ties: str) -> pa.Table:
             FROM {relation} r GROUP BY candidate, account_id) b
         JOIN (SELECT account_id, count(*) AS total FROM activity GROUP BY account_id) a
             ON a.account_id = b.account_id
+        JOIN parties p ON p.account_id = b.account_id
         LEFT JOIN ({ties}) t ON t.candidate = b.candidate AND t.account_id = b.account_id
         ORDER BY b.candidate, b.account_id
         """

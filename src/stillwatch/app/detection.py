@@ -38,7 +38,10 @@ from stillwatch.linking.families import find_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
 from stillwatch.linking.parties import PARTIES_QUERY
 
-_VOLUMES = "SELECT candidate, count(*) AS exchanges FROM work GROUP BY candidate ORDER BY candidate"
+_VOLUMES = """
+    SELECT w.candidate, count(*) AS exchanges, count(DISTINCT p.party) AS parties
+    FROM work w JOIN parties p ON p.account_id = w.account_id GROUP BY w.candidate ORDER BY w.candidate
+"""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def detect(
         "findings", FINDINGS, lambda: pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])
     )
     volumes = engine.table(_VOLUMES)
-    judgements = judge(findings, membership, volumes, limits)
+    judgements = judge(findings, membership, volumes, workloads, limits)
     found = _named(select_campaigns(judgements, membership, volumes), state)
     bind_campaigns(engine, found, membership)
     run.relation("campaign_work", engine, WORK_OF_CAMPAIGNS)

@@ -19,11 +19,18 @@ import pyarrow as pa
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, MIN_EXCHANGES
 from stillwatch.contracts import FacetLimit, Verdict
 
-MIN_LINKING: Final = 4.0
-"""Nats of linking evidence that a campaign needs: odds of about fifty to one."""
+MIN_LINKING: Final = 3.0
+"""Nats of linking evidence that a campaign needs: odds of about twenty to one."""
 
 MIN_EXTRACTION: Final = 6.0
 """Nats of extraction evidence: honest templates, judges and pipelines reach four."""
+
+_LEAST_EXTRACTION: Final = 3.0
+"""Nats of extraction evidence without the queue: robots of unrelated builders keep common hours as well."""
+
+_CONCENTRATED: Final = 0.5
+_HANDED_OVER: Final = 3.0
+"""Nats of focus, or of conversations handed over, by which accounts without a shared scaffold share a work."""
 
 FALSE_DISCOVERY_RATE: Final = 0.01
 
@@ -53,16 +60,25 @@ class Judgement:
 
 
 def judge(
-    findings: pa.Table, membership: pa.Table, work: pa.Table, limits: Mapping[str, FacetLimit]
+    findings: pa.Table,
+    membership: pa.Table,
+    work: pa.Table,
+    workloads: pa.Table,
+    limits: Mapping[str, FacetLimit],
 ) -> list[Judgement]:
     """Return a judgement of every candidate in FINDINGS, by candidate.
 
-    ``work`` holds ``candidate`` and ``exchanges`` of its members' work. Too few members, or too little
-    work of theirs, leave every statistic silent: such a candidate is clear.
+    ``work`` holds ``candidate``, ``exchanges`` and ``parties`` of its members' work. Too few members who
+    do not belong together openly, or too little work of theirs, leave every statistic silent: such a
+    candidate is clear. Accounts that share no work (WORKLOADS) and hand no conversation round are linked,
+    but use the model as anybody does: resale stations, at most to be watched.
     """
     sizes = _members(membership)
     volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
-    enough = {number for number, size in sizes.items() if size >= MIN_ACCOUNTS}
+    parties = dict(zip(work["candidate"].to_pylist(), work["parties"].to_pylist(), strict=True))
+    enough = {
+        number for number, size in sizes.items() if min(size, parties.get(number, 0)) >= MIN_ACCOUNTS
+    }
     enough &= {
         number
         for number, exchanges in volume.items()
@@ -70,6 +86,7 @@ def judge(
     }
     facets = {number: _limited(sums, limits) for number, sums in _sums(findings).items()}
     sides = {number: _sides(values, limits) for number, values in facets.items()}
+    scaffolded = set(workloads["candidate"].to_pylist())
     q_values = e_benjamini_hochberg({number: sum(side) for number, side in sides.items()})
     return [
         Judgement(
@@ -79,7 +96,14 @@ def judge(
             linking=linking,
             extraction=extraction,
             q_value=q_values[number],
-            verdict=_verdict(linking, extraction, q_values[number]) if number in enough else Verdict.CLEAR,
+            verdict=_verdict(
+                linking,
+                extraction,
+                q_values[number],
+                number in scaffolded or _one_work(facets[number]),
+            )
+            if number in enough
+            else Verdict.CLEAR,
         )
         for number, (linking, extraction) in sorted(sides.items())
     ]
@@ -108,10 +132,19 @@ def _limited(sums: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> dic
 
 
 def _sides(facets: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> tuple[float, float]:
-    totals = {"linking": 0.0, "extraction": 0.0}
+    """Return the linking and the extraction evidence, each facet on one side.
+
+    A common queue ties accounts together, and it is not how people ask: what may stand on either side
+    links, unless the accounts are linked without it and the other side needs it.
+    """
+    totals = {"linking": 0.0, "extraction": 0.0, "either": 0.0}
     for name, value in facets.items():
         totals[limits[name].side] += value
-    return totals["linking"], totals["extraction"]
+    linking, extraction, either = totals["linking"], totals["extraction"], totals["either"]
+    queue_needed = _LEAST_EXTRACTION <= extraction < MIN_EXTRACTION <= extraction + either
+    if linking >= MIN_LINKING and queue_needed:
+        return linking, extraction + either
+    return linking + either, extraction
 
 
 def e_benjamini_hochberg(scores: Mapping[int, float]) -> dict[int, float]:
@@ -129,10 +162,15 @@ def e_benjamini_hochberg(scores: Mapping[int, float]) -> dict[int, float]:
     return q_values
 
 
-def _verdict(linking: float, extraction: float, q_value: float) -> Verdict:
+def _one_work(facets: Mapping[str, float]) -> bool:
+    """Whether accounts without a shared scaffold do one work all the same."""
+    return facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
+
+
+def _verdict(linking: float, extraction: float, q_value: float, one_work: bool) -> Verdict:
     if linking < MIN_LINKING:
         return Verdict.CLEAR
-    if extraction >= MIN_EXTRACTION and q_value <= FALSE_DISCOVERY_RATE:
+    if one_work and extraction >= MIN_EXTRACTION and q_value <= FALSE_DISCOVERY_RATE:
         return Verdict.CAMPAIGN
     if extraction >= _WATCH_EXTRACTION and q_value <= _WATCH_RATE:
         return Verdict.WATCH

@@ -62,7 +62,7 @@ class NoSessions:
         facet="sampling",
         side="extraction",
         cap=2.0,
-        floor=-3.0,
+        floor=-6.0,
         group_cap=3.0,
         group_floor=-4.0,
     )

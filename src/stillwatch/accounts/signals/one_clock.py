@@ -54,7 +54,7 @@ class OneClock:
         side="linking",
         cap=1.5,
         floor=-2.0,
-        group_cap=4.0,
+        group_cap=6.0,
         group_floor=-2.0,
     )
 

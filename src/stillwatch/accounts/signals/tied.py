@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
 _LEAST_CHANCE: Final = 0.01
@@ -16,6 +16,15 @@ _LEAST_CHANCE: Final = 0.01
 
 _KINDS: Final = 4
 """Kinds of thing that an account may share; the rarest that it does is one of so many tries."""
+
+
+_FURTHER: Final = 0.5
+"""Ties beyond the first that a stranger has on average: one coincidence seldom comes alone."""
+
+
+def _geometric(counts: Ints, mean: float) -> Floats:
+    """Return log P(count) of a geometric distribution from zero with this mean."""
+    return np.asarray(counts * np.log(mean / (1 + mean)) - np.log1p(mean))
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,10 @@ class _Weigher:
         member = float(((core * tied).sum() + 2 * typical) / (core.sum() + 2))
         member = min(max(member, typical), 0.99)
         ratio = np.full(len(group), np.log((1 - member) / (1 - typical)))
-        ratio[tied] = np.log(np.maximum(member, stranger) / stranger)[tied]
+        more = np.maximum(group.tied - 1, 0)
+        typical_more = float(np.average(more[tied], weights=core[tied] + 1e-9)) if tied.any() else 0.0
+        further = _geometric(more, max(typical_more, _FURTHER)) - _geometric(more, _FURTHER)
+        ratio[tied] = (np.log(np.maximum(member, stranger) / stranger) + further)[tied]
         return ratio
 
     def _chances(self, group: Behaviour) -> Floats:
@@ -65,7 +77,8 @@ class Tied:
         method=(
             "log-odds of being tied among the group's members, estimated with them, against the chance that "
             "a value of K holders meets a random group of n among N accounts, 1 - (1 - n / N)^(K - 1), four "
-            "kinds of value tried; nothing in a group whose members are not tied"
+            "kinds of value tried; then the number of further ties, geometric with the members' mean against "
+            "half a tie; nothing in a group whose members are not tied"
         ),
         facet=None,
         side="linking",

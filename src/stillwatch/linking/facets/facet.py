@@ -18,7 +18,7 @@ class FacetCard:
     shows: str
     honest_twin: str
     method: str  # formula and source
-    side: str  # "linking": the accounts belong together; "extraction": the work is a harvest
+    side: str  # "linking": the accounts belong together; "extraction": the work is a harvest; or "either"
     cap: float  # the most that it may say for a campaign, in nats, whatever its signals add up to
     floor: float = 0.0  # the most that it may say against one, a negative number
 

@@ -45,8 +45,8 @@ class Tempo:
             "habits (hours of working days and of weekends) are taken out, on top of the accounts at work "
             "elsewhere and without them, the lesser of both; (z / 2)^2 / 2, since honest groups reach 2"
         ),
-        side="linking",
-        cap=6.0,
+        side="either",
+        cap=8.0,
         floor=-2.0,
     )
 
