@@ -72,7 +72,7 @@ class Traffic:
                 self.exchange(account, START + timedelta(seconds=int(second)), scaffold, **columns)
 
     def people(self, accounts: Sequence[str], scaffold: int | None = None, **columns: Any) -> None:
-        """People: sittings of a dialogue in the waking hours of their own time zone, uneven volumes."""
+        """People: sittings of a few dialogues in the waking hours of their own time zone, uneven volumes."""
         for account in accounts:
             wakes = int(self.random.integers(0, 24))
             for _ in range(1 + int(self.random.pareto(1.2) * 2) % 25):
@@ -81,9 +81,10 @@ class Traffic:
                     (wakes + int(self.random.integers(0, 10))) % 24,
                 )
                 at = START + timedelta(days=day, hours=hour, minutes=int(self.random.integers(0, 60)))
-                for turn in range(1 + int(self.random.integers(0, 4))):
-                    at += timedelta(minutes=2)
-                    self.exchange(account, at, scaffold, **({"turns": 2 * turn + 1} | columns))
+                for _ in range(1 + int(self.random.integers(0, 3))):
+                    for turn in range(1 + int(self.random.integers(0, 3))):
+                        at += timedelta(minutes=2)
+                        self.exchange(account, at, scaffold, **({"turns": 2 * turn + 1} | columns))
 
     def bind(self, engine: Engine) -> None:
         """Make the relations ``sketches`` and ``accounts``."""

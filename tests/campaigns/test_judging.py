@@ -11,23 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.campaigns.judging import e_benjamini_hochberg, judge
-from stillwatch.contracts import FINDINGS, MEMBERSHIP, FacetLimit, Verdict
+from stillwatch.contracts import FINDINGS, MEMBERSHIP, WORKLOADS, FacetLimit, Verdict
 
 LIMITS = {
     "identity": FacetLimit("linking", 6.0, 0.0),
     "scaffold": FacetLimit("linking", 3.0, 0.0),
     "sampling": FacetLimit("extraction", 10.0, -10.0),
     "coverage": FacetLimit("extraction", 1.5, -8.0),
+    "focus": FacetLimit("extraction", 1.0, 0.0),
+    "continuity": FacetLimit("extraction", 6.0, 0.0),
+    "tempo": FacetLimit("either", 8.0, -2.0),
 }
 
 
-def verdict(members=40, exchanges=900, **facets):
+def verdict(members=40, exchanges=900, parties=None, scaffold_shared=True, **facets):
     rows = [
         {
             "candidate": 0,
             "facet": name,
             "signal": name,
-            "side": LIMITS[name].side,
+            "side": "linking",
             "llr": llr,
             "statement": "",
         }
@@ -37,8 +40,10 @@ def verdict(members=40, exchanges=900, **facets):
         {"candidate": 0, "account_id": f"a{n}", "strength": 0.9, "member": n < members} for n in range(60)
     ]
     findings = pa.Table.from_pylist(rows, schema=FINDINGS)
-    work = pa.table({"candidate": [0], "exchanges": [exchanges]})
-    return judge(findings, pa.Table.from_pylist(accounts, schema=MEMBERSHIP), work, LIMITS)[0]
+    work = pa.table({"candidate": [0], "exchanges": [exchanges], "parties": [parties or members]})
+    works = [{"candidate": 0, "family": 0}] if scaffold_shared else []
+    membership = pa.Table.from_pylist(accounts, schema=MEMBERSHIP)
+    return judge(findings, membership, work, pa.Table.from_pylist(works, schema=WORKLOADS), LIMITS)[0]
 
 
 def test_both_sides_make_a_campaign():
@@ -59,6 +64,30 @@ def test_what_speaks_against_is_counted():
 
 def test_between_the_two_is_a_watch():
     assert verdict(identity=6.0, scaffold=3.0, sampling=4.0).verdict is Verdict.WATCH
+
+
+def test_a_common_queue_speaks_on_the_side_that_needs_it():
+    """Linked by cards, with a little extraction: the queue tips it; one that is short of both is clear."""
+    assert verdict(identity=6.0, sampling=2.0, coverage=1.5, tempo=4.0).verdict is Verdict.CAMPAIGN
+    assert verdict(scaffold=1.0, sampling=9.0, tempo=4.0).verdict is Verdict.CAMPAIGN
+    assert verdict(scaffold=1.0, sampling=2.0, coverage=1.5, tempo=4.0).verdict is not Verdict.CAMPAIGN
+
+
+def test_robots_that_keep_common_hours_are_no_campaign():
+    """CI agents of unrelated builders under one harness: one clock, and nothing else of a harvest."""
+    assert verdict(scaffold=3.0, sampling=1.0, tempo=8.0).verdict is Verdict.CLEAR
+
+
+def test_linked_accounts_of_ordinary_use_are_at_most_watched():
+    """Resale stations: cards in common, no human day, and nothing that they do in common."""
+    resale = {"identity": 6.0, "sampling": 7.0, "focus": 0.2}
+    assert verdict(scaffold_shared=False, **resale).verdict is Verdict.WATCH
+    assert verdict(scaffold_shared=False, **resale, continuity=6.0).verdict is Verdict.CAMPAIGN
+    assert verdict(scaffold_shared=True, **resale).verdict is Verdict.CAMPAIGN
+
+
+def test_the_seats_of_one_company_are_one_party():
+    assert verdict(identity=6.0, scaffold=3.0, sampling=9.0, parties=1).verdict is Verdict.CLEAR
 
 
 def test_a_handful_of_members_is_no_campaign():

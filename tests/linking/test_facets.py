@@ -47,7 +47,7 @@ def test_the_registry_is_complete_and_every_facet_says_what_it_is():
     for name, facet in BUILT_IN.items():
         card = facet.card
         assert card.name == name
-        assert card.side in ("linking", "extraction")
+        assert card.side in ("linking", "extraction", "either")
         assert min(len(card.shows), len(card.honest_twin), len(card.method)) > 10
         assert card.cap > 0 >= card.floor
 

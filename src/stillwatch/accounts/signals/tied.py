@@ -14,9 +14,6 @@ from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 _LEAST_CHANCE: Final = 0.01
 """However rare the shared thing: one stranger in a hundred shares it for a reason that we do not see."""
 
-_KINDS: Final = 4
-"""Kinds of thing that an account may share; the rarest that it does is one of so many tries."""
-
 
 _FURTHER: Final = 0.5
 """Ties beyond the first that a stranger has on average: one coincidence seldom comes alone."""
@@ -53,8 +50,7 @@ class _Weigher:
         """
         tied: npt.NDArray[np.bool_] = group.tied > 0
         outside = 1 - min(len(group) / max(self.population, 1), 1.0)
-        chance = _KINDS * (1 - outside ** np.maximum(group.tied_holders - 1, 1))
-        chance = np.clip(chance, _LEAST_CHANCE, 0.9)
+        chance = np.clip(1 - outside ** np.maximum(group.tied_holders - 1, 1), _LEAST_CHANCE, 0.9)
         return np.where(tied, chance, chance[tied].mean() if tied.any() else _LEAST_CHANCE)
 
     def describe(self, members: Behaviour) -> Observation:
@@ -76,8 +72,8 @@ class Tied:
         honest_twin="colleagues are tied as well: it says who belongs, never that the group is a campaign",
         method=(
             "log-odds of being tied among the group's members, estimated with them, against the chance that "
-            "a value of K holders meets a random group of n among N accounts, 1 - (1 - n / N)^(K - 1), four "
-            "kinds of value tried; then the number of further ties, geometric with the members' mean against "
+            "a value of K holders meets a random group of n among N accounts, 1 - (1 - n / N)^(K - 1); "
+            "then the number of further ties, geometric with the members' mean against "
             "half a tie; nothing in a group whose members are not tied"
         ),
         facet=None,
