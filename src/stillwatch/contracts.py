@@ -397,6 +397,7 @@ class FacetLimit(NamedTuple):
     side: str  # "linking": the accounts belong together; "extraction": the work is a harvest; or "either"
     cap: float
     floor: float
+    dispatch: bool = False  # it tells how requests are dealt out, which no template does for its users
 
 
 class StillwatchError(Exception):

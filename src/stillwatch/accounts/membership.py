@@ -28,8 +28,11 @@ _ROUNDS: Final = 4
 
 _MIXTURE_STEPS: Final = 100
 
-MEMBER: Final = 0.5
-"""Probability from which on an account is taken for a member."""
+MEMBER: Final = 0.75
+"""Probability from which on an account is taken for a member: a stranger costs more than a miss."""
+
+_MOST_SHARE: Final = 0.9
+"""The share of members is taken for no more than this: nobody is one by the company he keeps alone."""
 
 MIN_MEMBERS: Final = 8
 """With fewer members the candidate is judged as the whole that it is."""
@@ -137,7 +140,7 @@ def _posterior(ratio: Floats) -> Floats:
     posterior = np.zeros(len(ratio))
     for _ in range(_MIXTURE_STEPS):
         posterior = share * odds / (1 - share + share * odds)
-        share = float(np.clip(posterior.mean(), 1e-6, 1 - 1e-6))
+        share = float(np.clip(posterior.mean(), 1e-6, _MOST_SHARE))
     return np.asarray(posterior)
 
 

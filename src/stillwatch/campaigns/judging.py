@@ -28,13 +28,19 @@ MIN_EXTRACTION: Final = 6.0
 _LEAST_EXTRACTION: Final = 3.0
 """Nats of extraction evidence without the queue: robots of unrelated builders keep common hours as well."""
 
+MIN_DISPATCH: Final = 2.5
+"""Nats of evidence that requests are dealt out: no human day, one queue, conversations handed round.
+
+One scaffold, its wording, its purpose and payloads of one's own are what a template gives all its users.
+"""
+
 _CONCENTRATED: Final = 0.5
 _HANDED_OVER: Final = 3.0
 """Nats of focus, or of conversations handed over, by which accounts without a shared scaffold share a work."""
 
 FALSE_DISCOVERY_RATE: Final = 0.01
 
-MIN_EACH: Final = 4
+MIN_EACH: Final = 3
 """Requests of the work that each member made on average: with fewer, no behaviour of theirs shows."""
 
 _WATCH_EXTRACTION: Final = 3.0
@@ -100,7 +106,7 @@ def judge(
                 linking,
                 extraction,
                 q_values[number],
-                number in scaffolded or _one_work(facets[number]),
+                _is_harvest(facets[number], limits, number in scaffolded),
             )
             if number in enough
             else Verdict.CLEAR,
@@ -162,15 +168,23 @@ def e_benjamini_hochberg(scores: Mapping[int, float]) -> dict[int, float]:
     return q_values
 
 
-def _one_work(facets: Mapping[str, float]) -> bool:
-    """Whether accounts without a shared scaffold do one work all the same."""
-    return facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
+def _is_harvest(facets: Mapping[str, float], limits: Mapping[str, FacetLimit], scaffolded: bool) -> bool:
+    """Whether the accounts do one work, and requests of it are dealt out to them.
+
+    Accounts without a shared scaffold do one work all the same where they hand conversations round or
+    ask for one ability only.
+    """
+    dealt = sum(max(value, 0.0) for name, value in sorted(facets.items()) if limits[name].dispatch)
+    one_work = scaffolded or (
+        facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
+    )
+    return one_work and dealt >= MIN_DISPATCH
 
 
-def _verdict(linking: float, extraction: float, q_value: float, one_work: bool) -> Verdict:
+def _verdict(linking: float, extraction: float, q_value: float, harvest: bool) -> Verdict:
     if linking < MIN_LINKING:
         return Verdict.CLEAR
-    if one_work and extraction >= MIN_EXTRACTION and q_value <= FALSE_DISCOVERY_RATE:
+    if harvest and extraction >= MIN_EXTRACTION and q_value <= FALSE_DISCOVERY_RATE:
         return Verdict.CAMPAIGN
     if extraction >= _WATCH_EXTRACTION and q_value <= _WATCH_RATE:
         return Verdict.WATCH

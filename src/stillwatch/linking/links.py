@@ -24,5 +24,6 @@ def weigh_candidates(engine: Engine, facets: Mapping[str, Facet]) -> pa.Table:
 def facet_limits(facets: Mapping[str, Facet]) -> dict[str, FacetLimit]:
     """Return how far each facet counts."""
     return {
-        name: FacetLimit(facet.card.side, facet.card.cap, facet.card.floor) for name, facet in facets.items()
+        name: FacetLimit(facet.card.side, facet.card.cap, facet.card.floor, facet.card.dispatch)
+        for name, facet in facets.items()
     }

@@ -20,7 +20,7 @@ ENTRY_POINT_GROUP: Final = "stillwatch.signals"
 FACET: Final = "sampling"
 """The facet that most account signals speak for once pooled: a group samples the model as a machine does."""
 
-LIMIT: Final = FacetLimit(side="extraction", cap=10.0, floor=-10.0)
+LIMIT: Final = FacetLimit(side="extraction", cap=10.0, floor=-10.0, dispatch=True)
 """How far all account signals together may move a verdict."""
 
 BUILT_IN: Final[dict[str, AccountSignal]] = {

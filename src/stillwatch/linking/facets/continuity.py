@@ -58,6 +58,7 @@ class Continuity:
         ),
         side="extraction",
         cap=6.0,
+        dispatch=True,
     )
 
     def links(self, engine: Engine) -> pa.Table:

@@ -21,6 +21,7 @@ class FacetCard:
     side: str  # "linking": the accounts belong together; "extraction": the work is a harvest; or "either"
     cap: float  # the most that it may say for a campaign, in nats, whatever its signals add up to
     floor: float = 0.0  # the most that it may say against one, a negative number
+    dispatch: bool = False  # it tells how requests are dealt out, not what they say
 
 
 class Facet(Protocol):

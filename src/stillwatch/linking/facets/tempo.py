@@ -47,6 +47,7 @@ class Tempo:
         ),
         side="either",
         cap=8.0,
+        dispatch=True,
         floor=-2.0,
     )
 
