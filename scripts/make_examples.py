@@ -22,7 +22,7 @@ PAGES = ("start.md", "your-logs.md", "verdicts.md")
 _BLOCK = re.compile(r"^(?:<!-- run -->\n```sh|(?P<shown>```console))\n(?P<body>.*?)^```$", re.M | re.S)
 _KEY = "0" * 32  # the digests of rejected records depend on it
 _SECONDS = 500
-_UNWANTED = ("STILLWATCH_", "MAKE", "MFLAGS")  # settings of the caller, and signs of a make around this one
+_UNWANTED = ("STILLWATCH_", "MAKE", "MFLAGS", "FORCE_COLOR")  # of the caller, and of a make around this one
 
 Shell = Callable[[str], str]
 
