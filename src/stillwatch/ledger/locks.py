@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,7 @@ def alone(root: Path, waiting: Waiting = in_silence) -> Iterator[Layout]:
         read_signature(layout)
         with locked(layout.use, waiting), locked(layout.lock, waiting):
             finish(layout)
+            shutil.rmtree(layout.spill, ignore_errors=True)  # of a process that died
             yield layout
 
 
