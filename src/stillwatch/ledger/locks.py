@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
+from stillwatch.engines.parquet import sweep
 from stillwatch.ledger.journal import Journal, finish
 from stillwatch.ledger.layout import Layout
 from stillwatch.ledger.signature import read_signature
@@ -67,7 +68,7 @@ def visited(root: Path, waiting: Waiting = in_silence) -> Iterator[Layout]:
 def alone(root: Path, waiting: Waiting = in_silence) -> Iterator[Layout]:
     """Give the ledger in ``root`` to take files away from: nobody else reads, stages or changes it.
 
-    A change that an earlier process began is finished first.
+    A change that an earlier process decided is finished first, and what dead processes left is removed.
 
     Raises:
         LedgerError: there is no ledger, it cannot be written, or a later version of stillwatch wrote it.
@@ -77,7 +78,7 @@ def alone(root: Path, waiting: Waiting = in_silence) -> Iterator[Layout]:
         read_signature(layout)
         with locked(layout.use, waiting), locked(layout.lock, waiting):
             finish(layout)
-            shutil.rmtree(layout.spill, ignore_errors=True)  # of a process that died
+            _clean(layout)
             yield layout
 
 
@@ -104,6 +105,13 @@ def _shared(path: Path, waiting: Waiting) -> Iterator[None]:
     with file:
         _take(file.fileno(), fcntl.LOCK_SH, waiting)
         yield
+
+
+def _clean(layout: Layout) -> None:
+    """Remove what processes that died left half made: nobody else is at work."""
+    sweep([layout.root, layout.staging, *layout.folders])
+    for folder in (layout.spill, layout.sealing):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _removal_is_pending(layout: Layout) -> bool:

@@ -52,12 +52,10 @@ def conformed(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
         yield from conform(pa.Table.from_batches([batch]), schema, "ledger").to_batches()
 
 
-def write_part(
-    layout: Layout, start: datetime, batches: Iterable[pa.RecordBatch], schema: pa.Schema = SKETCH
-) -> tuple[Path, int]:
+def write_part(layout: Layout, start: datetime, batches: Iterable[pa.RecordBatch]) -> tuple[Path, int]:
     """Write an hour's part aside, named by the hour and by its content's digest; return it with its rows."""
     unnamed = layout.sealing / "part.parquet"
-    rows = encode_parquet(batches, schema, unnamed)
+    rows = encode_parquet(batches, SKETCH, unnamed)
     return unnamed.rename(layout.sealing / f"{start:%Y%m%dT%H}.part-{digest(unnamed)}.parquet"), rows
 
 

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.contracts import LedgerError
-from stillwatch.engines.parquet import encode_parquet, sweep
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, LedgerError
+from stillwatch.engines.parquet import ROW_GROUP, encode_parquet
 from stillwatch.ledger.journal import Journal, clear_workplace, finish
 from stillwatch.ledger.layout import HOUR, Layout, hour_of
-from stillwatch.ledger.parts import place, present, write_part
+from stillwatch.ledger.parts import conformed, place, present, write_part
 from stillwatch.ledger.staging import ROW_GROUP as RUN_ROW_GROUP
 from stillwatch.ledger.storage import opened
 
@@ -161,14 +161,13 @@ def plan_forgetting(
 
 
 def carry_out(layout: Layout, plan: Plan, on_rows: Callable[[int], None]) -> Removed:
-    """Do what ``plan`` says, and remove what dead processes left lying about.
+    """Do what ``plan`` says, all of it or nothing.
 
     Raises:
         LedgerError: a file is damaged.
         OSError: the disk is full, or cannot be written.
     """
     removed = plan.removed(layout)
-    sweep([layout.root, *layout.folders])
     clear_workplace(layout)
     moves = dict(_written_anew(layout, plan, on_rows))
     journal = Journal(
@@ -187,26 +186,32 @@ def _written_anew(layout: Layout, plan: Plan, on_rows: Callable[[int], None]) ->
         if change.left:
             start = hour_of(change.file)
             with opened(change.file) as file:
-                batches = _rest(file, plan.exchanges_kept)
-                part, rows = write_part(layout, start, batches, file.schema_arrow)
+                part, rows = write_part(layout, start, _rest(file, plan.exchanges_kept, SKETCH))
             on_rows(rows)
             yield part, place(layout, start, part)
-    for keep, changes in ((plan.exchanges_kept, plan.runs), (plan.records_kept, plan.records)):
-        for change in changes:
-            if change.left:
-                on_rows(_write_run(layout, change.file, keep))
-                yield layout.sealing / change.file.name, change.file
+    for change in plan.runs:
+        if change.left:
+            yield _run_anew(layout, change.file, plan.exchanges_kept, SKETCH, on_rows), change.file
+    for change in plan.records:
+        if change.left:
+            yield _run_anew(layout, change.file, plan.records_kept, ACCOUNT_SKETCH, on_rows), change.file
 
 
-def _write_run(layout: Layout, source: Path, keep: Keep) -> int:
+def _run_anew(
+    layout: Layout, source: Path, keep: Keep, schema: pa.Schema, on_rows: Callable[[int], None]
+) -> Path:
+    """Write aside what is left of a run, or of the account table."""
+    target = layout.sealing / source.name
+    row_group = ROW_GROUP if source == layout.account_table else RUN_ROW_GROUP
     with opened(source) as file:
-        small = {} if source == layout.account_table else {"row_group": RUN_ROW_GROUP}
-        return encode_parquet(_rest(file, keep), file.schema_arrow, layout.sealing / source.name, **small)
+        on_rows(encode_parquet(_rest(file, keep, schema), schema, target, row_group=row_group))
+    return target
 
 
-def _rest(file: pq.ParquetFile, keep: Keep) -> Iterator[pa.RecordBatch]:
-    for rows in _groups(file):
-        yield from rows.filter(keep.mask(rows)).to_batches()
+def _rest(file: pq.ParquetFile, keep: Keep, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the rows that stay, in the contract's own schema: a file's own names lists otherwise."""
+    kept = (rows.filter(keep.mask(rows)) for rows in _groups(file))
+    return conformed((batch for rows in kept for batch in rows.to_batches()), schema)
 
 
 def _measured(files: Iterable[Path], keep: Keep, on_bytes: OnBytes) -> list[Change]:
