@@ -14,10 +14,11 @@ from typer.main import get_command
 
 import stillwatch
 from stillwatch.app import cli
-from stillwatch.settings import ScanSettings, SimulateSettings, variable_name
+from stillwatch.settings import ExpireSettings, ScanSettings, SimulateSettings, variable_name
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +36,10 @@ def test_the_generated_pages_are_fresh(reference):
 
 def test_every_command_setting_and_error_is_documented(reference):
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
-    commands = [f"## stillwatch {name}\n" for name in get_command(cli.app).commands]
+    commands = [f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER]]
     settings = [
         f"`{variable_name(settings, name)}`"
-        for settings in (ScanSettings, SimulateSettings)
+        for settings in (ScanSettings, SimulateSettings, ExpireSettings)
         for name in settings.model_fields
     ]
     errors = [f"`{error.__name__}`" for error in reference.error_classes()]

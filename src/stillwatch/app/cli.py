@@ -25,7 +25,7 @@ INTERRUPTED: Final = 130
 EXIT_CODES: Final = {
     0: "ran",
     FOUND: "a campaign was found, with --fail-on campaign",
-    2: "a usage error, or an input or run folder that cannot be read",
+    2: "a usage error, or an input, run folder or ledger that cannot be read",
     3: "more than --max-rejects of the records were rejected",
     DEFECT: "a defect in stillwatch, with its traceback",
     INTERRUPTED: "interrupted with Ctrl-C",
