@@ -46,6 +46,17 @@ def test_every_command_setting_and_error_is_documented(reference):
     assert [wanted for wanted in commands + settings + errors if wanted not in text] == []
 
 
+def test_every_json_document_is_documented(reference):
+    text = (DOCS / "json.md").read_text(encoding="utf-8")
+    speaking = [
+        name
+        for name, command in reference.commands()
+        if any("--json" in parameter.opts for parameter in command.params)
+    ]
+    assert len(speaking) > 5
+    assert [name for name in speaking if f"\n## {name}\n" not in text] == []
+
+
 def test_the_python_api_takes_every_setting():
     taken = set(inspect.signature(stillwatch.scan).parameters)
     assert taken == (set(ScanSettings.model_fields) - {"fail_on"}) | {"inputs", "progress"}

@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from stillwatch import __version__
-from stillwatch.app import bars, ledger_commands
+from stillwatch.app import bars, completion, ledger_commands
 from stillwatch.app.options import Json, Quiet, of_scan, option
 from stillwatch.contracts import StillwatchError, Verdict
 from stillwatch.settings import ScanSettings, SimulateSettings
@@ -152,7 +152,12 @@ def scan(
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that a scan wrote.")],
     subject: Annotated[
-        str, typer.Argument(metavar="ID", help="Campaign or account id, or how only one of them begins.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Campaign or account id, or how only one of them begins.",
+            autocompletion=completion.campaigns,
+        ),
     ],
     json: Json = False,
     quiet: Quiet = False,
@@ -177,7 +182,14 @@ def explain(
 
 @app.command()
 def simulate(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="demo, families, quiet, june-2026, ...")],
+    preset: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET",
+            help="demo, families, quiet, june-2026, ...",
+            autocompletion=completion.presets,
+        ),
+    ],
     scale: Annotated[str | None, option(SimulateSettings, "scale", "FACTOR")] = None,
     seed: Annotated[str | None, option(SimulateSettings, "seed", "N")] = None,
     honest: Annotated[str | None, option(SimulateSettings, "honest", "FACTOR")] = None,

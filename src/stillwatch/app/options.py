@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stillwatch.app.completion import words_of
 from stillwatch.settings import ScanSettings, Settings, default_text, option_name
 
 
@@ -18,6 +19,7 @@ def option(settings: type[Settings], setting: str, metavar: str, panel: str | No
             filter(None, [settings.model_fields[setting].description, _default(settings, setting)])
         ),
         show_default=False,
+        autocompletion=words_of(settings, setting),
         rich_help_panel=panel,
     )
 
