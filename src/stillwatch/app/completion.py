@@ -1,4 +1,4 @@
-"""What the shell offers at the tab key beyond commands and options; where it cannot know, it offers nothing."""
+"""What the shell offers at the tab key beyond commands and options, as far as it can be known."""
 
 from __future__ import annotations
 
