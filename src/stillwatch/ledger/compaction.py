@@ -86,10 +86,11 @@ def _merge(layout: Layout, engine: Engine, step: list[Crowded], on_rows: Callabl
         part, rows = write_part(layout, start, batches)
         moves[part] = place(layout, start, part)
         on_rows(rows)
+    new = set(moves.values())
     journal = Journal(
         "compact",
         {layout.within(source): layout.within(target) for source, target in moves.items()},
-        [layout.within(part) for part in old if part not in moves.values()],
+        [layout.within(part) for part in old if part not in new],
     )
     journal.write(layout)
     finish(layout)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, LedgerError
 from stillwatch.engines.parquet import ROW_GROUP, encode_parquet
 from stillwatch.ledger.journal import Journal, clear_workplace, finish
-from stillwatch.ledger.layout import HOUR, Layout, hour_of
+from stillwatch.ledger.layout import Layout, hour_of
 from stillwatch.ledger.parts import conformed, place, present, write_part
 from stillwatch.ledger.staging import ROW_GROUP as RUN_ROW_GROUP
 from stillwatch.ledger.storage import opened
@@ -120,10 +120,11 @@ def plan_expiry(layout: Layout, cut: datetime, on_bytes: OnBytes) -> tuple[Plan,
     Raises:
         LedgerError: a file that stays is damaged.
     """
-    old = [part for part in present(layout) if hour_of(part) + HOUR <= cut]
+    parts = list(present(layout))
+    old, young = ([part for part in parts if (hour_of(part) < cut) is ends] for ends in (True, False))
     exchanges = Keep([_TIME], lambda rows: pc.greater_equal(rows[_TIME], cut))
     runs = _measured(layout.runs(), exchanges, on_bytes)
-    remaining = _accounts_of([part for part in present(layout) if part not in set(old)], on_bytes)
+    remaining = _accounts_of(young, on_bytes)
     remaining |= _accounts_of(layout.runs(), on_bytes, exchanges)
     records = _kept_records(remaining, cut)
     plan = Plan(
@@ -170,10 +171,11 @@ def carry_out(layout: Layout, plan: Plan, on_rows: Callable[[int], None]) -> Rem
     removed = plan.removed(layout)
     clear_workplace(layout)
     moves = dict(_written_anew(layout, plan, on_rows))
+    replaced = set(moves.values())
     journal = Journal(
         plan.work,
         {layout.within(source): layout.within(target) for source, target in moves.items()},
-        [layout.within(file) for file in plan.files if file not in moves.values()],
+        [layout.within(file) for file in plan.files if file not in replaced],
     )
     journal.write(layout)
     finish(layout)
