@@ -32,6 +32,7 @@ from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
 from stillwatch.linking.facets import Facet, facets
 from stillwatch.linking.facets.elicitation import CUE_SIGNALS
 from stillwatch.settings import (
+    ExpireSettings,
     ScanSettings,
     Settings,
     SimulateSettings,
@@ -97,6 +98,7 @@ to do about it. From Python each is an exception, a `stillwatch.contracts.Stillw
 same parts as attributes: `what`, `remedy`, `file`, `line`, `field`.
 """,
 }
+SETTINGS = (("scan", ScanSettings), ("simulate", SimulateSettings), ("ledger expire", ExpireSettings))
 _READ = ("EXCHANGE", "ACCOUNT")
 _WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "REJECT")
 
@@ -119,8 +121,7 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> Iterator[str]:
-    group = get_command(cli.app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in commands():
         yield from [
             f"## stillwatch {name}",
             "",
@@ -129,6 +130,8 @@ def _commands() -> Iterator[str]:
             inspect.cleandoc(command.help),
             "",
         ]
+        if not command.params:
+            continue  # a group, whose commands follow
         yield from ["| argument or option | meaning |", "| --- | --- |"]
         yield from (f"| {_parameter(parameter)} | {_cell(parameter.help)} |" for parameter in command.params)
         yield ""
@@ -136,6 +139,14 @@ def _commands() -> Iterator[str]:
     yield from ["## Exit codes", "", "| code | meaning |", "| --- | --- |"]
     yield from (f"| {code} | {_cell(meaning)} |" for code, meaning in cli.EXIT_CODES.items())
     yield ""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command by its name, those of a group under the group's."""
+    for name, command in get_command(cli.app).commands.items():  # type: ignore[attr-defined]
+        yield name, command
+        for under, own in getattr(command, "commands", {}).items():
+            yield f"{name} {under}", own
 
 
 def _presets() -> Iterator[str]:
@@ -156,7 +167,8 @@ def _usage(name: str, command: Any) -> str:
         for p in command.params
         if p.param_type_name == "argument"
     ]
-    return f"`stillwatch {name} {' '.join(arguments)} [OPTIONS]`"
+    taken = ["COMMAND"] if hasattr(command, "commands") else [*arguments, "[OPTIONS]"]
+    return f"`stillwatch {' '.join([name, *taken])}`"
 
 
 def _parameter(parameter: Any) -> str:
@@ -167,7 +179,7 @@ def _parameter(parameter: Any) -> str:
 
 
 def _settings() -> Iterator[str]:
-    for title, settings in (("scan", ScanSettings), ("simulate", SimulateSettings)):
+    for title, settings in SETTINGS:
         yield from [f"## stillwatch {title}", ""]
         yield from ["| option | variable | default | meaning |", "| --- | --- | --- | --- |"]
         yield from (_setting(settings, name) for name in settings.model_fields)

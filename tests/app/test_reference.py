@@ -20,11 +20,12 @@ from stillwatch.app import cli
 from stillwatch.contracts import Cue
 from stillwatch.evidence.phrases import catalogue
 from stillwatch.linking.facets import facets
-from stillwatch.settings import ScanSettings, SimulateSettings, variable_name
+from stillwatch.settings import ExpireSettings, ScanSettings, SimulateSettings, variable_name
 from stillwatch.simulate.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,10 @@ def test_the_generated_pages_are_fresh(reference):
 
 def test_every_command_setting_and_error_is_documented(reference):
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
-    commands = [f"## stillwatch {name}\n" for name in get_command(cli.app).commands]
+    commands = [f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER]]
     settings = [
         f"`{variable_name(settings, name)}`"
-        for settings in (ScanSettings, SimulateSettings)
+        for settings in (ScanSettings, SimulateSettings, ExpireSettings)
         for name in settings.model_fields
     ]
     errors = [f"`{error.__name__}`" for error in reference.error_classes()]
@@ -72,6 +73,17 @@ def test_every_signal_that_a_report_names_is_documented_with_its_honest_twin():
     assert min(min(len(signal.shows), len(signal.honest_twin)) for signal in told.values()) > 10
     text = (DOCS / "reference" / "evidence.md").read_text(encoding="utf-8")
     assert [name for name, signal in told.items() if name not in text or signal.honest_twin not in text] == []
+
+
+def test_every_json_document_is_documented(reference):
+    text = (DOCS / "json.md").read_text(encoding="utf-8")
+    speaking = [
+        name
+        for name, command in reference.commands()
+        if any("--json" in parameter.opts for parameter in command.params)
+    ]
+    assert len(speaking) > 5
+    assert [name for name in speaking if f"\n## {name}\n" not in text] == []
 
 
 def test_the_python_api_takes_every_setting():
