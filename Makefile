@@ -49,6 +49,7 @@ bench: install
 
 docs: install
 	$(BIN)/python scripts/make_reference.py
+	$(BIN)/python scripts/make_examples.py
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html in a browser."
 

@@ -1,4 +1,4 @@
-"""Writes ``docs/reference/`` from the code: commands, settings, formats, tables, evidence, errors.
+"""Writes ``docs/reference/`` from the code: commands, settings, formats, tables, evidence, cues, errors.
 
 ``python scripts/make_reference.py`` after a change to any of them; a test fails while a page is stale.
 """
@@ -11,7 +11,9 @@ import inspect
 import io
 import pkgutil
 import tokenize
+import tomllib
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,13 @@ from stillwatch import contracts
 from stillwatch.accounts.signals import FACET as SAMPLING
 from stillwatch.accounts.signals import LIMIT, SignalCard, account_signals
 from stillwatch.app import cli
-from stillwatch.contracts import StillwatchError
+from stillwatch.contracts import Cue, StillwatchError
 from stillwatch.ingest.format import Format
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
-from stillwatch.linking.facets import facets
+from stillwatch.linking.facets import Facet, facets
+from stillwatch.linking.facets.elicitation import CUE_SIGNALS
 from stillwatch.settings import (
+    ExpireSettings,
     ScanSettings,
     Settings,
     SimulateSettings,
@@ -37,6 +41,7 @@ from stillwatch.settings import (
     variable_name,
 )
 from stillwatch.simulate.presets import PRESETS
+from stillwatch.sketch import cues
 
 PAGES = Path(__file__).parents[1] / "docs" / "reference"
 _NOTE = "<!-- Made by scripts/make_reference.py: change the code, not this page. -->"
@@ -72,6 +77,19 @@ Each piece of evidence is a log-likelihood ratio in nats (natural logarithm): ho
 was seen is under a campaign than under ordinary traffic. No facet can say more than its cap, and a
 campaign needs one facet that links its accounts and one that shows extraction.
 """,
+    "cues": """\
+# Cues
+
+Wordings that published campaigns used, looked for in the system prompt and in the newest user
+message. A cue is a yes or no for one request and weighs nothing by itself:
+[elicitation](evidence.md#elicitation) compares how many of a group's requests show it with how many
+of all others do. It is corroboration: a campaign can be found without any cue, and an operator can
+avoid them all.
+
+Case and punctuation say nothing. The phrases are data, one file for each language in
+`src/stillwatch/sketch/cues/`; each file holds look-alikes beside them that must not match, and tests
+hold the phrases to both. Below is one prompt of each kind from those files, shortened.
+""",
     "errors": """\
 # Errors
 
@@ -80,6 +98,7 @@ to do about it. From Python each is an exception, a `stillwatch.contracts.Stillw
 same parts as attributes: `what`, `remedy`, `file`, `line`, `field`.
 """,
 }
+SETTINGS = (("scan", ScanSettings), ("simulate", SimulateSettings), ("ledger expire", ExpireSettings))
 _READ = ("EXCHANGE", "ACCOUNT")
 _WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "REJECT")
 
@@ -92,6 +111,7 @@ def pages() -> dict[str, str]:
         "formats": _formats,
         "tables": _tables,
         "evidence": _evidence,
+        "cues": _cues,
         "errors": _errors,
     }
     return {
@@ -101,8 +121,7 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> Iterator[str]:
-    group = get_command(cli.app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in commands():
         yield from [
             f"## stillwatch {name}",
             "",
@@ -111,6 +130,8 @@ def _commands() -> Iterator[str]:
             inspect.cleandoc(command.help),
             "",
         ]
+        if not command.params:
+            continue  # a group, whose commands follow
         yield from ["| argument or option | meaning |", "| --- | --- |"]
         yield from (f"| {_parameter(parameter)} | {_cell(parameter.help)} |" for parameter in command.params)
         yield ""
@@ -118,6 +139,14 @@ def _commands() -> Iterator[str]:
     yield from ["## Exit codes", "", "| code | meaning |", "| --- | --- |"]
     yield from (f"| {code} | {_cell(meaning)} |" for code, meaning in cli.EXIT_CODES.items())
     yield ""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command by its name, those of a group under the group's."""
+    for name, command in get_command(cli.app).commands.items():  # type: ignore[attr-defined]
+        yield name, command
+        for under, own in getattr(command, "commands", {}).items():
+            yield f"{name} {under}", own
 
 
 def _presets() -> Iterator[str]:
@@ -138,7 +167,8 @@ def _usage(name: str, command: Any) -> str:
         for p in command.params
         if p.param_type_name == "argument"
     ]
-    return f"`stillwatch {name} {' '.join(arguments)} [OPTIONS]`"
+    taken = ["COMMAND"] if hasattr(command, "commands") else [*arguments, "[OPTIONS]"]
+    return f"`stillwatch {' '.join([name, *taken])}`"
 
 
 def _parameter(parameter: Any) -> str:
@@ -149,7 +179,7 @@ def _parameter(parameter: Any) -> str:
 
 
 def _settings() -> Iterator[str]:
-    for title, settings in (("scan", ScanSettings), ("simulate", SimulateSettings)):
+    for title, settings in SETTINGS:
         yield from [f"## stillwatch {title}", ""]
         yield from ["| option | variable | default | meaning |", "| --- | --- | --- | --- |"]
         yield from (_setting(settings, name) for name in settings.model_fields)
@@ -171,16 +201,63 @@ def _formats() -> Iterator[str]:
 
 def _format(known: Format) -> Iterator[str]:
     accounts = ", then ".join(f"`{field}`" for field in known.account_fields)
-    yield from [f"### {known.name}", "", f"{known.summary[0].upper()}{known.summary[1:]}.", ""]
+    yield from [f"### {known.name}", "", _sentence(known.summary), ""]
     yield from [f"The account is {accounts}. One record, wrapped here:", ""]
     example = orjson.dumps(orjson.loads(known.example), option=orjson.OPT_INDENT_2).decode()
     yield from ["```json", example, "```", ""]
+
+
+_LANGUAGES = {"en": "English", "zh": "Chinese", "ko": "Korean", "ja": "Japanese"}
+_SHOWN = 160  # characters of an example
+
+
+def _cues() -> Iterator[str]:
+    files = {code: _cue_file(code) for code in cues.GAPS}
+    languages = ", ".join(_LANGUAGES[code] for code in files)
+    yield from [f"Languages: {languages}.", ""]
+    for cue in Cue:
+        signal, words = CUE_SIGNALS[cue]
+        yield from [
+            f"## {cue.value}",
+            "",
+            f"Requests with it {words}. It speaks as the signal `{signal}`.",
+            "",
+        ]
+        yield from ["| language | phrases | shows it | does not |", "| --- | --- | --- | --- |"]
+        for code, tables in files.items():
+            held = tables[cue.value]
+            shown = [_cell(_shortened(held[kind][0])) for kind in ("positive", "honest")]
+            yield f"| {_LANGUAGES[code]} | {len(held['phrases'])} | {shown[0]} | {shown[1]} |"
+        yield ""
+
+
+def _cue_file(code: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files(cues.__name__).joinpath(f"{code}.toml").read_text(encoding="utf-8"))
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split()).replace("{", "").replace("}", "")
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN].rsplit(' ', 1)[0]} ..."
+
+
+def _facet_signals(facet: Facet) -> Iterator[str]:
+    if facet.card.signals:
+        yield from ["| signal | what it shows | honest traffic that shows it too |", "| --- | --- | --- |"]
+        yield from (
+            f"| `{signal.id}` | {_cell(signal.shows)} | {_cell(signal.honest_twin)} |"
+            for signal in facet.card.signals
+        )
+        yield ""
 
 
 def _pooled(signal: SignalCard) -> str:
     if signal.facet is None:
         return "it only tells members from strangers"
     return f"pooled it speaks for {signal.facet}, from {signal.group_floor:g} to {signal.group_cap:g}"
+
+
+def _side(side: str) -> str:
+    return "linking, or extraction where the accounts are linked without it" if side == "either" else side
 
 
 def _evidence() -> Iterator[str]:
@@ -190,11 +267,14 @@ def _evidence() -> Iterator[str]:
         yield from [
             f"### {name}",
             "",
-            card.shows,
+            _sentence(card.shows),
             "",
-            f"- Side: {card.side}, from {card.floor:g} to {card.cap:g} nats.",
+            f"- Side: {_side(card.side)}, from {card.floor:g} to {card.cap:g} nats.",
         ]
+        if card.dispatch:
+            yield "- It tells how requests are dealt out, which a verdict needs beside what they say."
         yield from [f"- Honest traffic that shows it too: {card.honest_twin}", f"- Method: {card.method}", ""]
+        yield from _facet_signals(facet)
     yield from [
         f"### {SAMPLING}",
         "",
@@ -203,16 +283,19 @@ def _evidence() -> Iterator[str]:
     ]
     yield from [
         f"- Side: {LIMIT.side}, from {LIMIT.floor:g} to {LIMIT.cap:g} nats.",
+        "- It tells how requests are dealt out, which a verdict needs beside what they say.",
         "- Method: the sum of the",
+        "  account signals below that speak for it, over all members, half a nat off for each and discounted",
+        "  for the freedom of choosing them; colleagues of one organisation count as one.",
+        "",
     ]
-    yield from ["  account signals below that speak for it, over all members, half a nat off for each.", ""]
     yield from ["## Account signals", "", "How a member differs from an account that a person uses.", ""]
     for name, signal in account_signals().items():
         told = signal.card
         yield from [
             f"### {name}",
             "",
-            told.shows,
+            _sentence(told.shows),
             "",
             f"- From {told.floor:g} to {told.cap:g} nats for one account; {_pooled(told)}.",
         ]
@@ -294,6 +377,10 @@ def error_classes() -> list[type[StillwatchError]]:
         found.add(error)
         waiting += error.__subclasses__()
     return sorted(found, key=lambda error: error.__name__)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _cell(text: str) -> str:

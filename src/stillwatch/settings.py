@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -220,6 +220,27 @@ class SimulateSettings(Settings):
         description="Honest traffic: exchanges per campaign exchange, at the preset's own mix.",
     )
     out: Path = Field(Path("world"), description="Folder to write the world into.")
+
+
+class ExpireSettings(Settings):
+    """What ``stillwatch ledger expire`` can be told."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}LEDGER_")
+
+    before: Instant | None = Field(
+        None, description="Drop what is older than this time, rounded down to a full hour (ISO 8601, UTC)."
+    )
+    keep: int | None = Field(None, ge=1, le=36_500, description="Keep this many days up to now.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.before is None) == (self.keep is None):
+            raise ValueError("give either --before or --keep")
+        return self
+
+    def cut(self, now: datetime) -> datetime:
+        """Return the time before which everything goes, not rounded."""
+        return self.before if self.before is not None else now - timedelta(days=self.keep or 0)
 
 
 def option_name(setting: str) -> str:

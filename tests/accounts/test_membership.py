@@ -139,12 +139,18 @@ def test_one_operator_s_office_hours_are_one_clock_and_days_of_their_own_are_not
     farm, client = names("farm", 40), names("client", 80)
     for account in farm:
         for _ in range(30):
-            at = timedelta(days=int(traffic.random.integers(0, 20)), hours=int(traffic.random.integers(8, 17)))
-            traffic.exchange(account, START + at + timedelta(seconds=int(traffic.random.integers(0, 3600))), 77)
+            at = timedelta(
+                days=int(traffic.random.integers(0, 20)), hours=int(traffic.random.integers(8, 17))
+            )
+            traffic.exchange(
+                account, START + at + timedelta(seconds=int(traffic.random.integers(0, 3600))), 77
+            )
     traffic.people(client, scaffold=88)
     traffic.people(names("person", 300))
     found = assess(any_engine, traffic, {0: farm, 1: client}, {0: 77, 1: 88})
-    pooled = {row["candidate"]: row["llr"] for row in found.findings.to_pylist() if row["signal"] == "one-clock"}
+    pooled = {
+        row["candidate"]: row["llr"] for row in found.findings.to_pylist() if row["signal"] == "one-clock"
+    }
     assert pooled[0] > 4
     assert pooled[1] <= 0
 

@@ -1,13 +1,20 @@
-"""Every error class as a user meets it: one line with file, line, field, what is wrong and the remedy."""
+"""Every error class as a user meets it: one line with file, line, field, what is wrong and the remedy.
+
+Each is brought about through the command line, by the mistake that it is for.
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import json
 import pkgutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+import pyarrow as pa
 import pytest
 
 import stillwatch
@@ -15,6 +22,119 @@ from stillwatch.app import cli
 from stillwatch.contracts import StillwatchError
 
 SOURCE = Path(stillwatch.__file__).parent
+BEGAN = 1767225600
+
+
+class Mistake(NamedTuple):
+    """A command that goes wrong, and how the line that says so reads."""
+
+    arguments: list[str | Path]
+    place: str  # file, line and field, as far as there are any
+    what: str
+    remedy: str
+
+
+class Desk:
+    """A user's folder: a log, a state and a run to make mistakes with."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.monkeypatch = folder, monkeypatch
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        self.log, self.state, self.run = folder / "log.jsonl", folder / "state", folder / "run"
+        rows = [{"timestamp": BEGAN + n, "request_id": f"r{n}", "account_id": f"a{n % 7}"} for n in range(50)]
+        self.log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def scan(self, *more: str | Path) -> list[str | Path]:
+        return ["scan", self.log, "--out", self.run, "--state", self.state, *more]
+
+    def scanned(self) -> None:
+        assert cli.run(list(map(str, self.scan("--quiet")))) == 0
+
+
+def contract(desk: Desk) -> Mistake:
+    desk.monkeypatch.setattr("stillwatch.app.detection.profile_accounts", lambda _: pa.table({"odd": [1]}))
+    return Mistake(desk.scan(), "", "stage profiles broke its contract", "Please report this as a defect")
+
+
+def engine(desk: Desk) -> Mistake:
+    desk.scanned()
+    part = next(desk.state.rglob("part-*.parquet"))
+    part.write_bytes(b"torn")
+    return Mistake(desk.scan(), "", part.name, "Check that the file is there, whole and readable")
+
+
+def input_(desk: Desk) -> Mistake:
+    allow = desk.write("allow.csv", "a1,known\n,forgotten\n")
+    form = "Write one account id per line, or account_id,reason"
+    return Mistake(desk.scan("--allow", allow), f"{allow}:2: ", "the line names no account", form)
+
+
+def key(desk: Desk) -> Mistake:
+    path = desk.write("open.key", "0" * 32)
+    path.chmod(0o644)
+    return Mistake(
+        desk.scan("--sketch-key", path), f"{path}: ", "open to other users", f"Run: chmod 600 {path}"
+    )
+
+
+def ledger(desk: Desk) -> Mistake:
+    path = desk.write("state/ledger/key.json", "{")
+    remedy = "Restore the file or start a new ledger"
+    return Mistake(["ledger", "stat", desk.state], f"{path}: ", "does not say which key wrote it", remedy)
+
+
+def missing_extra(desk: Desk) -> Mistake:
+    desk.monkeypatch.setitem(sys.modules, "psycopg", None)
+    address = "postgresql://reader@localhost/litellm"
+    arguments = ["scan", address, "--out", desk.run]
+    return Mistake(arguments, f"{address}: ", "needs psycopg", "Run `pip install stillwatch[postgres]`")
+
+
+def run_folder(desk: Desk) -> Mistake:
+    desk.scanned()
+    path = desk.write("state/campaigns.jsonl", '{"campaign_id": "cmp_1", "members": ["a"]}\nnonsense\n')
+    arguments = ["ledger", "forget", desk.state, "a", "--yes"]
+    return Mistake(
+        arguments, f"{path}:2: ", "no entry of a campaign registry", "Restore the file from a copy"
+    )
+
+
+def too_many_rejects(desk: Desk) -> Mistake:
+    with desk.log.open("a") as file:
+        file.write("{broken\n" * 50)
+    place = f"{desk.run / 'rejected.jsonl'}: "
+    return Mistake(
+        desk.scan("--format", "table"), place, "50 of 100 records were rejected", "See the reasons"
+    )
+
+
+def unknown_subject(desk: Desk) -> Mistake:
+    desk.scanned()
+    return Mistake(["explain", desk.run, "nobody"], "", "nobody", "")
+
+
+def usage(desk: Desk) -> Mistake:
+    return Mistake(desk.scan("--max-rejects", "5%"), "field --max-rejects: ", "'5%'", "See `stillwatch")
+
+
+MISTAKES: dict[str, Callable[[Desk], Mistake]] = {
+    "ContractError": contract,
+    "EngineError": engine,
+    "InputError": input_,
+    "KeyFileError": key,
+    "LedgerError": ledger,
+    "MissingExtraError": missing_extra,
+    "RunFolderError": run_folder,
+    "TooManyRejectsError": too_many_rejects,
+    "UnknownSubjectError": unknown_subject,
+    "UsageError": usage,
+}
 
 
 def error_classes() -> list[type[StillwatchError]]:
@@ -37,16 +157,38 @@ def raised() -> Iterator[tuple[str, ast.Call]]:
                 yield f"{path.relative_to(SOURCE)}:{node.lineno}", node
 
 
-@pytest.mark.parametrize("error", error_classes())
-def test_an_error_is_one_line_with_its_place_and_a_remedy(error, monkeypatch, capsys):
-    def fail(*_: object, **__: object) -> None:
-        raise error("it is odd", remedy="Even it out", file="log.jsonl", line=7, field="user")
+def test_every_error_has_its_mistake():
+    assert set(MISTAKES) == {error.__name__ for error in error_classes()} - {"StillwatchError"}
 
-    monkeypatch.setattr("stillwatch.evidence.tables.RunTables.load", fail)
-    assert cli.run(["explain", "run", "cmp_1"]) == error.exit_code
-    printed = capsys.readouterr()
+
+def test_nobody_raises_the_base_of_all_errors():
+    assert [place for place, call in raised() if call.func.id == "StillwatchError"] == []
+
+
+@pytest.mark.parametrize("error", [error for error in error_classes() if error is not StillwatchError])
+def test_a_mistake_is_one_line_with_its_place_and_a_remedy(error, tmp_path, monkeypatch, capfd):
+    mistake = MISTAKES[error.__name__](Desk(tmp_path, monkeypatch))
+    capfd.readouterr()
+    met = []
+    monkeypatch.setattr(error, "__init__", _noting(error, met))
+    assert cli.run(list(map(str, mistake.arguments))) == error.exit_code
+    assert met
+    printed = capfd.readouterr()
     assert printed.out == ""
-    assert printed.err == "stillwatch: log.jsonl:7: field user: it is odd. Even it out\n"
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith(f"stillwatch: {mistake.place}")
+    assert mistake.what in printed.err
+    assert f". {mistake.remedy}" in printed.err
+
+
+def _noting(error: type[StillwatchError], met: list[StillwatchError]) -> Callable[..., None]:
+    make = error.__init__
+
+    def init(self: StillwatchError, *arguments: object, **named: object) -> None:
+        met.append(self)
+        make(self, *arguments, **named)
+
+    return init
 
 
 @pytest.mark.parametrize("error", error_classes())

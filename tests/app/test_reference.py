@@ -9,15 +9,23 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pyarrow as pa
 import pytest
 from typer.main import get_command
 
 import stillwatch
+from stillwatch import contracts
+from stillwatch.accounts.signals import account_signals
 from stillwatch.app import cli
-from stillwatch.settings import ScanSettings, SimulateSettings, variable_name
+from stillwatch.contracts import Cue
+from stillwatch.evidence.phrases import catalogue
+from stillwatch.linking.facets import facets
+from stillwatch.settings import ExpireSettings, ScanSettings, SimulateSettings, variable_name
+from stillwatch.simulate.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +43,47 @@ def test_the_generated_pages_are_fresh(reference):
 
 def test_every_command_setting_and_error_is_documented(reference):
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
-    commands = [f"## stillwatch {name}\n" for name in get_command(cli.app).commands]
+    commands = [f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER]]
     settings = [
         f"`{variable_name(settings, name)}`"
-        for settings in (ScanSettings, SimulateSettings)
+        for settings in (ScanSettings, SimulateSettings, ExpireSettings)
         for name in settings.model_fields
     ]
     errors = [f"`{error.__name__}`" for error in reference.error_classes()]
     assert [wanted for wanted in commands + settings + errors if wanted not in text] == []
+
+
+def test_every_table_preset_facet_and_cue_is_documented():
+    tables = [name for name, value in vars(contracts).items() if isinstance(value, pa.Schema)]
+    wanted = {
+        "tables": [f"### {name.lower()}\n" for name in tables],
+        "commands": [f"| `{name}` | " for name in PRESETS],
+        "evidence": [f"### {name}\n" for name in (*facets(), *account_signals())],
+        "cues": [f"## {cue.value}\n" for cue in Cue],
+    }
+    for page, parts in wanted.items():
+        text = (DOCS / "reference" / f"{page}.md").read_text(encoding="utf-8")
+        assert [part for part in parts if part not in text] == [], page
+
+
+def test_every_signal_that_a_report_names_is_documented_with_its_honest_twin():
+    told = {signal.id: signal for facet in facets().values() for signal in facet.card.signals}
+    told |= {name: signal.card for name, signal in account_signals().items()}
+    assert told.keys() == catalogue("ko")["statements"].keys()
+    assert min(min(len(signal.shows), len(signal.honest_twin)) for signal in told.values()) > 10
+    text = (DOCS / "reference" / "evidence.md").read_text(encoding="utf-8")
+    assert [name for name, signal in told.items() if name not in text or signal.honest_twin not in text] == []
+
+
+def test_every_json_document_is_documented(reference):
+    text = (DOCS / "json.md").read_text(encoding="utf-8")
+    speaking = [
+        name
+        for name, command in reference.commands()
+        if any("--json" in parameter.opts for parameter in command.params)
+    ]
+    assert len(speaking) > 5
+    assert [name for name in speaking if f"\n## {name}\n" not in text] == []
 
 
 def test_the_python_api_takes_every_setting():

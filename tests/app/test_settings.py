@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.contracts import UsageError
-from stillwatch.settings import ScanSettings, SimulateSettings, memory_bytes
+from stillwatch.settings import ExpireSettings, ScanSettings, SimulateSettings, memory_bytes
 
 
 def test_a_value_goes_before_the_environment_and_that_before_the_default(monkeypatch):
@@ -72,6 +72,21 @@ def test_the_variables_of_a_simulation_are_its_own(monkeypatch):
     monkeypatch.setenv("STILLWATCH_SIMULATE_OUT", "elsewhere")
     assert SimulateSettings.read().out == Path("elsewhere")
     assert ScanSettings.read().out == Path("run")
+
+
+def test_retention_is_a_time_or_a_number_of_days(monkeypatch):
+    now = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
+    assert ExpireSettings.read(before="2026-04-22").cut(now) == datetime(2026, 4, 22, tzinfo=UTC)
+    monkeypatch.setenv("STILLWATCH_LEDGER_KEEP", "90")
+    assert ExpireSettings.read().cut(now) == now - timedelta(days=90)
+    with pytest.raises(UsageError, match="either --before or --keep"):
+        ExpireSettings.read(before="2026-04-22")
+
+
+@pytest.mark.parametrize("keep", ["0", "-1", "1.5", "ever"])
+def test_retention_is_at_least_a_day(keep):
+    with pytest.raises(UsageError, match="--keep"):
+        ExpireSettings.read(keep=keep)
 
 
 def test_the_key_lies_in_the_users_own_folder(monkeypatch, tmp_path):

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
@@ -24,10 +26,24 @@ def environment(tmp_path) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("do", {"doctor"}), ("s", {"scan", "simulate"}), ("scan --max", {"--max-rejects"})],
+    [
+        ("do", {"doctor"}),
+        ("s", {"scan", "simulate"}),
+        ("ledger f", {"forget"}),
+        ("scan --max", {"--max-rejects"}),
+        ("scan --lang ", {"en", "ko"}),
+        ("scan --format openi", {"openinference"}),
+        ("simulate q", {"quiet"}),
+        ("explain RUN cmp_", {"cmp_1", "cmp_2"}),
+        ("explain RUN cmp_2", {"cmp_2"}),
+        ("explain ABSENT cmp_", set()),
+    ],
 )
-def test_the_shell_completes_commands_and_options(environment, typed, offered):
-    words = f"stillwatch {typed}"
+def test_the_shell_completes_what_can_be_known(environment, tmp_path, typed, offered):
+    (tmp_path / "run").mkdir()
+    ids = pa.table({"campaign_id": ["cmp_2", "cmp_1"]})
+    pq.write_table(ids, tmp_path / "run" / "campaigns.parquet")
+    words = f"stillwatch {typed}".replace("RUN", str(tmp_path / "run"))
     asked = {"_STILLWATCH_COMPLETE": "complete_bash", "COMP_WORDS": words}
     asked["COMP_CWORD"] = str(words.count(" "))
     done = subprocess.run(

@@ -85,3 +85,16 @@ def test_a_damaged_registry_names_its_line(tmp_path: Path):
     with pytest.raises(RunFolderError) as raised:
         Registry.load(path)
     assert raised.value.line == 2
+
+
+def test_members_that_are_gone_leave_the_registry(names, tmp_path: Path):
+    whole = names("a", 40)
+    _, registry = Registry({}).recognise([campaign(whole), campaign(names("b", 20))])
+    _, registry = registry.recognise([campaign(whole[:25]), campaign(whole[25:])])
+    kept = registry.keeping(lambda account: account in whole[:20])
+    [(name, members)] = kept.members.items()
+    assert (name, members) == (campaign(whole).campaign_id, frozenset(whole[:20]))
+    assert kept.events == ()  # the half that had split off is not known any more
+    kept.save(tmp_path / "campaigns.jsonl")
+    assert Registry.load(tmp_path / "campaigns.jsonl") == kept
+    assert names("b", 20)[0] not in (tmp_path / "campaigns.jsonl").read_text()

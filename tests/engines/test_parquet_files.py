@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stillwatch.engines.parquet import replacing, write_parquet
+from stillwatch.engines.parquet import replacing, sweep, write_parquet
 
 LISTS = pa.list_(pa.field("item", pa.uint64(), nullable=False))
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), ("fp", pa.uint64()), ("fps", LISTS)])
@@ -54,3 +54,12 @@ def test_a_file_is_replaced_only_when_all_went_well(tmp_path: Path) -> None:
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_dead_processes_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    left = [".table.parquet.4711.tmp", ".campaigns.jsonl.9.tmp"]
+    others = ["table.parquet", ".mine.tmp", "notes.12.tmp", ".bashrc"]
+    for name in [*left, *others]:
+        (tmp_path / name).touch()
+    sweep([tmp_path, tmp_path / "absent"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)

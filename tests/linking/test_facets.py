@@ -18,6 +18,7 @@ def llr(facet, engine, signal=None):
     """Return candidate -> what the facet (or one signal of it) says, nothing where it is silent."""
     table = BUILT_IN[facet].weigh(engine)
     assert table.schema == FINDINGS
+    assert set(table["signal"].to_pylist()) <= {known.id for known in BUILT_IN[facet].card.signals}
     sums = {}
     for row in table.to_pylist():
         if signal in (None, row["signal"]):

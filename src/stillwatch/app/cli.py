@@ -1,4 +1,4 @@
-"""The command line: ``scan``, ``explain``, ``simulate``, ``formats``."""
+"""The command line: ``scan``, ``explain``, ``simulate``, ``formats``, ``doctor``, ``ledger``."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from typer.main import get_command
 
 from stillwatch import __version__
-from stillwatch.app import bars
+from stillwatch.app import bars, completion, ledger_commands
+from stillwatch.app.options import Json, Quiet, of_scan, option
 from stillwatch.contracts import StillwatchError, Verdict
-from stillwatch.settings import ScanSettings, Settings, SimulateSettings, default_text, option_name
+from stillwatch.settings import ScanSettings, SimulateSettings
 
 FOUND: Final = 1
 DEFECT: Final = 70  # not Python's 1, which a caller would take for "campaign found"
@@ -24,7 +25,7 @@ INTERRUPTED: Final = 130
 EXIT_CODES: Final = {
     0: "ran",
     FOUND: "a campaign was found, with --fail-on campaign",
-    2: "a usage error, or an input or run folder that cannot be read",
+    2: "a usage error, or an input, run folder or ledger that cannot be read",
     3: "more than --max-rejects of the records were rejected",
     DEFECT: "a defect in stillwatch, with its traceback",
     INTERRUPTED: "interrupted with Ctrl-C",
@@ -42,32 +43,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-
-
-def _option(settings: type[Settings], setting: str, metavar: str, panel: str | None = None) -> Any:
-    """Make an option of a setting; where it is not given, environment and default decide."""
-    return typer.Option(
-        option_name(setting),
-        metavar=metavar,
-        help=" ".join(
-            filter(None, [settings.model_fields[setting].description, _default(settings, setting)])
-        ),
-        show_default=False,
-        rich_help_panel=panel,
-    )
-
-
-def _default(settings: type[Settings], setting: str) -> str:
-    text = default_text(settings, setting)
-    return f"Default: {text}." if text else ""
-
-
-def _of_scan(setting: str, metavar: str, panel: str) -> Any:
-    return _option(ScanSettings, setting, metavar, panel)
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only, and what --json asks for.")]
+app.add_typer(ledger_commands.app)
 
 
 def _without_colour(wanted: bool) -> None:
@@ -108,22 +84,22 @@ def scan(
             help="Files, folders or globs of the log; - is standard input, postgresql://... a database.",
         ),
     ],
-    accounts: Annotated[str | None, _of_scan("accounts", "FILE", _LOG)] = None,
-    format: Annotated[str | None, _of_scan("format", "NAME", _LOG)] = None,
-    mapping: Annotated[str | None, _of_scan("mapping", "FILE", _LOG)] = None,
-    account_key: Annotated[str | None, _of_scan("account_key", "FIELD", _LOG)] = None,
-    since: Annotated[str | None, _of_scan("since", "TIME", _LOG)] = None,
-    until: Annotated[str | None, _of_scan("until", "TIME", _LOG)] = None,
-    allow: Annotated[str | None, _of_scan("allow", "FILE", _LOG)] = None,
-    max_rejects: Annotated[str | None, _of_scan("max_rejects", "FRACTION", _LOG)] = None,
-    out: Annotated[str | None, _of_scan("out", "DIR", _RUN)] = None,
-    state: Annotated[str | None, _of_scan("state", "DIR", _RUN)] = None,
-    lang: Annotated[str | None, _of_scan("lang", "en|ko", _RUN)] = None,
-    sketch_key: Annotated[str | None, _of_scan("sketch_key", "FILE", _RUN)] = None,
-    engine: Annotated[str | None, _of_scan("engine", "NAME", _WORK)] = None,
-    memory: Annotated[str | None, _of_scan("memory", "SIZE", _WORK)] = None,
-    threads: Annotated[str | None, _of_scan("threads", "N", _WORK)] = None,
-    fail_on: Annotated[str | None, _of_scan("fail_on", "campaign", _WORK)] = None,
+    accounts: Annotated[str | None, of_scan("accounts", "FILE", _LOG)] = None,
+    format: Annotated[str | None, of_scan("format", "NAME", _LOG)] = None,
+    mapping: Annotated[str | None, of_scan("mapping", "FILE", _LOG)] = None,
+    account_key: Annotated[str | None, of_scan("account_key", "FIELD", _LOG)] = None,
+    since: Annotated[str | None, of_scan("since", "TIME", _LOG)] = None,
+    until: Annotated[str | None, of_scan("until", "TIME", _LOG)] = None,
+    allow: Annotated[str | None, of_scan("allow", "FILE", _LOG)] = None,
+    max_rejects: Annotated[str | None, of_scan("max_rejects", "FRACTION", _LOG)] = None,
+    out: Annotated[str | None, of_scan("out", "DIR", _RUN)] = None,
+    state: Annotated[str | None, of_scan("state", "DIR", _RUN)] = None,
+    lang: Annotated[str | None, of_scan("lang", "en|ko", _RUN)] = None,
+    sketch_key: Annotated[str | None, of_scan("sketch_key", "FILE", _RUN)] = None,
+    engine: Annotated[str | None, of_scan("engine", "NAME", _WORK)] = None,
+    memory: Annotated[str | None, of_scan("memory", "SIZE", _WORK)] = None,
+    threads: Annotated[str | None, of_scan("threads", "N", _WORK)] = None,
+    fail_on: Annotated[str | None, of_scan("fail_on", "campaign", _WORK)] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -176,7 +152,12 @@ def scan(
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that a scan wrote.")],
     subject: Annotated[
-        str, typer.Argument(metavar="ID", help="Campaign or account id, or how only one of them begins.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Campaign or account id, or how only one of them begins.",
+            autocompletion=completion.campaigns,
+        ),
     ],
     json: Json = False,
     quiet: Quiet = False,
@@ -201,11 +182,18 @@ def explain(
 
 @app.command()
 def simulate(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="demo, families, quiet, june-2026, ...")],
-    scale: Annotated[str | None, _option(SimulateSettings, "scale", "FACTOR")] = None,
-    seed: Annotated[str | None, _option(SimulateSettings, "seed", "N")] = None,
-    honest: Annotated[str | None, _option(SimulateSettings, "honest", "FACTOR")] = None,
-    out: Annotated[str | None, _option(SimulateSettings, "out", "DIR")] = None,
+    preset: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET",
+            help="demo, families, quiet, june-2026, ...",
+            autocompletion=completion.presets,
+        ),
+    ],
+    scale: Annotated[str | None, option(SimulateSettings, "scale", "FACTOR")] = None,
+    seed: Annotated[str | None, option(SimulateSettings, "seed", "N")] = None,
+    honest: Annotated[str | None, option(SimulateSettings, "honest", "FACTOR")] = None,
+    out: Annotated[str | None, option(SimulateSettings, "out", "DIR")] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -282,10 +270,10 @@ def doctor(
     file: Annotated[
         str | None, typer.Argument(metavar="FILE", help="A log: what a scan would read of its beginning.")
     ] = None,
-    accounts: Annotated[str | None, _of_scan("accounts", "FILE", _LOG)] = None,
-    out: Annotated[str | None, _of_scan("out", "DIR", _RUN)] = None,
-    sketch_key: Annotated[str | None, _of_scan("sketch_key", "FILE", _RUN)] = None,
-    memory: Annotated[str | None, _of_scan("memory", "SIZE", _WORK)] = None,
+    accounts: Annotated[str | None, of_scan("accounts", "FILE", _LOG)] = None,
+    out: Annotated[str | None, of_scan("out", "DIR", _RUN)] = None,
+    sketch_key: Annotated[str | None, of_scan("sketch_key", "FILE", _RUN)] = None,
+    memory: Annotated[str | None, of_scan("memory", "SIZE", _WORK)] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:

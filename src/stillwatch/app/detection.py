@@ -17,6 +17,7 @@ from stillwatch.app.run_folder import RunFolder
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
 from stillwatch.campaigns.judging import judge
+from stillwatch.campaigns.registry import FILE as REGISTRY
 from stillwatch.campaigns.registry import Registry
 from stillwatch.campaigns.results import WORK_OF_CAMPAIGNS, Results, bind_campaigns, build_results
 from stillwatch.campaigns.selection import Campaign, select_campaigns
@@ -124,7 +125,7 @@ def _named(campaigns: list[Campaign], state: Path | None) -> Sequence[Campaign]:
     """Return the campaigns under the ids that the state knows them by."""
     if state is None:
         return campaigns
-    path = state / "campaigns.jsonl"
+    path = state / REGISTRY
     named, registry = Registry.load(path).recognise(campaigns)
     registry.save(path)
     return named

@@ -54,6 +54,7 @@ def take_in(
         unreadable = _sketch_all(reading, sketcher, ledger, settings.workers, rejected)
         accounts, records = _take_accounts(settings, key, sketcher, ledger, rejected)
     tally = reading.tally
+    progress.stage("seal")
     sealed = asdict(ledger.seal(engine))
     return {
         "exchanges": {

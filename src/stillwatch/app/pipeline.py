@@ -35,9 +35,12 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
     key = load_or_create_key(settings.sketch_key)
     run = RunFolder(settings.out, _purpose(inputs, settings, key))
     ledger = Ledger((settings.state or run.path) / "ledger", key.id)
-    with open_engine(
-        settings.engine, memory=settings.memory, threads=settings.workers, spill=run.path / "spill"
-    ) as engine:
+    with (
+        ledger.in_use(lambda: progress.stage("wait for the ledger")),
+        open_engine(
+            settings.engine, memory=settings.memory, threads=settings.workers, spill=run.path / "spill"
+        ) as engine,
+    ):
         counts = _intake(inputs, settings, key, run, ledger, engine, progress)
         _bind_ledger(engine, ledger, settings, run)
         detection = detect(engine, settings.state, allowed, run, progress)

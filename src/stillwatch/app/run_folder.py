@@ -123,6 +123,11 @@ class RunFolder:
         (self.path / _JOURNAL).unlink(missing_ok=True)
 
 
+def is_run_folder(path: Path) -> bool:
+    """Whether a scan wrote ``path`` as its run folder, to the end or not."""
+    return (path / MANIFEST).exists() or (path / _JOURNAL).exists()
+
+
 def _library_versions() -> dict[str, str]:
     """Return the installed version of each library that stillwatch needs, extras left out."""
     needs = [need for need in requires("stillwatch") or [] if "extra ==" not in need]

@@ -58,6 +58,7 @@ class Judgement:
     extraction: float
     q_value: float
     verdict: Verdict
+    queue_side: str = "linking"  # where evidence that may stand on either side was counted
 
     @property
     def score(self) -> float:
@@ -82,9 +83,7 @@ def judge(
     sizes = _members(membership)
     volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
     parties = dict(zip(work["candidate"].to_pylist(), work["parties"].to_pylist(), strict=True))
-    enough = {
-        number for number, size in sizes.items() if min(size, parties.get(number, 0)) >= MIN_ACCOUNTS
-    }
+    enough = {number for number, size in sizes.items() if min(size, parties.get(number, 0)) >= MIN_ACCOUNTS}
     enough &= {
         number
         for number, exchanges in volume.items()
@@ -93,7 +92,7 @@ def judge(
     facets = {number: _limited(sums, limits) for number, sums in _sums(findings).items()}
     sides = {number: _sides(values, limits) for number, values in facets.items()}
     scaffolded = set(workloads["candidate"].to_pylist())
-    q_values = e_benjamini_hochberg({number: sum(side) for number, side in sides.items()})
+    q_values = e_benjamini_hochberg({number: side[0] + side[1] for number, side in sides.items()})
     return [
         Judgement(
             candidate=number,
@@ -110,8 +109,9 @@ def judge(
             )
             if number in enough
             else Verdict.CLEAR,
+            queue_side=queue_side,
         )
-        for number, (linking, extraction) in sorted(sides.items())
+        for number, (linking, extraction, queue_side) in sorted(sides.items())
     ]
 
 
@@ -137,8 +137,8 @@ def _limited(sums: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> dic
     }
 
 
-def _sides(facets: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> tuple[float, float]:
-    """Return the linking and the extraction evidence, each facet on one side.
+def _sides(facets: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> tuple[float, float, str]:
+    """Return the linking and the extraction evidence, and the side on which a common queue was counted.
 
     A common queue ties accounts together, and it is not how people ask: what may stand on either side
     links, unless the accounts are linked without it and the other side needs it.
@@ -149,8 +149,8 @@ def _sides(facets: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> tup
     linking, extraction, either = totals["linking"], totals["extraction"], totals["either"]
     queue_needed = _LEAST_EXTRACTION <= extraction < MIN_EXTRACTION <= extraction + either
     if linking >= MIN_LINKING and queue_needed:
-        return linking, extraction + either
-    return linking + either, extraction
+        return linking, extraction + either, "extraction"
+    return linking + either, extraction, "linking"
 
 
 def e_benjamini_hochberg(scores: Mapping[int, float]) -> dict[int, float]:

@@ -7,7 +7,7 @@ campaign with its members, and a line for each split and merge, oldest first.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,9 @@ from typing import Any, Final
 from stillwatch.campaigns.selection import Campaign
 from stillwatch.contracts import RunFolderError
 from stillwatch.engines.parquet import replacing
+
+FILE: Final = "campaigns.jsonl"
+"""Name of the registry in a state folder."""
 
 _SAME: Final = 0.5
 """Share of the smaller member list from which on an old and a new campaign are the same."""
@@ -64,6 +67,16 @@ class Registry:
             unfinished.write_text(
                 "".join(json.dumps(line) + "\n" for line in [*known, *happened]), encoding="utf-8"
             )
+
+    def keeping(self, stays: Callable[[str], bool]) -> Registry:
+        """Return the registry without the members that do not stay, and without campaigns that had no other.
+
+        What remains of a campaign is recognised under its id. The id itself stays as it was made: a short
+        hash of the members at first sight.
+        """
+        members = {name: frozenset(filter(stays, own)) for name, own in self.members.items()}
+        kept = {name: own for name, own in members.items() if own}
+        return Registry(kept, tuple(event for event in self.events if event.campaign_id in kept))
 
     def recognise(self, campaigns: Iterable[Campaign]) -> tuple[list[Campaign], Registry]:
         """Return the campaigns under their known ids, and the registry that knows them.

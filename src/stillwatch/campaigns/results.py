@@ -124,6 +124,8 @@ def counted_findings(
     for row in rows:
         total, held = sums[row["facet"]], campaign.judgement.facets[row["facet"]]
         row["llr"] = row["llr"] * held / total if total else 0.0
+        if limits[row["facet"]].side == "either":
+            row["side"] = campaign.judgement.queue_side
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ ROW_GROUP: Final = 65_536
 """Rows in a row group of a file that is kept."""
 
 _SYNCS: Final = 16
+_UNFINISHED: Final = re.compile(r"\..+\.\d+\.tmp")
 
 
 def write_parquet(
@@ -59,6 +61,14 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove what :func:`replacing` left in ``folders`` when its process died; for who is alone there."""
+    for folder in folders:
+        for path in folder.glob(".*.tmp"):
+            if _UNFINISHED.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -27,6 +27,11 @@ class Layout:
         return self.root / "lock"
 
     @property
+    def use(self) -> Path:
+        """Held by everybody who reads or stages, and alone by whoever takes files away."""
+        return self.root / "use"
+
+    @property
     def sketches(self) -> Path:
         """One folder for each day and in it for each hour."""
         return self.root / "sketches"
@@ -58,12 +63,17 @@ class Layout:
 
     @property
     def sealing(self) -> Path:
-        """Workplace of a seal, worthless without a journal."""
+        """Workplace of a seal or other change, worthless without a journal."""
         return self.staging / "sealing"
 
     @property
+    def spill(self) -> Path:
+        """Where queries of the ledger's own spill."""
+        return self.staging / "spill"
+
+    @property
     def journal(self) -> Path:
-        """The decided end of a seal; see :mod:`stillwatch.ledger.journal`."""
+        """The decided end of a change; see :mod:`stillwatch.ledger.journal`."""
         return self.staging / "journal.json"
 
     @property
@@ -78,6 +88,18 @@ class Layout:
     def parts(self, start: datetime) -> list[Path]:
         """Return the parts that the hour beginning at ``start`` has, sorted."""
         return sorted(self.hour(start).glob("part-*.parquet"))
+
+    def runs(self) -> list[Path]:
+        """Return the staged runs of exchanges, sorted."""
+        return sorted(self.staged_sketches.glob("run-*.parquet"))
+
+    def account_runs(self) -> list[Path]:
+        """Return the staged runs of account records, sorted."""
+        return sorted(self.staged_accounts.glob("run-*.parquet"))
+
+    def within(self, path: Path) -> str:
+        """Return ``path`` relative to the ledger, as a journal writes it."""
+        return path.relative_to(self.root).as_posix()
 
 
 def hour_of(part: Path) -> datetime:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, LedgerError, conform
 from stillwatch.engines.engine import Engine
-from stillwatch.engines.parquet import replacing
 from stillwatch.ledger.journal import Sealed, finish
 from stillwatch.ledger.layout import HOUR, Layout, hour_of
+from stillwatch.ledger.locks import Waiting, in_silence, in_use, locked
+from stillwatch.ledger.parts import present
 from stillwatch.ledger.sealing import prepare
+from stillwatch.ledger.signature import read_signature, sign
 from stillwatch.ledger.staging import Runs
-from stillwatch.ledger.storage import explained, locked
-
-FORMAT: Final = 1
+from stillwatch.ledger.storage import explained
 
 
 class Ledger:
     """Hour-partitioned sketches and one table of accounts in a folder.
 
     Staging takes batches in any order and from any thread; sealing gives each hour that they touch one
-    new part, whose bytes depend on the set of its rows alone. Parts are only ever added. A process that
-    dies leaves a ledger that reads right, and the next seal finishes or repeats what it began.
+    new part, whose bytes depend on the set of its rows alone. A seal only adds; what takes files away is in
+    :mod:`stillwatch.ledger.compaction` and :mod:`stillwatch.ledger.removal`. A process that dies leaves a
+    ledger that reads right, and the next seal finishes or repeats what it began.
     """
 
     def __init__(self, root: Path, key_id: str) -> None:
@@ -46,6 +47,20 @@ class Ledger:
         with explained(root):
             if self._layout.key.exists():
                 self._check_key()
+
+    @contextmanager
+    def in_use(self, waiting: Waiting = in_silence) -> Iterator[None]:
+        """Keep every file where it is meanwhile: whoever would take some away waits until the end.
+
+        Calls ``waiting`` if somebody does just that, and waits in turn.
+
+        Raises:
+            LedgerError: the ledger's folder cannot be written.
+        """
+        with explained(self._layout.root):
+            self._found()
+        with in_use(self._layout, waiting):
+            yield
 
     def stage(self, sketches: pa.RecordBatch) -> None:
         """Take SKETCH rows; safe to call from several threads. Rows are safe once sealed.
@@ -81,13 +96,12 @@ class Ledger:
                 return earlier + finish(self._layout)
 
     def sketch_files(self, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
-        """Return the sorted paths of the parts of all hours that overlap [since, until)."""
-        parts = sorted(self._layout.sketches.glob("date=*/hour=*/part-*.parquet"))
-        if since is not None:
-            parts = [part for part in parts if hour_of(part) + HOUR > since]
-        if until is not None:
-            parts = [part for part in parts if hour_of(part) < until]
-        return parts
+        """Return the paths of the parts of all hours that overlap [since, until), in order of the hours."""
+        return [
+            lies
+            for part, lies in present(self._layout).items()
+            if (since is None or hour_of(part) + HOUR > since) and (until is None or hour_of(part) < until)
+        ]
 
     def account_files(self) -> list[Path]:
         """Return the path of the account table, or nothing where no account is known."""
@@ -108,31 +122,15 @@ class Ledger:
             folder.mkdir(parents=True, exist_ok=True)
         with locked(self._layout.lock):
             if not self._layout.key.exists():
-                with replacing(self._layout.key) as unfinished:
-                    unfinished.write_text(json.dumps({"format": FORMAT, "key_id": self._key_id}) + "\n")
+                sign(self._layout, self._key_id)
         self._check_key()
         self._founded = True
 
     def _check_key(self) -> None:
-        path = self._layout.key
-        try:
-            content = json.loads(path.read_bytes())
-            version, key_id = int(content["format"]), content["key_id"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise LedgerError(
-                "the ledger does not say which key wrote it",
-                remedy="Restore the file or start a new ledger",
-                file=str(path),
-            ) from error
-        if version > FORMAT:
-            raise LedgerError(
-                f"the ledger has format {version}, later than {FORMAT}",
-                remedy="Use a later stillwatch",
-                file=str(path),
-            )
+        key_id = read_signature(self._layout).key_id
         if key_id != self._key_id:
             raise LedgerError(
                 f"the ledger was written with sketch key {key_id}, not {self._key_id}",
                 remedy="Name the key that wrote it with --sketch-key, or start a new ledger",
-                file=str(path),
+                file=str(self._layout.key),
             )

@@ -1,7 +1,8 @@
-"""The queries of a seal, as text.
+"""The queries of a seal and of a compaction, as text.
 
 Tables: ``staged`` and ``held`` (SKETCH rows of the runs, and of the hours concerned), ``contested``
-(see :func:`contested`), ``staged_accounts`` and ``held_accounts`` (ACCOUNT_SKETCH rows).
+(see :func:`contested`), ``staged_accounts`` and ``held_accounts`` (ACCOUNT_SKETCH rows), ``parts`` (SKETCH
+rows of hours to be compacted).
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ def kept(since: datetime, until: datetime) -> str:
         )
         SELECT {columns} FROM taken ORDER BY {_order(IDENTITY)}
     """
+
+
+def in_order() -> str:
+    """Return the exchanges of ``parts`` in canonical order; a seal saw to it that each is there once."""
+    return f"SELECT {', '.join(SKETCH.names)} FROM parts ORDER BY {_order(IDENTITY)}"
 
 
 def accounts() -> str:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from itertools import groupby
-from operator import itemgetter
+from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, conform
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import Engine
 from stillwatch.engines.parquet import encode_parquet
 from stillwatch.ledger import queries
-from stillwatch.ledger.journal import Journal, Sealed
+from stillwatch.ledger.journal import Journal, Sealed, clear_workplace
 from stillwatch.ledger.layout import HOUR, Layout
+from stillwatch.ledger.parts import by_hour, conformed, place, write_part
 
 _WINDOW_ROWS: Final = 500_000  # exchanges that one query sorts: some 200 MB
-_HOUR_MICROSECONDS: Final = 3_600_000_000
 
 
 class _Window(NamedTuple):
@@ -44,15 +38,15 @@ def prepare(engine: Engine, layout: Layout, runs: list[Path], account_runs: list
         EngineError: a query could not run to its end.
         OSError: the disk is full, or cannot be written.
     """
-    shutil.rmtree(layout.sealing, ignore_errors=True)
-    layout.sealing.mkdir(parents=True)
+    clear_workplace(layout)
     moves, sealed = _seal_exchanges(engine, layout, runs) if runs else ({}, Sealed())
     if account_runs:
         account_moves, counts = _seal_accounts(engine, layout, account_runs)
         moves, sealed = moves | account_moves, sealed + counts
     journal = Journal(
-        {_within(layout, source): _within(layout, target) for source, target in moves.items()},
-        [_within(layout, run) for run in runs + account_runs],
+        "seal",
+        {layout.within(source): layout.within(target) for source, target in moves.items()},
+        [layout.within(run) for run in runs + account_runs],
         sealed,
     )
     journal.write(layout)
@@ -73,9 +67,9 @@ def _seal_exchanges(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[d
     for window in _windows(hours, counts):
         engine.bind("staged", _overlapping(spans, window))
         kept = engine.stream(queries.kept(window.since, window.until))
-        for start, batches in _by_hour(kept):
-            part, rows = _write_part(layout, start, batches)
-            moves[part] = layout.hour(start) / part.name.partition(".")[2]
+        for start, batches in by_hour(kept):
+            part, rows = write_part(layout, start, batches)
+            moves[part] = place(layout, start, part)
             exchanges += rows
     return moves, Sealed(exchanges=exchanges, duplicates=sum(counts) - exchanges, hours=len(moves))
 
@@ -86,9 +80,7 @@ def _seal_accounts(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[di
     engine.bind("held_accounts", held, ACCOUNT_SKETCH)
     counts = engine.table(queries.account_counts()).to_pylist()[0]
     path = layout.sealing / layout.account_table.name
-    known = encode_parquet(
-        _conformed(engine.stream(queries.accounts()), ACCOUNT_SKETCH), ACCOUNT_SKETCH, path
-    )
+    known = encode_parquet(conformed(engine.stream(queries.accounts()), ACCOUNT_SKETCH), ACCOUNT_SKETCH, path)
     new = known - counts["held"]
     return {path: layout.account_table}, Sealed(accounts=new, duplicate_accounts=counts["staged"] - new)
 
@@ -115,36 +107,3 @@ def _span(run: Path) -> _Run:
 def _overlapping(runs: Iterable[_Run], window: _Window) -> list[Path]:
     """Return the runs to open for a window: few where the log came in order of time."""
     return [run.path for run in runs if run.first < window.until and run.last >= window.since]
-
-
-def _by_hour(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[datetime, Iterator[pa.RecordBatch]]]:
-    """Cut batches in order of time at the full hours: each hour's start with its batches."""
-    pieces = (piece for batch in _conformed(batches, SKETCH) for piece in _pieces(batch))
-    for hour, group in groupby(pieces, key=itemgetter(0)):
-        start = datetime(1970, 1, 1, tzinfo=UTC) + int(hour) * HOUR
-        yield start, (batch for _, batch in group)
-
-
-def _pieces(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
-    hours = batch["timestamp"].cast(pa.int64()).to_numpy() // _HOUR_MICROSECONDS
-    values, starts = np.unique(hours, return_index=True)
-    for hour, start, end in zip(values, starts, [*starts[1:], len(hours)], strict=True):
-        yield int(hour), batch.slice(start, end - start)
-
-
-def _conformed(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield from conform(pa.Table.from_batches([batch]), schema, "ledger").to_batches()
-
-
-def _write_part(layout: Layout, start: datetime, batches: Iterable[pa.RecordBatch]) -> tuple[Path, int]:
-    """Write an hour's part aside, named by the hour and by its content's digest; return it with its rows."""
-    unnamed = layout.sealing / "part.parquet"
-    rows = encode_parquet(batches, SKETCH, unnamed)
-    with unnamed.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()
-    return unnamed.rename(layout.sealing / f"{start:%Y%m%dT%H}.part-{digest}.parquet"), rows
-
-
-def _within(layout: Layout, path: Path) -> str:
-    return path.relative_to(layout.root).as_posix()

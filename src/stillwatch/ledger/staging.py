@@ -12,7 +12,8 @@ import pyarrow as pa
 from stillwatch.engines.parquet import write_parquet
 
 RUN_ROWS: Final = 65_536
-_ROW_GROUP: Final = 4_096
+ROW_GROUP: Final = 4_096
+"""Rows in a row group of a run."""
 
 
 class Runs:
@@ -56,4 +57,4 @@ class Runs:
             return
         run = pa.Table.from_batches(batches, self._schema).sort_by(self._sorted_by)
         path = self._folder / f"run-{uuid.uuid4().hex}.parquet"
-        write_parquet(run.to_batches(), self._schema, path, row_group=_ROW_GROUP)
+        write_parquet(run.to_batches(), self._schema, path, row_group=ROW_GROUP)

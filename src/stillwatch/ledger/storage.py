@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stillwatch.contracts import LedgerError
 
@@ -33,8 +35,21 @@ def explained(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait for the lock file at ``path`` and hold it: one process at a time changes a ledger."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open one of the ledger's Parquet files.
+
+    Raises:
+        LedgerError: the file is damaged.
+        OSError: it is gone or may not be read.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the disk, not of what the file holds
+        raise LedgerError(
+            f"the file is damaged ({str(error).splitlines()[0]})",
+            remedy="Restore it from a copy, or remove it, which loses the rows in it",
+            file=str(path),
+        ) from error

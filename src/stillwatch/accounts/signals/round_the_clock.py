@@ -10,6 +10,7 @@ from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 from stillwatch.accounts.signals.clocks import OrdinaryClock, flat, log_clock
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
+
 @dataclass(frozen=True)
 class _Weigher:
     clock: OrdinaryClock

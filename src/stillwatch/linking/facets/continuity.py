@@ -7,7 +7,7 @@ from typing import Final
 import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import weigh_surplus
@@ -59,6 +59,13 @@ class Continuity:
         side="extraction",
         cap=6.0,
         dispatch=True,
+        signals=(
+            FacetSignal(
+                "continuity",
+                "a dialogue goes on, within two days, under an account that never sent its beginning",
+                "a team that hands a session over; a client that restores a conversation under another login",
+            ),
+        ),
     )
 
     def links(self, engine: Engine) -> pa.Table:

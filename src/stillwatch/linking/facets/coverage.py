@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 _MIN_EXCHANGES: Final = 50
@@ -39,6 +39,13 @@ class Coverage:
         side="extraction",
         cap=1.5,
         floor=-8.0,
+        signals=(
+            FacetSignal(
+                "dataset-partition",
+                "payloads hardly repeat over the accounts",
+                "one customer's pipeline that works through its own documents",
+            ),
+        ),
     )
 
     def links(self, engine: Engine) -> pa.Table:

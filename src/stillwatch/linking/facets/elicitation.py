@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from stillwatch.contracts import Cue
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
-_SIGNALS: Final = {
+CUE_SIGNALS: Final = {
     Cue.REASONING_ELICITATION: ("fixed-elicitation", "demand the model's reasoning in the open"),
     Cue.REASONING_RESTATED: ("reasoning-restated", "have past reasoning written out again"),
     Cue.REASONING_LANGUAGE: ("reasoning-language", "demand a language for the reasoning"),
@@ -22,6 +22,8 @@ _SIGNALS: Final = {
     Cue.TRACE_CLEANING: ("trace-cleaning", "have captured traces cleaned"),
     Cue.SAFE_REWRITE: ("safe-rewrite", "have sensitive text rewritten to pass"),
 }
+"""Cue -> (signal, what requests with it do)."""
+
 _SMOOTHING: Final = 0.01
 """A wording that nobody else uses is still taken for one request in a hundred."""
 
@@ -33,9 +35,50 @@ class Elicitation:
         name="elicitation",
         shows="the wording asks for reasoning, grades, tasks or cleaned traces",
         honest_twin="prompt standards, judges with an open template, synthetic test data, audit trails",
-        method="log of the share of the group's requests with the cue over the share in all other traffic",
+        method=(
+            "share of the group's requests with the cue, times the log of that share over the share in all "
+            "other traffic, 0.01 added to both"
+        ),
         side="extraction",
         cap=3.0,
+        signals=(
+            FacetSignal(
+                "fixed-elicitation",
+                "requests demand the model's reasoning in tags, fields or word for word",
+                "a company's own prompt standard",
+            ),
+            FacetSignal(
+                "reasoning-restated",
+                "requests have the reasoning behind a finished answer written out",
+                "audit trails and explainability in regulated teams",
+            ),
+            FacetSignal(
+                "reasoning-language",
+                "requests prescribe the language of the reasoning",
+                "people who do not write English",
+            ),
+            FacetSignal(
+                "bypass-search",
+                "requests claim a debug mode or a system's authority over the reasoning",
+                "red teams and safety research",
+            ),
+            FacetSignal(
+                "rubric-grading",
+                "the model is used as a grader or reward model",
+                "judges of answers with one open-source template",
+            ),
+            FacetSignal(
+                "instruction-generation",
+                "requests have tasks, prompts or data generated",
+                "synthetic test data at one customer",
+            ),
+            FacetSignal("trace-cleaning", "captured traces are fed back to be cleaned", "summaries of logs"),
+            FacetSignal(
+                "safe-rewrite",
+                "sensitive text is rewritten so that it passes",
+                "moderation and editorial teams",
+            ),
+        ),
     )
 
     def links(self, engine: Engine) -> pa.Table:
@@ -64,7 +107,7 @@ class Elicitation:
 
 
 def _finding(group: dict[str, int], everyone: dict[str, int], bit: int, cue: Cue) -> Finding:
-    signal, words = _SIGNALS[cue]
+    signal, words = CUE_SIGNALS[cue]
     here = group[f"cue_{bit}"] / group["exchanges"]
     others = max(everyone["exchanges"] - group["exchanges"], 1)
     there = max(everyone[f"cue_{bit}"] - group[f"cue_{bit}"], 0) / others

@@ -11,6 +11,15 @@ from stillwatch.engines.engine import Engine
 
 
 @dataclass(frozen=True)
+class FacetSignal:
+    """What the reference says of one signal that a facet reports."""
+
+    id: str
+    shows: str  # what it measures, one sentence
+    honest_twin: str  # who shows it without any campaign
+
+
+@dataclass(frozen=True)
 class FacetCard:
     """What the reference says of a facet."""
 
@@ -22,6 +31,7 @@ class FacetCard:
     cap: float  # the most that it may say for a campaign, in nats, whatever its signals add up to
     floor: float = 0.0  # the most that it may say against one, a negative number
     dispatch: bool = False  # it tells how requests are dealt out, not what they say
+    signals: tuple[FacetSignal, ...] = ()  # every signal that its findings may carry
 
 
 class Facet(Protocol):

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from stillwatch.contracts import Capability
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 _MIN_EXCHANGES: Final = 50
@@ -31,6 +31,13 @@ class Focus:
         ),
         side="extraction",
         cap=1.0,
+        signals=(
+            FacetSignal(
+                "narrow-focus",
+                "the group asks for one ability more than all traffic does",
+                "an application with one purpose",
+            ),
+        ),
     )
 
     def links(self, engine: Engine) -> pa.Table:

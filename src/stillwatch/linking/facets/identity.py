@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import Surplus, weigh_surplus
@@ -43,6 +43,34 @@ class Identity:
         ),
         side="linking",
         cap=6.0,
+        signals=(
+            FacetSignal(
+                "payment-shared",
+                "accounts pay with the same card",
+                "a company or family on one card; resellers",
+            ),
+            FacetSignal(
+                "device-shared",
+                "accounts carry the same device fingerprint",
+                "families, schools, shared computers",
+            ),
+            FacetSignal("phone-shared", "accounts gave the same telephone number", "offices and families"),
+            FacetSignal(
+                "email-pattern",
+                "accounts have addresses under one mail domain of their own",
+                "staff of one company under its domain",
+            ),
+            FacetSignal(
+                "signup-network",
+                "accounts signed up from one address range",
+                "campuses, offices, carriers, VPN exits",
+            ),
+            FacetSignal(
+                "signup-burst",
+                "accounts signed up within the same hour",
+                "a class, a launch, a customer that adds its seats",
+            ),
+        ),
     )
 
     def links(self, engine: Engine) -> pa.Table:

@@ -7,7 +7,7 @@ from typing import Final
 import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import weigh_surplus
@@ -25,6 +25,13 @@ class Network:
         method="surplus of shared ranges over a random draw of as many other accounts (Kulldorff 1997)",
         side="linking",
         cap=4.0,
+        signals=(
+            FacetSignal(
+                "network-shared",
+                "accounts send from the same address ranges",
+                "offices, campuses, carriers' shared addresses and VPN exits",
+            ),
+        ),
     )
 
     def links(self, engine: Engine) -> pa.Table:

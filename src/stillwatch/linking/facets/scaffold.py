@@ -7,7 +7,7 @@ import math
 import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 _QUERY = """
@@ -34,6 +34,13 @@ class Scaffold:
         ),
         side="linking",
         cap=3.0,
+        signals=(
+            FacetSignal(
+                "scaffold-shared",
+                "requests wrap their payloads in the same rare words",
+                "users of one client, library or template",
+            ),
+        ),
     )
 
     def links(self, engine: Engine) -> pa.Table:

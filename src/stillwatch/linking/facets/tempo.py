@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.facets.facet import FacetCard
+from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 Floats = npt.NDArray[np.float64]
@@ -49,6 +49,13 @@ class Tempo:
         cap=8.0,
         dispatch=True,
         floor=-2.0,
+        signals=(
+            FacetSignal(
+                "synchronised",
+                "the accounts' load rises and falls together, hour by hour",
+                "a class in one lab hour; one customer's workers; outages and releases",
+            ),
+        ),
     )
 
     def links(self, engine: Engine) -> pa.Table:

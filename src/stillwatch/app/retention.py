@@ -1,0 +1,157 @@
+"""Retention: what leaves a state folder, from the ledger and from the campaign registry together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from stillwatch.app.progress import Progress
+from stillwatch.app.run_folder import is_run_folder
+from stillwatch.campaigns.registry import FILE as REGISTRY
+from stillwatch.campaigns.registry import Registry
+from stillwatch.contracts import RunFolderError
+from stillwatch.engines.parquet import sweep
+from stillwatch.ledger.layout import Layout
+from stillwatch.ledger.locks import Waiting, alone
+from stillwatch.ledger.removal import (
+    Plan,
+    Removed,
+    carry_out,
+    plan_expiry,
+    plan_forgetting,
+    rows_to_write,
+    size_to_read,
+)
+
+Stays: TypeAlias = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Departure:
+    """What leaves, or left, a state folder."""
+
+    removed: Removed
+    campaign_members: int  # entries of members in the registry
+    campaigns: int  # that have no member any more
+    unknown: tuple[str, ...] = ()  # accounts that were to be forgotten and of which nothing is held
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to remove."""
+        return not any(asdict(self.removed).values()) and not self.campaign_members
+
+    def document(self) -> dict[str, Any]:
+        """The counts for a program."""
+        counts = {"campaign_members": self.campaign_members, "campaigns": self.campaigns}
+        return {**asdict(self.removed), **counts}
+
+
+class Request(Protocol):
+    """Something that is to be removed."""
+
+    def plan(self, layout: Layout, on_bytes: Callable[[int], None]) -> tuple[Plan, Stays, frozenset[str]]:
+        """Return the ledger's part, which members stay in the registry, and the accounts that were found."""
+
+    def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
+        """Return the accounts that were named and of which nothing is held."""
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """Everything before ``cut``, a full hour."""
+
+    cut: datetime
+
+    def plan(self, layout: Layout, on_bytes: Callable[[int], None]) -> tuple[Plan, Stays, frozenset[str]]:
+        """See :meth:`Request.plan`: a member stays while it has an exchange."""
+        plan, remaining = plan_expiry(layout, self.cut, on_bytes)
+        return plan, remaining.__contains__, frozenset()
+
+    def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
+        """See :meth:`Request.unknown`: nobody is named."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """Everything of ``accounts``."""
+
+    accounts: frozenset[str]
+
+    def plan(self, layout: Layout, on_bytes: Callable[[int], None]) -> tuple[Plan, Stays, frozenset[str]]:
+        """See :meth:`Request.plan`: all others stay."""
+        plan, found = plan_forgetting(layout, self.accounts, on_bytes)
+        return plan, lambda account: account not in self.accounts, found
+
+    def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
+        """See :meth:`Request.unknown`."""
+        known = found.union(*registry.members.values())
+        return tuple(sorted(self.accounts - known))
+
+
+def foresee(state: Path, request: Request, progress: Progress, waiting: Waiting) -> Departure:
+    """Return what :func:`remove` would take away; changes nothing.
+
+    Raises:
+        LedgerError: there is no ledger, or a file in it is damaged.
+        RunFolderError: the folder is a run, or its registry is damaged.
+    """
+    with _held(state, waiting) as layout:
+        return _worked_out(state, layout, request, progress)[1]
+
+
+def remove(state: Path, request: Request, progress: Progress, waiting: Waiting) -> Departure:
+    """Take away what ``request`` asks for and return what it was.
+
+    The ledger loses all of it or nothing, wherever the process dies; the same request again does the rest.
+
+    Raises:
+        LedgerError: there is no ledger, it cannot be written, or a file in it is damaged.
+        RunFolderError: the folder is a run, or its registry is damaged.
+    """
+    with _held(state, waiting) as layout:
+        plan, departure, registry = _worked_out(state, layout, request, progress)
+        progress.stage("write what stays", rows_to_write(plan))
+        carry_out(layout, plan, progress.advance)
+        if departure.campaign_members:
+            registry.save(state / REGISTRY)
+        sweep([state])
+        progress.done()
+    return departure
+
+
+def _worked_out(
+    state: Path, layout: Layout, request: Request, progress: Progress
+) -> tuple[Plan, Departure, Registry]:
+    registry = Registry.load(state / REGISTRY)
+    progress.stage("look through", size_to_read(layout), "bytes")
+    plan, stays, found = request.plan(layout, progress.advance)
+    progress.done()
+    kept = registry.keeping(stays)
+    departure = Departure(
+        plan.removed(layout),
+        _memberships(registry) - _memberships(kept),
+        len(registry.members) - len(kept.members),
+        request.unknown(found, registry),
+    )
+    return plan, departure, kept
+
+
+def _memberships(registry: Registry) -> int:
+    return sum(len(members) for members in registry.members.values())
+
+
+@contextmanager
+def _held(state: Path, waiting: Waiting) -> Iterator[Layout]:
+    if is_run_folder(state):
+        raise RunFolderError(
+            "this is a run folder, whose tables and report name accounts as well",
+            remedy="Delete the folder whole, and scan again where its findings are still needed",
+            file=str(state),
+        )
+    with alone(state / "ledger", waiting) as layout:
+        yield layout
