@@ -16,11 +16,12 @@ from stillwatch.contracts import FINDINGS, MEMBERSHIP, WORKLOADS, FacetLimit, Ve
 LIMITS = {
     "identity": FacetLimit("linking", 6.0, 0.0),
     "scaffold": FacetLimit("linking", 3.0, 0.0),
-    "sampling": FacetLimit("extraction", 10.0, -10.0),
+    "sampling": FacetLimit("extraction", 10.0, -10.0, dispatch=True),
     "coverage": FacetLimit("extraction", 1.5, -8.0),
+    "elicitation": FacetLimit("extraction", 3.0, 0.0),
     "focus": FacetLimit("extraction", 1.0, 0.0),
-    "continuity": FacetLimit("extraction", 6.0, 0.0),
-    "tempo": FacetLimit("either", 8.0, -2.0),
+    "continuity": FacetLimit("extraction", 6.0, 0.0, dispatch=True),
+    "tempo": FacetLimit("either", 8.0, -2.0, dispatch=True),
 }
 
 
@@ -78,6 +79,13 @@ def test_robots_that_keep_common_hours_are_no_campaign():
     assert verdict(scaffold=3.0, sampling=1.0, tempo=8.0).verdict is Verdict.CLEAR
 
 
+def test_what_a_template_gives_all_its_users_is_no_harvest():
+    """Strangers under one elicitation prompt: its wording, its focus, payloads of their own, no dialogue."""
+    template = {"scaffold": 3.0, "elicitation": 3.0, "focus": 1.0, "coverage": 1.5, "sampling": 1.0}
+    assert verdict(**template).verdict is not Verdict.CAMPAIGN
+    assert verdict(**template | {"sampling": 4.0}).verdict is Verdict.CAMPAIGN
+
+
 def test_linked_accounts_of_ordinary_use_are_at_most_watched():
     """Resale stations: cards in common, no human day, and nothing that they do in common."""
     resale = {"identity": 6.0, "sampling": 7.0, "focus": 0.2}
@@ -99,7 +107,7 @@ def test_a_handful_of_requests_is_no_campaign():
 
 
 def test_a_request_or_two_of_each_account_is_no_campaign():
-    assert verdict(members=60, exchanges=180, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
+    assert verdict(members=60, exchanges=179, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
 
 
 @given(st.lists(st.floats(-20, 60), min_size=1, max_size=40))

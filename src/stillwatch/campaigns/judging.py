@@ -36,7 +36,7 @@ One scaffold, its wording, its purpose and payloads of one's own are what a temp
 
 _CONCENTRATED: Final = 0.5
 _HANDED_OVER: Final = 3.0
-"""Nats of focus, or of conversations handed over, by which accounts without a shared scaffold share a work."""
+"""Nats of focus, or of conversations handed over, by which accounts without one scaffold do one work."""
 
 FALSE_DISCOVERY_RATE: Final = 0.01
 

@@ -35,7 +35,9 @@ class _Weigher:
         return Observation(
             observed=float(busiest),
             expected=1 / 3,
-            statement=f"the accounts keep the same hours: {busiest:.0%} of their active hours lie in the same eight",
+            statement=(
+                f"the accounts keep the same hours: {busiest:.0%} of their active hours lie in the same eight"
+            ),
         )
 
 
