@@ -81,7 +81,7 @@ same parts as attributes: `what`, `remedy`, `file`, `line`, `field`.
 """,
 }
 _READ = ("EXCHANGE", "ACCOUNT")
-_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "REJECT")
+_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "LOOKALIKES", "TIES", "REJECT")
 
 
 def pages() -> dict[str, str]:
@@ -259,7 +259,8 @@ def _documented(table: str) -> tuple[str, dict[str, str]]:
         for call in ast.walk(body[place])
         if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant)
     }
-    return about, columns  # type: ignore[return-value]
+    taken_in = [node.value.id for node in ast.walk(body[place]) if isinstance(node, ast.Starred)]  # type: ignore[attr-defined]
+    return about, {k: v for table in taken_in for k, v in _documented(table)[1].items()} | columns  # type: ignore[return-value, misc]
 
 
 def _names(node: ast.AnnAssign) -> str:

@@ -47,8 +47,8 @@ def scan(
         progress: told of each stage; nothing is shown where None.
 
     Returns:
-        the tables ``campaigns``, ``accounts``, ``members``, ``reasons`` and ``timeline`` as Arrow, the
-        manifest, and the run folder ``out`` that holds them.
+        the tables ``campaigns``, ``accounts``, ``members``, ``reasons``, ``timeline``, ``lookalikes`` and
+        ``ties`` as Arrow, the manifest, and the run folder ``out`` that holds them.
 
     Raises:
         StillwatchError: one of its kinds says what is wrong, where, and what to do about it.

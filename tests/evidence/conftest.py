@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE
+from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, LOOKALIKES, MEMBERS, REASONS, TIES, TIMELINE
 from stillwatch.evidence.tables import RunTables
 
 START = datetime(2026, 4, 22, tzinfo=UTC)
@@ -226,6 +226,8 @@ def make_run(groups: tuple[Group, ...] = GROUPS, *, clear: int = 6000) -> RunTab
         members=_table(members, MEMBERS),
         reasons=_table([row for group in groups for row in _reasons(group)], REASONS),
         timeline=_table(_timeline(groups, clear), TIMELINE),
+        lookalikes=_table([], LOOKALIKES),
+        ties=_table([], TIES),
         manifest=_manifest(groups),
     )
 

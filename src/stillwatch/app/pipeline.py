@@ -26,7 +26,7 @@ from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey, load_or_create_key
 
-_TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
+_TABLES = ("campaigns", "accounts", "members", "reasons", "timeline", "lookalikes", "ties")
 
 
 def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> ScanResult:
