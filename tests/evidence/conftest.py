@@ -217,16 +217,101 @@ GROUPS = (
 )
 
 
-def make_run(groups: tuple[Group, ...] = GROUPS, *, clear: int = 6000) -> RunTables:
-    """A run with these groups among ``clear`` clear accounts."""
+@dataclass(frozen=True)
+class Alike:
+    """A group that came close to a verdict, and what kept it clear."""
+
+    group: Group
+    linking: float
+    extraction: float
+    kept_clear: str
+
+
+LOOKALIKE_GROUPS = (
+    Alike(
+        Group(
+            campaign_id="grp_5d0c11aa7e02",
+            summary="490 accounts, one scaffold, mathematics, shared networks",
+            accounts=490,
+            per_day=0.42,
+            first_day=2,
+            days=22,
+            q_value=0.905,
+            capabilities={"mathematics": 0.69, "knowledge": 0.31},
+            verdict="clear",
+            reasons=[
+                (
+                    "network",
+                    "network-shared",
+                    "linking",
+                    4.0,
+                    "490 accounts share 6 ranges; 31 would by chance.",
+                ),
+                (
+                    "sampling",
+                    "no-sessions",
+                    "against",
+                    -5.0,
+                    "71% of the requests follow within half an hour.",
+                ),
+                ("coverage", "dataset-partition", "against", -8.0, "62% of the requests repeat a payload."),
+            ],
+        ),
+        linking=4.0,
+        extraction=-13.0,
+        kept_clear="few-members",
+    ),
+    Alike(
+        Group(
+            campaign_id="grp_0a19e5c3b740",
+            summary="53 accounts, one elicitation scaffold, mathematics, synchronised",
+            accounts=53,
+            per_day=4.2,
+            first_day=9,
+            days=12,
+            q_value=0.008,
+            capabilities={"mathematics": 1.0},
+            verdict="clear",
+            reasons=[
+                (
+                    "tempo",
+                    "synchronised",
+                    "linking",
+                    4.9,
+                    "The load of 53 accounts rises and falls together.",
+                ),
+                (
+                    "elicitation",
+                    "fixed-elicitation",
+                    "extraction",
+                    1.1,
+                    "94% of requests demand the reasoning.",
+                ),
+            ],
+        ),
+        linking=4.9,
+        extraction=1.1,
+        kept_clear="no-extraction",
+    ),
+)
+
+
+def make_run(
+    groups: tuple[Group, ...] = GROUPS, *, clear: int = 6000, alike: tuple[Alike, ...] = LOOKALIKE_GROUPS
+) -> RunTables:
+    """A run with these groups among ``clear`` clear accounts, some of which looked like a campaign."""
     members = [row for group in groups for row in _members(group)]
     return RunTables(
         campaigns=_table([_campaign(group) for group in groups], CAMPAIGNS),
         accounts=_table(_accounts(groups, members, clear), ACCOUNTS),
         members=_table(members, MEMBERS),
-        reasons=_table([row for group in groups for row in _reasons(group)], REASONS),
+        reasons=_table(
+            [row for group in groups for row in _reasons(group)]
+            + [row for one in alike for row in _reasons(one.group) if row["account_id"] is None],
+            REASONS,
+        ),
         timeline=_table(_timeline(groups, clear), TIMELINE),
-        lookalikes=_table([], LOOKALIKES),
+        lookalikes=_table([_lookalike(one) for one in alike], LOOKALIKES),
         ties=_table([], TIES),
         manifest=_manifest(groups),
     )
@@ -253,6 +338,11 @@ def _campaign(group: Group) -> dict[str, Any]:
         "facets": list(group.facets.items()),
         "summary": group.summary,
     }
+
+
+def _lookalike(alike: Alike) -> dict[str, Any]:
+    sides = {"linking": alike.linking, "extraction": alike.extraction, "kept_clear": alike.kept_clear}
+    return _campaign(alike.group) | sides
 
 
 def _members(group: Group) -> list[dict[str, Any]]:
@@ -395,8 +485,8 @@ def run() -> RunTables:
 
 @pytest.fixture(scope="session")
 def quiet_run() -> RunTables:
-    """A run that found nothing."""
-    return make_run(())
+    """A run that found nothing, and nothing that came close."""
+    return make_run((), alike=())
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from stillwatch.evidence.case import all_cases
+from stillwatch.evidence.case import all_cases, lookalike_cases
 from stillwatch.evidence.explain import explain
 from stillwatch.evidence.phrases import ENGLISH
 from stillwatch.evidence.report import render_report
@@ -134,6 +134,21 @@ def test_watched_groups_are_told_apart_from_campaigns(page: Page):
     assert "23 in 100" in watch_list
 
 
+def test_what_stayed_clear_is_shown_with_the_reason_and_names_no_account(run: RunTables, page: Page):
+    alike = page.text.split("that came closest to a verdict", 1)[1].split("What was scanned", 1)[0]
+    assert "490 accounts, one scaffold, mathematics, shared networks" in alike
+    assert "Too few of its 490 accounts behave as a campaign's accounts do" in alike
+    assert "Its accounts repeat one another's requests, as a class" in alike  # what spoke against it most
+    assert "too little of what they do points to a harvest: +1.1" in alike
+    for case in lookalike_cases(run):
+        assert all(reason.statement in alike for reason in case.reasons)
+    assert "acct_" not in alike
+
+
+def test_a_run_in_which_nothing_came_close_has_no_such_section(quiet_run: RunTables):
+    assert "stayed clear" not in render_report(quiet_run)
+
+
 def test_only_fifty_accounts_are_named_and_the_rest_are_referred_to(page: Page):
     assert len(re.findall(r"acct_7f3a\d{6}", page.text)) == 50
     assert "The 50 most firmly tied are listed; all are in members.parquet" in page.text
@@ -186,8 +201,8 @@ def test_the_same_tables_give_the_same_bytes_whatever_was_drawn_before(
 
 def test_the_order_of_rows_does_not_show(run: RunTables, markup: str):
     turned = {
-        name: getattr(run, name).take(pa.array(range(getattr(run, name).num_rows - 1, -1, -1)))
-        for name in ("campaigns", "accounts", "members", "reasons", "timeline")
+        name: getattr(run, name).take(pa.array(range(getattr(run, name).num_rows - 1, -1, -1), pa.int64()))
+        for name in ("campaigns", "accounts", "members", "reasons", "timeline", "lookalikes", "ties")
     }
     assert render_report(replace(run, **turned)) == markup
 

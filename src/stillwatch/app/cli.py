@@ -176,16 +176,17 @@ def scan(
 def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that a scan wrote.")],
     subject: Annotated[
-        str, typer.Argument(metavar="ID", help="Campaign or account id, or how only one of them begins.")
+        str, typer.Argument(metavar="ID", help="Campaign, look-alike or account id, or how only one begins.")
     ],
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Tell why a campaign was called, or an account was or was not: every piece of evidence.
+    """Tell why a campaign was called, or a group or account was not: every piece of evidence.
 
     Examples:
 
         stillwatch explain run/ cmp_7f3a
+        stillwatch explain run/ grp_6c8f
         stillwatch explain run/ acct-20419 --json
     """
     from stillwatch.app import console, documents

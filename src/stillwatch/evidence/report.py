@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from stillwatch.contracts import Verdict
 from stillwatch.evidence import charts, telling, waterfall
-from stillwatch.evidence.case import Case, Member, Side, all_cases, members_of
+from stillwatch.evidence.case import Case, Member, Side, all_cases, lookalike_cases, members_of
 from stillwatch.evidence.charts import NARROW, WIDE, DailyCount
 from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
 from stillwatch.evidence.scanned import EXCHANGES_NEEDED, QUIETEST_PACE, scanned
@@ -70,6 +70,7 @@ def render_report(tables: RunTables, phrases: Phrases = ENGLISH) -> str:
             headline=_headline(tables, campaigns),
             chapters=[_chapter(tables, case, number, phrases) for number, case in enumerate(campaigns, 1)],
             watched=[case for case in cases if case.verdict == Verdict.WATCH],
+            lookalikes=lookalike_cases(tables),
             scanned=scanned(tables, phrases),
         )
     )
@@ -98,6 +99,8 @@ def _environment(phrases: Phrases) -> Environment:
         "title": partial(telling.title, phrases=phrases),
         "aims": partial(telling.aims, phrases=phrases),
         "sentence": partial(telling.sentence, phrases=phrases),
+        "doing": partial(telling.doing, phrases=phrases),
+        "kept_clear": partial(telling.kept_clear, phrases=phrases),
         "measured": partial(telling.measured, phrases=phrases),
         "statement": partial(telling.statement, phrases=phrases),
         "false_alarms": phrases.false_alarms,

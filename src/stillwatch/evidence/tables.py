@@ -38,7 +38,7 @@ _AGAIN: Final = "Run `stillwatch scan` again with the same --out to complete the
 
 @dataclass(frozen=True)
 class RunTables:
-    """Everything the evidence stage knows of a run: the seven tables of the contracts and the manifest.
+    """Everything the evidence stage knows of a run: seven tables of the contracts and the manifest.
 
     The manifest is read for these keys, each of which may be absent: ``stillwatch`` (version),
     ``started_at`` (ISO 8601), ``inputs`` (a list of objects with ``path``, ``bytes``, ``sha256``,
