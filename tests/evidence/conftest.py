@@ -312,7 +312,7 @@ def make_run(
         ),
         timeline=_table(_timeline(groups, clear), TIMELINE),
         lookalikes=_table([_lookalike(one) for one in alike], LOOKALIKES),
-        ties=_table([], TIES),
+        ties=_table([row for group in groups for row in _ties(group)], TIES),
         manifest=_manifest(groups),
     )
 
@@ -356,6 +356,27 @@ def _members(group: Group) -> list[dict[str, Any]]:
         }
         for index in range(number)
     ]
+
+
+def _ties(group: Group) -> list[dict[str, Any]]:
+    """One scaffold of everybody, a card for every tenth account, and a device that three accounts share."""
+    everybody = [group.account_id(number) for number in range(group.accounts)]
+    rows = [_tie(group, "scaffold-shared", 0, account, group.accounts + 9) for account in everybody]
+    for number, account in enumerate(everybody):
+        if group.accounts // 10 * 10 > number:
+            rows.append(_tie(group, "payment-shared", number // 10, account, 10))
+    return rows + [_tie(group, "device-shared", 0, account, 4) for account in everybody[:3]]
+
+
+def _tie(group: Group, signal: str, value: int, account: str, holders: int) -> dict[str, Any]:
+    return {
+        "campaign_id": group.campaign_id,
+        "facet": "scaffold" if signal == "scaffold-shared" else "identity",
+        "signal": signal,
+        "value": value,
+        "account_id": account,
+        "holders": holders,
+    }
 
 
 def _accounts(groups: tuple[Group, ...], members: list[dict[str, Any]], clear: int) -> list[dict[str, Any]]:

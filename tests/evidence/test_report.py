@@ -182,7 +182,7 @@ def test_links_lead_to_places_on_the_page_and_ids_are_unique(page: Page):
 
 def test_every_chart_is_described(page: Page):
     charts = [attrs for tag, attrs in page.elements if tag == "svg"]
-    assert len(charts) == 3 * 6
+    assert len(charts) == 3 * 8
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in charts)
 
 

@@ -121,7 +121,7 @@ def test_it_asks_for_nothing_and_complains_of_nothing(opened: Any):
 def test_charts_are_drawn_and_nothing_runs_over_the_edge(opened: Any, width: int, scheme: str):
     _resize(opened, width, scheme)
     charts = opened.execute_script(AXES_MEASURED)
-    assert len(charts) == 3 * 4  # four for each campaign, one width of each
+    assert len(charts) == 3 * 5  # five for each campaign, one width of each
     for chart in charts:
         assert chart["marks"] >= 1
         assert chart["height"] > 40

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stillwatch.contracts import Verdict
-from stillwatch.evidence import charts, telling, waterfall
+from stillwatch.evidence import charts, graph_chart, telling, waterfall
+from stillwatch.evidence.account_graph import AccountGraph, Hub, account_graph
 from stillwatch.evidence.case import Case, Member, Side, all_cases, lookalike_cases, members_of
 from stillwatch.evidence.charts import NARROW, WIDE, DailyCount
 from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
@@ -23,6 +25,8 @@ from stillwatch.evidence.tables import RunTables
 
 _LISTED: Final = 50  # accounts named for each group; all are in members.parquet
 _BINS: Final = 10
+_ROWS: Final = 8  # shared things that the table beside the graph shows before it folds
+_TOLD: Final = 6  # shared things that the graph's description names
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,17 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Ties:
+    """The account graph, and its numbers as a table."""
+
+    graph: AccountGraph
+    figure: Figure
+    first: tuple[Hub, ...]  # rows that the table shows at once: those that most members hold
+    rest: tuple[Hub, ...]
+    untied: int  # members that hold nothing with another
+
+
+@dataclass(frozen=True)
 class Chapter:
     """A campaign as the page shows it: its case, its charts, its members."""
 
@@ -41,6 +56,7 @@ class Chapter:
     timeline: Figure
     evidence: Figure
     totals: Mapping[str, float]  # of the log-likelihood ratios, by side
+    ties: Ties | None
     capabilities: Figure | None
     spread: Figure | None
     members: tuple[Member, ...]  # at most 50, most strongly tied first
@@ -63,12 +79,14 @@ def render_report(tables: RunTables, phrases: Phrases = ENGLISH) -> str:
     """
     cases = all_cases(tables)
     campaigns = [case for case in cases if case.verdict == Verdict.CAMPAIGN]
+    with debug_mode(False):  # checking our own charts against the schema takes half of the time
+        chapters = [_chapter(tables, case, number, phrases) for number, case in enumerate(campaigns, 1)]
     return (
         _environment(phrases)
         .get_template("report.html")
         .render(
             headline=_headline(tables, campaigns),
-            chapters=[_chapter(tables, case, number, phrases) for number, case in enumerate(campaigns, 1)],
+            chapters=chapters,
             watched=[case for case in cases if case.verdict == Verdict.WATCH],
             lookalikes=lookalike_cases(tables),
             scanned=scanned(tables, phrases),
@@ -96,6 +114,10 @@ def _environment(phrases: Phrases) -> Environment:
         "listing": phrases.listing,
         "moment": phrases.moment,
         "sureness": phrases.sureness,
+        "hub_name": partial(graph_chart.hub_name, phrases=phrases),
+        "kind_name": partial(graph_chart.kind_name, phrases=phrases),
+        "holders": partial(graph_chart.holders_text, phrases=phrases),
+        "shape": graph_chart.shape_of,
         "title": partial(telling.title, phrases=phrases),
         "aims": partial(telling.aims, phrases=phrases),
         "sentence": partial(telling.sentence, phrases=phrases),
@@ -141,6 +163,7 @@ def _chapter(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Ch
         timeline=_timeline(tables, case, number, phrases),
         evidence=_evidence(case, number, phrases),
         totals=waterfall.side_totals(case),
+        ties=_ties(tables, case, number, phrases),
         capabilities=_capabilities(case, number, phrases),
         spread=_spread(members, number, phrases),
         members=tuple(Member(**row) for row in listed.to_pylist()),
@@ -207,6 +230,31 @@ def _evidence(case: Case, number: int, phrases: Phrases) -> Figure:
             for width in (WIDE, NARROW)
         )
     )
+
+
+def _ties(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Ties | None:
+    graph = account_graph(tables, case.campaign_id)
+    if graph is None:
+        return None
+    told = [
+        phrases.say(
+            "ties.kind",
+            things=graph_chart.hub_name(hub, phrases),
+            accounts=phrases.counted(hub.members, "account"),
+        )
+        for hub in graph.ranked[:_TOLD]
+    ]
+    alt_text = phrases.say(
+        "alt.ties",
+        accounts=phrases.counted(graph.accounts, "account"),
+        bundles=phrases.counted(len(graph.bundles), "bundle"),
+        things="; ".join(told),
+    )
+    drawn = graph_chart.draw_graph(
+        graph, phrases=phrases, widths=(WIDE, NARROW), name=f"g{number}", alt_text=alt_text
+    )
+    figure = Figure(*drawn)
+    return Ties(graph, figure, graph.ranked[:_ROWS], graph.ranked[_ROWS:], case.accounts - graph.accounts)
 
 
 def _capabilities(case: Case, number: int, phrases: Phrases) -> Figure | None:
