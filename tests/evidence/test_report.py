@@ -149,9 +149,27 @@ def test_a_run_in_which_nothing_came_close_has_no_such_section(quiet_run: RunTab
     assert "stayed clear" not in render_report(quiet_run)
 
 
-def test_only_fifty_accounts_are_named_and_the_rest_are_referred_to(page: Page):
-    assert len(re.findall(r"acct_7f3a\d{6}", page.text)) == 50
-    assert "The 50 most firmly tied are listed; all are in members.parquet" in page.text
+def test_the_appendix_names_every_account_of_every_campaign_once(run: RunTables, page: Page):
+    appendix = page.text.split("Every account of every campaign", 1)[1]
+    named = re.findall(r"acct_\w+", appendix)
+    called = {case.campaign_id for case in all_cases(run) if case.verdict == "campaign"}
+    members = [row["account_id"] for row in run.members.to_pylist() if row["campaign_id"] in called]
+    assert sorted(named) == sorted(members)
+    assert {f"accounts-{name}" for name in called} <= set(page.having("id"))
+    assert {f"#accounts-{name}" for name in called} <= set(page.having("href"))
+    firmest = max(
+        (row for row in run.members.to_pylist() if row["campaign_id"] == "cmp_7f3ac2d41e90"),
+        key=lambda row: (row["strength"], row["share"]),
+    )
+    assert appendix.split("acct_", 2)[1].startswith(firmest["account_id"][5:])
+
+
+def test_twenty_five_thousand_accounts_leave_the_page_light(
+    build_run: Callable[..., RunTables], many_groups: tuple[Any, ...]
+):
+    markup = render_report(build_run((replace(many_groups[0], accounts=25_000),), clear=2))
+    assert len(markup) < 3_000_000
+    assert markup.count("<ol ") == 63  # a browser lays out only the lists in sight
 
 
 def test_what_was_scanned_is_shown(run: RunTables, page: Page):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
 from stillwatch.evidence.scanned import EXCHANGES_NEEDED, QUIETEST_PACE, scanned
 from stillwatch.evidence.tables import RunTables
 
-_LISTED: Final = 50  # accounts named for each group; all are in members.parquet
+_LEAF: Final = 400  # accounts of one list of the appendix: what lies out of sight is not laid out
 _BINS: Final = 10
 _ROWS: Final = 8  # shared things that the table beside the graph shows before it folds
 _TOLD: Final = 6  # shared things that the graph's description names
@@ -59,8 +59,13 @@ class Chapter:
     ties: Ties | None
     capabilities: Figure | None
     spread: Figure | None
-    members: tuple[Member, ...]  # at most 50, most strongly tied first
-    members_in_all: int
+    members: tuple[Member, ...]  # all, most strongly tied first
+
+    @property
+    def roll(self) -> Iterator[tuple[int, tuple[Member, ...]]]:
+        """The members in lists of a size that a browser can skip, each with the place of its first."""
+        for start in range(0, len(self.members), _LEAF):
+            yield start + 1, self.members[start : start + _LEAF]
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,6 @@ def _headline(tables: RunTables, campaigns: Sequence[Case]) -> Headline:
 
 def _chapter(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Chapter:
     members = members_of(tables, case.campaign_id)
-    listed = members.slice(0, _LISTED).select(["account_id", "strength", "share"])
     return Chapter(
         case=case,
         timeline=_timeline(tables, case, number, phrases),
@@ -166,8 +170,9 @@ def _chapter(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Ch
         ties=_ties(tables, case, number, phrases),
         capabilities=_capabilities(case, number, phrases),
         spread=_spread(members, number, phrases),
-        members=tuple(Member(**row) for row in listed.to_pylist()),
-        members_in_all=members.num_rows,
+        members=tuple(
+            Member(**row) for row in members.select(["account_id", "strength", "share"]).to_pylist()
+        ),
     )
 
 
