@@ -29,6 +29,7 @@ from stillwatch.ingest.format import Format
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
 from stillwatch.linking.facets import facets
 from stillwatch.settings import (
+    ReportSettings,
     ScanSettings,
     Settings,
     SimulateSettings,
@@ -149,7 +150,11 @@ def _parameter(parameter: Any) -> str:
 
 
 def _settings() -> Iterator[str]:
-    for title, settings in (("scan", ScanSettings), ("simulate", SimulateSettings)):
+    for title, settings in (
+        ("scan", ScanSettings),
+        ("report", ReportSettings),
+        ("simulate", SimulateSettings),
+    ):
         yield from [f"## stillwatch {title}", ""]
         yield from ["| option | variable | default | meaning |", "| --- | --- | --- | --- |"]
         yield from (_setting(settings, name) for name in settings.model_fields)

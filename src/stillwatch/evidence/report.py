@@ -22,6 +22,7 @@ from stillwatch.evidence.charts import NARROW, WIDE, DailyCount
 from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
 from stillwatch.evidence.scanned import EXCHANGES_NEEDED, QUIETEST_PACE, scanned
 from stillwatch.evidence.tables import RunTables
+from stillwatch.evidence.wording import SHARED_BY, CampaignWording, Wordings
 
 _LEAF: Final = 400  # accounts of one list of the appendix: what lies out of sight is not laid out
 _BINS: Final = 10
@@ -56,6 +57,7 @@ class Chapter:
     timeline: Figure
     evidence: Figure
     totals: Mapping[str, float]  # of the log-likelihood ratios, by side
+    wording: CampaignWording | None
     ties: Ties | None
     capabilities: Figure | None
     spread: Figure | None
@@ -77,15 +79,18 @@ class Headline:
     false_alarms: float  # expected among the campaigns called, at most
 
 
-def render_report(tables: RunTables, phrases: Phrases = ENGLISH) -> str:
+def render_report(tables: RunTables, phrases: Phrases = ENGLISH, wordings: Wordings | None = None) -> str:
     """The page as HTML: self-contained, without script, the same text for the same tables.
 
+    ``wordings`` are shown where they were asked for; without them the page holds no text of any request.
     Every value from the tables is escaped, in charts too, and control characters are spelled out.
     """
     cases = all_cases(tables)
     campaigns = [case for case in cases if case.verdict == Verdict.CAMPAIGN]
     with debug_mode(False):  # checking our own charts against the schema takes half of the time
-        chapters = [_chapter(tables, case, number, phrases) for number, case in enumerate(campaigns, 1)]
+        chapters = [
+            _chapter(tables, case, number, phrases, wordings) for number, case in enumerate(campaigns, 1)
+        ]
     return (
         _environment(phrases)
         .get_template("report.html")
@@ -95,6 +100,7 @@ def render_report(tables: RunTables, phrases: Phrases = ENGLISH) -> str:
             watched=[case for case in cases if case.verdict == Verdict.WATCH],
             lookalikes=lookalike_cases(tables),
             scanned=scanned(tables, phrases),
+            wordings=wordings,
         )
     )
 
@@ -123,6 +129,7 @@ def _environment(phrases: Phrases) -> Environment:
         "kind_name": partial(graph_chart.kind_name, phrases=phrases),
         "holders": partial(graph_chart.holders_text, phrases=phrases),
         "shape": graph_chart.shape_of,
+        "lines": _lines,
         "title": partial(telling.title, phrases=phrases),
         "aims": partial(telling.aims, phrases=phrases),
         "sentence": partial(telling.sentence, phrases=phrases),
@@ -139,6 +146,7 @@ def _environment(phrases: Phrases) -> Environment:
         "facets_of": partial(telling.facets_of, phrases=phrases),
         "day_range": phrases.day_range,
         "sides": list(Side),
+        "shared_by": SHARED_BY,
         "quietest_pace": QUIETEST_PACE,
         "exchanges_needed": EXCHANGES_NEEDED,
     }
@@ -148,6 +156,11 @@ def _environment(phrases: Phrases) -> Environment:
 def _visible(value: Any) -> Any:
     """Spell control characters out in everything the page prints but markup of our own."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _lines(text: str) -> Markup:
+    """A text of several lines, each of them with its control characters spelled out."""
+    return Markup("\n").join(visible(line) for line in text.split("\n"))
 
 
 def _headline(tables: RunTables, campaigns: Sequence[Case]) -> Headline:
@@ -160,13 +173,16 @@ def _headline(tables: RunTables, campaigns: Sequence[Case]) -> Headline:
     )
 
 
-def _chapter(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Chapter:
+def _chapter(
+    tables: RunTables, case: Case, number: int, phrases: Phrases, wordings: Wordings | None
+) -> Chapter:
     members = members_of(tables, case.campaign_id)
     return Chapter(
         case=case,
         timeline=_timeline(tables, case, number, phrases),
         evidence=_evidence(case, number, phrases),
         totals=waterfall.side_totals(case),
+        wording=wordings.campaigns.get(case.campaign_id) if wordings else None,
         ties=_ties(tables, case, number, phrases),
         capabilities=_capabilities(case, number, phrases),
         spread=_spread(members, number, phrases),
