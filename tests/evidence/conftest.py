@@ -511,6 +511,12 @@ def quiet_run() -> RunTables:
 
 
 @pytest.fixture(scope="session")
+def small_groups() -> tuple[Group, ...]:
+    """Every kind of group, none of them with more than forty accounts."""
+    return tuple(replace(group, accounts=min(40, group.accounts)) for group in GROUPS)
+
+
+@pytest.fixture(scope="session")
 def many_groups() -> tuple[Group, ...]:
     """Ten campaigns, more than fit one screen."""
     return tuple(

@@ -77,7 +77,7 @@ def waterfall(
         .encode(x="at:Q", y=alt.Y("from:N", sort=None), y2="to:N")
     )
     zero = alt.Chart(data([{"at": 0}])).mark_rule(color="var(--ink)").encode(x="at:Q")
-    chart = (zero + connectors + bars + values).properties(width=width - room - 52, height=26 * len(rows))
+    chart = (zero + connectors + bars + values).properties(width=width - room - 60, height=26 * len(rows))
     return draw(chart, name=name, alt_text=alt_text)
 
 
@@ -194,7 +194,7 @@ def _days(
     x = alt.X(
         "utcyearmonthdate(day):T",
         title=None,
-        axis=alt.Axis(format=day_axis, values=_marked_days(counts, 8 if width == WIDE else 4), grid=False),
+        axis=alt.Axis(format=day_axis, values=_marked_days(counts, day_axis, width - 58), grid=False),
     )
     y = alt.Y(
         "exchanges:Q",
@@ -211,8 +211,10 @@ def _days(
     return chart
 
 
-def _marked_days(counts: Sequence[DailyCount], most: int) -> list[int]:
+def _marked_days(counts: Sequence[DailyCount], day_axis: str, room: int) -> list[int]:
     """Days to label, evenly spaced from the first, in milliseconds: automatic ticks crowd on a phone."""
+    label = max((text_width(count.day.strftime(day_axis)) for count in counts), default=0)
+    most = max(2, min(8, room // (label + 24)))
     return [round(count.day.timestamp() * 1000) for count in counts[:: max(1, math.ceil(len(counts) / most))]]
 
 
@@ -226,12 +228,17 @@ def draw(chart: alt.TopLevelMixin, *, name: str, alt_text: str) -> Markup:
     drawn = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _THEME})
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawn)
     assert box is not None, "the renderer always writes a view box"
-    inner = _own_ids(drawn[drawn.index(">") + 1 :], name)
+    inner = _one_picture(_own_ids(drawn[drawn.index(">") + 1 :], name))
     start = (
         f'<svg class="chart" viewBox="0 0 {box[1]} {box[2]}" width="{box[1]}" height="{box[2]}" '
         f'role="img" aria-label="{escape(alt_text)}">'
     )
     return Markup(start + inner)  # the renderer escapes text; names are ours
+
+
+def _one_picture(svg: str) -> str:
+    """Take away the roles of parts: the picture is one for a screen reader, and its parts have no names."""
+    return re.sub(r"<[a-z][^>]*>", lambda tag: re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", tag[0]), svg)
 
 
 def _own_ids(svg: str, name: str) -> str:

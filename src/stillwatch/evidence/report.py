@@ -130,6 +130,7 @@ def _environment(phrases: Phrases) -> Environment:
         "holders": partial(graph_chart.holders_text, phrases=phrases),
         "shape": graph_chart.shape_of,
         "lines": _lines,
+        "day": lambda day: phrases.day(datetime.fromisoformat(day)),
         "title": partial(telling.title, phrases=phrases),
         "aims": partial(telling.aims, phrases=phrases),
         "sentence": partial(telling.sentence, phrases=phrases),
