@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.campaigns.judging import e_benjamini_hochberg, judge
-from stillwatch.contracts import FINDINGS, MEMBERSHIP, FacetLimit, Verdict
+from stillwatch.contracts import FINDINGS, MEMBERSHIP, FacetLimit, KeptClear, Verdict
 
 LIMITS = {
     "identity": FacetLimit("linking", 6.0, 0.0),
@@ -21,16 +21,18 @@ LIMITS = {
 }
 
 
-def verdict(members=40, exchanges=900, **facets):
+def verdict(members=40, exchanges=900, others=0, **facets):
+    """Judge one candidate, beside ``others`` of which nothing speaks."""
     rows = [
         {
-            "candidate": 0,
+            "candidate": candidate,
             "facet": name,
             "signal": name,
             "side": LIMITS[name].side,
-            "llr": llr,
+            "llr": llr if candidate == 0 else 0.0,
             "statement": "",
         }
+        for candidate in range(1 + others)
         for name, llr in facets.items()
     ]
     accounts = [
@@ -71,6 +73,33 @@ def test_a_handful_of_requests_is_no_campaign():
 
 def test_a_request_or_two_of_each_account_is_no_campaign():
     assert verdict(members=60, exchanges=180, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"members": 7}, KeptClear.FEW_MEMBERS),
+        ({"exchanges": 49}, KeptClear.LITTLE_WORK),
+        ({"identity": 3.0, "scaffold": 0.0}, KeptClear.NOT_LINKED),
+        ({"sampling": 2.0}, KeptClear.NO_EXTRACTION),
+        ({"coverage": -90.0}, KeptClear.NO_EXTRACTION),
+        ({"sampling": 3.0, "identity": 0.0, "scaffold": 4.0, "members": 7}, KeptClear.FEW_MEMBERS),
+    ],
+)
+def test_a_clear_candidate_says_what_it_lacked(changes, why):
+    found = verdict(**({"identity": 50.0, "scaffold": 3.0, "sampling": 9.0} | changes))
+    assert found.verdict is Verdict.CLEAR
+    assert found.kept_clear is why
+
+
+def test_chance_among_many_candidates_is_a_reason_of_its_own():
+    facets = {"identity": 4.0, "sampling": 3.0}
+    assert verdict(**facets).kept_clear is None  # one candidate: exp(-7) is rare
+    assert verdict(**facets, others=200).kept_clear is KeptClear.NOT_SURE
+
+
+def test_who_is_called_was_not_kept_clear():
+    assert verdict(identity=50.0, sampling=9.0).kept_clear is None
 
 
 @given(st.lists(st.floats(-20, 60), min_size=1, max_size=40))

@@ -17,6 +17,7 @@ from stillwatch.app.run_folder import RunFolder
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
 from stillwatch.campaigns.judging import judge
+from stillwatch.campaigns.lookalikes import select_lookalikes
 from stillwatch.campaigns.registry import FILE as REGISTRY
 from stillwatch.campaigns.registry import Registry
 from stillwatch.campaigns.results import WORK_OF_CAMPAIGNS, Results, bind_campaigns, build_results
@@ -82,7 +83,8 @@ def detect(
     engine.bind("signals", run.table("signals", SIGNALS, lambda: assessment.signals))
     membership = run.table("membership", MEMBERSHIP, lambda: assessment.membership)
     engine.bind("membership", membership)
-    engine.bind("members", engine.table(MEMBERS_QUERY))
+    weighed = engine.table(MEMBERS_QUERY)
+    engine.bind("members", weighed)
     run.relation("work", engine, WORK_QUERY)
 
     progress.stage("judging")
@@ -92,15 +94,17 @@ def detect(
     volumes = engine.table(_VOLUMES)
     judgements = judge(findings, membership, volumes, limits)
     found = _named(select_campaigns(judgements, membership, volumes), state)
+    lookalikes = select_lookalikes(judgements, weighed, found)
     bind_campaigns(engine, found, membership)
     run.relation("campaign_work", engine, WORK_OF_CAMPAIGNS)
     signal_facets = {name: signal.card.facet or "identity" for name, signal in signals.items()}
-    results = build_results(engine, found, findings, profiles, limits, signal_facets)
+    results = build_results(engine, found, lookalikes, findings, profiles, signal_facets)
     made = {
         "families": families.num_rows,
         "links": links.num_rows,
         "candidates": len(judgements),
         "campaigns": results.campaigns.num_rows,
+        "lookalikes": results.lookalikes.num_rows,
     }
     return Detection(results, {"detection": made})
 

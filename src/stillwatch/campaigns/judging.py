@@ -10,14 +10,14 @@ hold under any dependence.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, MIN_EXCHANGES
-from stillwatch.contracts import FacetLimit, Verdict
+from stillwatch.contracts import FacetLimit, KeptClear, Verdict
 
 MIN_LINKING: Final = 4.0
 """Nats of linking evidence that a campaign needs: odds of about fifty to one."""
@@ -30,7 +30,9 @@ FALSE_DISCOVERY_RATE: Final = 0.01
 MIN_EACH: Final = 4
 """Requests of the work that each member made on average: with fewer, no behaviour of theirs shows."""
 
-_WATCH_EXTRACTION: Final = 3.0
+WATCH_EXTRACTION: Final = 3.0
+"""Nats of extraction evidence from which on a group is worth watching."""
+
 _WATCH_RATE: Final = 0.1
 
 
@@ -45,6 +47,7 @@ class Judgement:
     extraction: float
     q_value: float
     verdict: Verdict
+    kept_clear: KeptClear | None = None  # why, where the verdict is clear
 
     @property
     def score(self) -> float:
@@ -62,27 +65,48 @@ def judge(
     """
     sizes = _members(membership)
     volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
-    enough = {number for number, size in sizes.items() if size >= MIN_ACCOUNTS}
-    enough &= {
-        number
-        for number, exchanges in volume.items()
-        if exchanges >= max(MIN_EXCHANGES, MIN_EACH * sizes.get(number, 0))
-    }
     facets = {number: _limited(sums, limits) for number, sums in _sums(findings).items()}
     sides = {number: _sides(values, limits) for number, values in facets.items()}
     q_values = e_benjamini_hochberg({number: sum(side) for number, side in sides.items()})
     return [
-        Judgement(
-            candidate=number,
-            members=sizes.get(number, 0),
-            facets=facets[number],
-            linking=linking,
-            extraction=extraction,
-            q_value=q_values[number],
-            verdict=_verdict(linking, extraction, q_values[number]) if number in enough else Verdict.CLEAR,
+        _judged(
+            Judgement(
+                candidate=number,
+                members=sizes.get(number, 0),
+                facets=facets[number],
+                linking=linking,
+                extraction=extraction,
+                q_value=q_values[number],
+                verdict=Verdict.CLEAR,
+            ),
+            volume.get(number, 0),
         )
         for number, (linking, extraction) in sorted(sides.items())
     ]
+
+
+def _judged(weighed: Judgement, exchanges: int) -> Judgement:
+    """Return the judgement with its verdict, and the reason where that is clear."""
+    silent = _silent(weighed.members, exchanges)
+    verdict = Verdict.CLEAR if silent else _verdict(weighed.linking, weighed.extraction, weighed.q_value)
+    kept_clear = None
+    if verdict is Verdict.CLEAR:
+        kept_clear = silent or _lacking(weighed.linking, weighed.extraction) or KeptClear.NOT_SURE
+    return replace(weighed, verdict=verdict, kept_clear=kept_clear)
+
+
+def _silent(members: int, exchanges: int) -> KeptClear | None:
+    """Return what leaves every statistic of a candidate silent, if anything does."""
+    if members < MIN_ACCOUNTS:
+        return KeptClear.FEW_MEMBERS
+    return KeptClear.LITTLE_WORK if exchanges < max(MIN_EXCHANGES, MIN_EACH * members) else None
+
+
+def _lacking(linking: float, extraction: float) -> KeptClear | None:
+    """Return the side on which a candidate falls short of being watched, linking first."""
+    if linking < MIN_LINKING:
+        return KeptClear.NOT_LINKED
+    return KeptClear.NO_EXTRACTION if extraction < WATCH_EXTRACTION else None
 
 
 def _members(membership: pa.Table) -> dict[int, int]:
@@ -130,10 +154,8 @@ def e_benjamini_hochberg(scores: Mapping[int, float]) -> dict[int, float]:
 
 
 def _verdict(linking: float, extraction: float, q_value: float) -> Verdict:
-    if linking < MIN_LINKING:
+    if _lacking(linking, extraction):
         return Verdict.CLEAR
     if extraction >= MIN_EXTRACTION and q_value <= FALSE_DISCOVERY_RATE:
         return Verdict.CAMPAIGN
-    if extraction >= _WATCH_EXTRACTION and q_value <= _WATCH_RATE:
-        return Verdict.WATCH
-    return Verdict.CLEAR
+    return Verdict.WATCH if q_value <= _WATCH_RATE else Verdict.CLEAR
