@@ -33,6 +33,7 @@ from stillwatch.linking.facets import Facet, facets
 from stillwatch.linking.facets.elicitation import CUE_SIGNALS
 from stillwatch.settings import (
     ExpireSettings,
+    ReportSettings,
     ScanSettings,
     Settings,
     SimulateSettings,
@@ -98,9 +99,14 @@ to do about it. From Python each is an exception, a `stillwatch.contracts.Stillw
 same parts as attributes: `what`, `remedy`, `file`, `line`, `field`.
 """,
 }
-SETTINGS = (("scan", ScanSettings), ("simulate", SimulateSettings), ("ledger expire", ExpireSettings))
+SETTINGS = (
+    ("scan", ScanSettings),
+    ("report", ReportSettings),
+    ("simulate", SimulateSettings),
+    ("ledger expire", ExpireSettings),
+)
 _READ = ("EXCHANGE", "ACCOUNT")
-_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "REJECT")
+_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "LOOKALIKES", "TIES", "REJECT")
 
 
 def pages() -> dict[str, str]:
@@ -342,7 +348,8 @@ def _documented(table: str) -> tuple[str, dict[str, str]]:
         for call in ast.walk(body[place])
         if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant)
     }
-    return about, columns  # type: ignore[return-value]
+    taken_in = [node.value.id for node in ast.walk(body[place]) if isinstance(node, ast.Starred)]  # type: ignore[attr-defined]
+    return about, {k: v for table in taken_in for k, v in _documented(table)[1].items()} | columns  # type: ignore[return-value, misc]
 
 
 def _names(node: ast.AnnAssign) -> str:

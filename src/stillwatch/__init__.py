@@ -32,8 +32,10 @@ def scan(
     memory: str | None = None,
     threads: int | None = None,
     sketch_key: Path | str | None = None,
+    fdr: float | None = None,
     max_rejects: float | None = None,
     lang: str | None = None,
+    with_scaffolds: bool | None = None,
     progress: Progress | None = None,
 ) -> ScanResult:
     """Find campaigns in request logs: what ``stillwatch scan`` does, with its settings.
@@ -47,8 +49,8 @@ def scan(
         progress: told of each stage; nothing is shown where None.
 
     Returns:
-        the tables ``campaigns``, ``accounts``, ``members``, ``reasons`` and ``timeline`` as Arrow, the
-        manifest, and the run folder ``out`` that holds them.
+        the tables ``campaigns``, ``accounts``, ``members``, ``reasons``, ``timeline``, ``lookalikes`` and
+        ``ties`` as Arrow, the manifest, and the run folder ``out`` that holds them.
 
     Raises:
         StillwatchError: one of its kinds says what is wrong, where, and what to do about it.
@@ -71,8 +73,10 @@ def scan(
         memory=memory,
         threads=threads,
         sketch_key=sketch_key,
+        fdr=fdr,
         max_rejects=max_rejects,
         lang=lang,
+        with_scaffolds=with_scaffolds,
     )
     several = [inputs] if isinstance(inputs, str | PathLike) else inputs
     return run([str(each) for each in several], settings, progress or Silent())

@@ -27,6 +27,18 @@ class Verdict(StrEnum):
     CLEAR = "clear"
 
 
+class KeptClear(StrEnum):
+    """Why a candidate that looked like a campaign was not called one; the first that applies."""
+
+    FEW_MEMBERS = "few-members"
+    ONE_PARTY = "one-party"
+    LITTLE_WORK = "little-work"
+    NOT_LINKED = "not-linked"
+    NO_EXTRACTION = "no-extraction"
+    NOT_DEALT_OUT = "not-dealt-out"
+    NOT_SURE = "not-sure"
+
+
 class Capability(StrEnum):
     """What an exchange asks the model to do; the order is the class number in ``SKETCH.capability``."""
 
@@ -308,7 +320,7 @@ FINDINGS: Final = pa.schema(
         _required("candidate", pa.int64()),
         _required("facet", pa.string()),
         _required("signal", pa.string()),
-        _required("side", pa.string()),  # "linking" or "extraction"
+        _required("side", pa.string()),  # "linking", "extraction", or "either" until it is judged
         _required("llr", pa.float64()),
         pa.field("observed", pa.float64()),
         pa.field("expected", pa.float64()),
@@ -323,8 +335,8 @@ _SCORES: Final = pa.map_(pa.string(), pa.field("value", pa.float64(), nullable=F
 
 CAMPAIGNS: Final = pa.schema(
     [
-        _required("campaign_id", pa.string()),  # "cmp_" and twelve hexadecimal digits
-        _required("verdict", pa.string()),  # campaign or watch
+        _required("campaign_id", pa.string()),  # "cmp_", of a look-alike "grp_", and 12 hexadecimal digits
+        _required("verdict", pa.string()),  # campaign or watch; of a look-alike clear
         _required("score", pa.float64()),  # sum of the capped log-likelihood ratios, natural logarithm
         _required("q_value", pa.float64()),  # false discovery rate at which it would be called
         _required("accounts", pa.int64()),
@@ -373,6 +385,33 @@ REASONS: Final = pa.schema(
     ]
 )
 """Every piece of evidence, stored once; report, ``explain`` and the API only read it."""
+
+LOOKALIKES: Final = pa.schema(
+    [
+        *CAMPAIGNS,
+        _required("linking", pa.float64()),  # nats that link the accounts, after the limits
+        _required("extraction", pa.float64()),  # nats that show extraction, after the limits
+        _required(
+            "kept_clear", pa.string()
+        ),  # why: few-members, little-work, not-linked, no-extraction or not-sure
+    ]
+)
+"""Groups that came closest to a verdict and stayed clear, strongest first, twenty at most.
+
+Their reasons stand in ``reasons``; their members are named nowhere, because they are honest people.
+"""
+
+TIES: Final = pa.schema(
+    [
+        _required("campaign_id", pa.string()),
+        _required("facet", pa.string()),
+        _required("signal", pa.string()),
+        _required("value", pa.int64()),  # number of the shared thing within its campaign and signal, key-free
+        _required("account_id", pa.string()),
+        _required("holders", pa.int64()),  # accounts of the whole log that hold it
+    ]
+)
+"""Which shared thing each member holds: every one that at least two members of the group hold."""
 
 TIMELINE: Final = pa.schema(
     [

@@ -131,7 +131,26 @@ class Settings(BaseSettings):
         )
 
 
-class ScanSettings(Settings):
+class ReportSettings(Settings):
+    """What ``stillwatch report`` can be told, and a scan of the report that it writes."""
+
+    lang: Literal["en", "ko"] = Field("en", description="Language of the report: English or Korean.")
+    sketch_key: Path = Field(
+        default_factory=lambda: config_folder() / "sketch.key",
+        description="Secret that keys the fingerprints; made at first use. Share it to compare runs.",
+        json_schema_extra={"default_text": "~/.config/stillwatch/sketch.key"},
+    )
+    with_scaffolds: bool = Field(
+        False,
+        description=(
+            "Show the wording that at least 20 accounts of a campaign share; the run keeps it encrypted, "
+            "for 30 days."
+        ),
+        json_schema_extra={"default_text": "off"},
+    )
+
+
+class ScanSettings(ReportSettings):
     """What ``stillwatch scan`` can be told."""
 
     accounts: str | None = Field(
@@ -176,10 +195,11 @@ class ScanSettings(Settings):
         description="Threads to work with; the result does not depend on it.",
         json_schema_extra={"default_text": "all cores"},
     )
-    sketch_key: Path = Field(
-        default_factory=lambda: config_folder() / "sketch.key",
-        description="Secret that keys the fingerprints; made at first use. Share it to compare runs.",
-        json_schema_extra={"default_text": "~/.config/stillwatch/sketch.key"},
+    fdr: float = Field(
+        0.01,
+        gt=0,
+        le=0.5,
+        description="False discovery rate: part of the groups called campaigns that may be none, in (0, 0.5].",
     )
     max_rejects: float = Field(
         0.05,
@@ -187,7 +207,6 @@ class ScanSettings(Settings):
         le=1,
         description="Fraction of unreadable records, in [0, 1], beyond which the scan ends with exit code 3.",
     )
-    lang: Literal["en", "ko"] = Field("en", description="Language of the report: English or Korean.")
     fail_on: Literal["campaign"] | None = Field(
         None, description="End with exit code 1 when a campaign is found."
     )

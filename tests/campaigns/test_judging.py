@@ -1,17 +1,13 @@
-"""Judging: two sides must agree, no facet decides alone, and q-values are those of e-BH."""
+"""Judging: two sides must agree, no facet decides alone, and chance among many is counted."""
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from stillwatch.campaigns.judging import e_benjamini_hochberg, judge
-from stillwatch.contracts import FINDINGS, MEMBERSHIP, WORKLOADS, FacetLimit, Verdict
+from stillwatch.campaigns.calibration import Reference
+from stillwatch.campaigns.judging import MIN_EXTRACTION, judge
+from stillwatch.contracts import FINDINGS, MEMBERSHIP, WORKLOADS, FacetLimit, KeptClear, Verdict
 
 LIMITS = {
     "identity": FacetLimit("linking", 6.0, 0.0),
@@ -25,16 +21,21 @@ LIMITS = {
 }
 
 
-def verdict(members=40, exchanges=900, parties=None, scaffold_shared=True, **facets):
+REFERENCE = Reference.of([0.4 + 0.01 * n for n in range(30)], candidates=1000, threshold=0.4)
+
+
+def verdict(members=40, exchanges=900, parties=None, scaffold_shared=True, others=0, level=0.01, **facets):
+    """Judge one candidate, beside ``others`` of which nothing speaks."""
     rows = [
         {
-            "candidate": 0,
+            "candidate": candidate,
             "facet": name,
             "signal": name,
-            "side": "linking",
-            "llr": llr,
+            "side": LIMITS[name].side,
+            "llr": llr if candidate == 0 else 0.0,
             "statement": "",
         }
+        for candidate in range(1 + others)
         for name, llr in facets.items()
     ]
     accounts = [
@@ -43,15 +44,17 @@ def verdict(members=40, exchanges=900, parties=None, scaffold_shared=True, **fac
     findings = pa.Table.from_pylist(rows, schema=FINDINGS)
     work = pa.table({"candidate": [0], "exchanges": [exchanges], "parties": [parties or members]})
     works = [{"candidate": 0, "family": 0}] if scaffold_shared else []
+    workloads = pa.Table.from_pylist(works, schema=WORKLOADS)
     membership = pa.Table.from_pylist(accounts, schema=MEMBERSHIP)
-    return judge(findings, membership, work, pa.Table.from_pylist(works, schema=WORKLOADS), LIMITS)[0]
+    return judge(findings, membership, work, workloads, LIMITS, REFERENCE, level)[0]
 
 
 def test_both_sides_make_a_campaign():
     found = verdict(identity=50.0, scaffold=3.0, sampling=9.0)
     assert found.verdict is Verdict.CAMPAIGN
     assert found.score == pytest.approx(6 + 3 + 9)
-    assert found.q_value == pytest.approx(math.exp(-18))
+    assert found.margin == pytest.approx(9 / MIN_EXTRACTION)
+    assert found.q_value == pytest.approx(REFERENCE.p_value(found.margin))
 
 
 @pytest.mark.parametrize("facets", [{"identity": 1e6, "scaffold": 1e6}, {"sampling": 1e6, "coverage": 1e6}])
@@ -110,13 +113,39 @@ def test_a_request_or_two_of_each_account_is_no_campaign():
     assert verdict(members=60, exchanges=179, identity=50.0, sampling=9.0).verdict is Verdict.CLEAR
 
 
-@given(st.lists(st.floats(-20, 60), min_size=1, max_size=40))
-def test_q_values_reject_what_e_bh_rejects(scores):
-    q_values = e_benjamini_hochberg(dict(enumerate(scores)))
-    for level in (0.001, 0.01, 0.1, 0.5):
-        ranked = sorted(np.exp(scores))[::-1]
-        stands = [k for k, e in enumerate(ranked, 1) if e * (1 + 1e-9) >= len(scores) / (k * level)]
-        assert sum(q <= level * (1 + 1e-9) for q in q_values.values()) >= max(stands, default=0)
-    assert all(0 < q <= 1 for q in q_values.values())
-    order = sorted(q_values, key=lambda n: -scores[n])
-    assert [q_values[n] for n in order] == sorted(q_values.values())
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"members": 7}, KeptClear.FEW_MEMBERS),
+        ({"exchanges": 49}, KeptClear.LITTLE_WORK),
+        ({"identity": 2.0, "scaffold": 0.0}, KeptClear.NOT_LINKED),
+        ({"parties": 7}, KeptClear.ONE_PARTY),
+        ({"sampling": 0.0, "elicitation": 3.0, "coverage": 1.0}, KeptClear.NOT_DEALT_OUT),
+        ({"sampling": 2.0}, KeptClear.NO_EXTRACTION),
+        ({"coverage": -90.0}, KeptClear.NO_EXTRACTION),
+        ({"sampling": 3.0, "identity": 0.0, "scaffold": 4.0, "members": 7}, KeptClear.FEW_MEMBERS),
+    ],
+)
+def test_a_clear_candidate_says_what_it_lacked(changes, why):
+    found = verdict(**({"identity": 50.0, "scaffold": 3.0, "sampling": 9.0} | changes))
+    assert found.verdict is Verdict.CLEAR
+    assert found.kept_clear is why
+
+
+def test_chance_among_many_candidates_is_a_reason_of_its_own():
+    facets = {"identity": 3.0, "sampling": 6.0}
+    assert verdict(**facets, level=0.05).verdict is Verdict.CAMPAIGN
+    among_many = verdict(**facets, level=0.05, others=5000)
+    assert among_many.kept_clear is KeptClear.NOT_SURE
+    assert among_many.q_value > 0.1
+
+
+def test_the_level_decides_what_is_called():
+    facets = {"identity": 3.0, "sampling": 6.0, "others": 40}
+    strict = verdict(**facets, level=1e-9)
+    assert strict.verdict is Verdict.WATCH
+    assert verdict(**facets, level=0.2).verdict is Verdict.CAMPAIGN
+
+
+def test_who_is_called_was_not_kept_clear():
+    assert verdict(identity=50.0, sampling=9.0).kept_clear is None

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE
+from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, LOOKALIKES, MEMBERS, REASONS, TIES, TIMELINE
 from stillwatch.evidence.tables import RunTables
 
 START = datetime(2026, 4, 22, tzinfo=UTC)
@@ -217,15 +217,102 @@ GROUPS = (
 )
 
 
-def make_run(groups: tuple[Group, ...] = GROUPS, *, clear: int = 6000) -> RunTables:
-    """A run with these groups among ``clear`` clear accounts."""
+@dataclass(frozen=True)
+class Alike:
+    """A group that came close to a verdict, and what kept it clear."""
+
+    group: Group
+    linking: float
+    extraction: float
+    kept_clear: str
+
+
+LOOKALIKE_GROUPS = (
+    Alike(
+        Group(
+            campaign_id="grp_5d0c11aa7e02",
+            summary="490 accounts, one scaffold, mathematics, shared networks",
+            accounts=490,
+            per_day=0.42,
+            first_day=2,
+            days=22,
+            q_value=0.905,
+            capabilities={"mathematics": 0.69, "knowledge": 0.31},
+            verdict="clear",
+            reasons=[
+                (
+                    "network",
+                    "network-shared",
+                    "linking",
+                    4.0,
+                    "490 accounts share 6 ranges; 31 would by chance.",
+                ),
+                (
+                    "sampling",
+                    "no-sessions",
+                    "against",
+                    -5.0,
+                    "71% of the requests follow within half an hour.",
+                ),
+                ("coverage", "dataset-partition", "against", -8.0, "62% of the requests repeat a payload."),
+            ],
+        ),
+        linking=4.0,
+        extraction=-13.0,
+        kept_clear="few-members",
+    ),
+    Alike(
+        Group(
+            campaign_id="grp_0a19e5c3b740",
+            summary="53 accounts, one elicitation scaffold, mathematics, synchronised",
+            accounts=53,
+            per_day=4.2,
+            first_day=9,
+            days=12,
+            q_value=0.008,
+            capabilities={"mathematics": 1.0},
+            verdict="clear",
+            reasons=[
+                (
+                    "tempo",
+                    "synchronised",
+                    "linking",
+                    4.9,
+                    "The load of 53 accounts rises and falls together.",
+                ),
+                (
+                    "elicitation",
+                    "fixed-elicitation",
+                    "extraction",
+                    1.1,
+                    "94% of requests demand the reasoning.",
+                ),
+            ],
+        ),
+        linking=4.9,
+        extraction=1.1,
+        kept_clear="no-extraction",
+    ),
+)
+
+
+def make_run(
+    groups: tuple[Group, ...] = GROUPS, *, clear: int = 6000, alike: tuple[Alike, ...] = LOOKALIKE_GROUPS
+) -> RunTables:
+    """A run with these groups among ``clear`` clear accounts, some of which looked like a campaign."""
     members = [row for group in groups for row in _members(group)]
     return RunTables(
         campaigns=_table([_campaign(group) for group in groups], CAMPAIGNS),
         accounts=_table(_accounts(groups, members, clear), ACCOUNTS),
         members=_table(members, MEMBERS),
-        reasons=_table([row for group in groups for row in _reasons(group)], REASONS),
+        reasons=_table(
+            [row for group in groups for row in _reasons(group)]
+            + [row for one in alike for row in _reasons(one.group) if row["account_id"] is None],
+            REASONS,
+        ),
         timeline=_table(_timeline(groups, clear), TIMELINE),
+        lookalikes=_table([_lookalike(one) for one in alike], LOOKALIKES),
+        ties=_table([row for group in groups for row in _ties(group)], TIES),
         manifest=_manifest(groups),
     )
 
@@ -253,6 +340,11 @@ def _campaign(group: Group) -> dict[str, Any]:
     }
 
 
+def _lookalike(alike: Alike) -> dict[str, Any]:
+    sides = {"linking": alike.linking, "extraction": alike.extraction, "kept_clear": alike.kept_clear}
+    return _campaign(alike.group) | sides
+
+
 def _members(group: Group) -> list[dict[str, Any]]:
     number = group.accounts
     return [
@@ -264,6 +356,27 @@ def _members(group: Group) -> list[dict[str, Any]]:
         }
         for index in range(number)
     ]
+
+
+def _ties(group: Group) -> list[dict[str, Any]]:
+    """One scaffold of everybody, a card for every tenth account, and a device that three accounts share."""
+    everybody = [group.account_id(number) for number in range(group.accounts)]
+    rows = [_tie(group, "scaffold-shared", 0, account, group.accounts + 9) for account in everybody]
+    for number, account in enumerate(everybody):
+        if group.accounts // 10 * 10 > number:
+            rows.append(_tie(group, "payment-shared", number // 10, account, 10))
+    return rows + [_tie(group, "device-shared", 0, account, 4) for account in everybody[:3]]
+
+
+def _tie(group: Group, signal: str, value: int, account: str, holders: int) -> dict[str, Any]:
+    return {
+        "campaign_id": group.campaign_id,
+        "facet": "scaffold" if signal == "scaffold-shared" else "identity",
+        "signal": signal,
+        "value": value,
+        "account_id": account,
+        "holders": holders,
+    }
 
 
 def _accounts(groups: tuple[Group, ...], members: list[dict[str, Any]], clear: int) -> list[dict[str, Any]]:
@@ -393,8 +506,14 @@ def run() -> RunTables:
 
 @pytest.fixture(scope="session")
 def quiet_run() -> RunTables:
-    """A run that found nothing."""
-    return make_run(())
+    """A run that found nothing, and nothing that came close."""
+    return make_run((), alike=())
+
+
+@pytest.fixture(scope="session")
+def small_groups() -> tuple[Group, ...]:
+    """Every kind of group, none of them with more than forty accounts."""
+    return tuple(replace(group, accounts=min(40, group.accounts)) for group in GROUPS)
 
 
 @pytest.fixture(scope="session")

@@ -87,9 +87,12 @@ def test_a_clear_account_is_told_what_was_looked_at(run: RunTables):
     assert data["memberships"] == []
     assert data["looked_at"] == [
         "continuity",
+        "coverage",
+        "elicitation",
         "identity",
         "network",
         "rhythm",
+        "sampling",
         "scaffold",
         "structure",
         "tempo",
@@ -100,6 +103,20 @@ def test_a_clear_account_is_told_what_was_looked_at(run: RunTables):
 
 def test_a_clear_account_is_explained_where_no_group_was_found(quiet_run: RunTables):
     assert "nothing links it to a group" in unwrapped(explain(quiet_run, CLEAR).text())
+
+
+def test_a_look_alike_shows_its_evidence_and_why_it_stayed_clear(run: RunTables):
+    explanation = explain(run, "grp_5d0c")
+    text, data = unwrapped(explanation.text()), explanation.as_dict()
+    assert (data["kind"], data["verdict"], data["kept_clear"]) == ("lookalike", "clear", "few-members")
+    assert (data["linking"], data["extraction"], data["firmest_members"]) == (4.0, -13.0, [])
+    assert data["kept_clear_statement"] in text
+    assert {reason["statement"] for reason in data["reasons"]} == {
+        "490 accounts share 6 ranges; 31 would by chance.",
+        "71% of the requests follow within half an hour.",
+        "62% of the requests repeat a payload.",
+    }
+    assert all(reason["statement"] in text for reason in data["reasons"])
 
 
 @pytest.mark.parametrize("shortened", ["cmp_7f", "cmp_7f3ac2d41e90", "cmp_7f3a…", " cmp_7f3a... "])

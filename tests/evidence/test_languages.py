@@ -28,7 +28,7 @@ def placeholders(text: str) -> set[str]:
 
 def test_the_catalogues_say_the_same_things():
     english, korean = catalogue("en"), catalogue("ko")
-    for part in ("texts", "names", "abilities"):
+    for part in ("texts", "names", "abilities", "honest"):
         assert english[part].keys() == korean[part].keys()
     assert len(english["months"]) == len(korean["months"]) == 12
     for key, text in english["texts"].items():

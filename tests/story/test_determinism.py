@@ -20,7 +20,7 @@ import zstandard
 
 import stillwatch as api
 
-TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
+TABLES = ("campaigns", "accounts", "members", "reasons", "timeline", "lookalikes", "ties")
 
 
 def table_bytes(run: Path) -> dict[str, bytes]:

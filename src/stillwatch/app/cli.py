@@ -1,4 +1,4 @@
-"""The command line: ``scan``, ``explain``, ``simulate``, ``formats``, ``doctor``, ``ledger``."""
+"""The command line: ``scan``, ``explain``, ``report``, ``simulate``, ``formats``, ``doctor``, ``ledger``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stillwatch import __version__
 from stillwatch.app import bars, completion, ledger_commands
 from stillwatch.app.options import Json, Quiet, of_scan, option
 from stillwatch.contracts import StillwatchError, Verdict
-from stillwatch.settings import ScanSettings, SimulateSettings
+from stillwatch.settings import ReportSettings, ScanSettings, SimulateSettings
 
 FOUND: Final = 1
 DEFECT: Final = 70  # not Python's 1, which a caller would take for "campaign found"
@@ -95,7 +95,9 @@ def scan(
     out: Annotated[str | None, of_scan("out", "DIR", _RUN)] = None,
     state: Annotated[str | None, of_scan("state", "DIR", _RUN)] = None,
     lang: Annotated[str | None, of_scan("lang", "en|ko", _RUN)] = None,
+    with_scaffolds: Annotated[bool | None, of_scan("with_scaffolds", "", _RUN)] = None,
     sketch_key: Annotated[str | None, of_scan("sketch_key", "FILE", _RUN)] = None,
+    fdr: Annotated[str | None, of_scan("fdr", "RATE", _WORK)] = None,
     engine: Annotated[str | None, of_scan("engine", "NAME", _WORK)] = None,
     memory: Annotated[str | None, of_scan("memory", "SIZE", _WORK)] = None,
     threads: Annotated[str | None, of_scan("threads", "N", _WORK)] = None,
@@ -107,7 +109,8 @@ def scan(
 
     The log is JSON lines, Parquet or CSV, plain or compressed with gzip or zstd. Account records make
     it see more (cards, devices, sign-up bursts), but it works without them. Prompts and answers are
-    turned into keyed fingerprints as they are read and are written nowhere.
+    turned into keyed fingerprints as they are read and are written nowhere; --with-scaffolds shows the
+    wording that many accounts of a campaign share, and nothing else.
 
     Examples:
 
@@ -128,7 +131,9 @@ def scan(
         max_rejects=max_rejects,
         out=out,
         state=state,
+        with_scaffolds=with_scaffolds,
         sketch_key=sketch_key,
+        fdr=fdr,
         engine=engine,
         memory=memory,
         threads=threads,
@@ -155,18 +160,19 @@ def explain(
         str,
         typer.Argument(
             metavar="ID",
-            help="Campaign or account id, or how only one of them begins.",
+            help="Campaign, look-alike or account id, or how only one begins.",
             autocompletion=completion.campaigns,
         ),
     ],
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Tell why a campaign was called, or an account was or was not: every piece of evidence.
+    """Tell why a campaign was called, or a group or account was not: every piece of evidence.
 
     Examples:
 
         stillwatch explain run/ cmp_7f3a
+        stillwatch explain run/ grp_6c8f
         stillwatch explain run/ acct-20419 --json
     """
     from stillwatch.app import console, documents
@@ -178,6 +184,41 @@ def explain(
         documents.show(explanation.as_dict())
     elif not quiet:
         console.show(explanation.text().rstrip("\n"))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that a scan wrote.")],
+    lang: Annotated[str | None, option(ReportSettings, "lang", "en|ko")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="File to write. Default: report.html in RUN.", show_default=False
+        ),
+    ] = None,
+    with_scaffolds: Annotated[bool | None, option(ReportSettings, "with_scaffolds", "")] = None,
+    sketch_key: Annotated[str | None, option(ReportSettings, "sketch_key", "FILE")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the report of a finished run again, in another language or with what its scan kept sealed.
+
+    Wording can be shown when the scan was made --with-scaffolds, with the same sketch key, for 30 days.
+
+    Examples:
+
+        stillwatch report run/ --lang ko --out report-ko.html
+        stillwatch report run/ --with-scaffolds --sketch-key sketch.key
+    """
+    settings = ReportSettings.read(lang=lang, with_scaffolds=with_scaffolds, sketch_key=sketch_key)
+    from stillwatch.app import console, documents
+    from stillwatch.app.reporting import write_report
+
+    written = write_report(run, settings, out)
+    if json:
+        documents.show({"report": str(written)})
+    elif not quiet:
+        console.show(f"Report:   {written}")
 
 
 @app.command()

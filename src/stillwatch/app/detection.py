@@ -14,9 +14,11 @@ from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import FACET, LIMIT, account_signals
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import RunFolder
+from stillwatch.campaigns.calibration import shipped_reference
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
-from stillwatch.campaigns.judging import judge
+from stillwatch.campaigns.judging import Judgement, judge
+from stillwatch.campaigns.lookalikes import select_lookalikes
 from stillwatch.campaigns.registry import FILE as REGISTRY
 from stillwatch.campaigns.registry import Registry
 from stillwatch.campaigns.results import WORK_OF_CAMPAIGNS, Results, bind_campaigns, build_results
@@ -51,14 +53,21 @@ class Detection:
 
     results: Results
     counts: dict[str, dict[str, int]]
+    judgements: tuple[Judgement, ...]  # of every candidate
 
 
 def detect(
-    engine: Engine, state: Path | None, allowed: Collection[str], run: RunFolder, progress: Progress
+    engine: Engine,
+    state: Path | None,
+    allowed: Collection[str],
+    false_discovery_rate: float,
+    run: RunFolder,
+    progress: Progress,
 ) -> Detection:
     """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``.
 
-    ``allowed`` accounts are in no candidate; ``state`` holds the names of earlier campaigns.
+    ``allowed`` accounts are in no candidate; ``state`` holds the names of earlier campaigns; of the groups
+    that are called campaigns at most the part ``false_discovery_rate`` is expected to be none.
     """
     kinds, signals = facets(), account_signals()
     limits = facet_limits(kinds) | {FACET: LIMIT}
@@ -85,7 +94,8 @@ def detect(
     engine.bind("signals", run.table("signals", SIGNALS, lambda: assessment.signals))
     membership = run.table("membership", MEMBERSHIP, lambda: assessment.membership)
     engine.bind("membership", membership)
-    engine.bind("members", engine.table(MEMBERS_QUERY))
+    weighed = engine.table(MEMBERS_QUERY)
+    engine.bind("members", weighed)
     run.relation("work", engine, WORK_QUERY)
 
     progress.stage("judging")
@@ -93,19 +103,23 @@ def detect(
         "findings", FINDINGS, lambda: pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])
     )
     volumes = engine.table(_VOLUMES)
-    judgements = judge(findings, membership, volumes, workloads, limits)
+    judgements = judge(
+        findings, membership, volumes, workloads, limits, shipped_reference(), false_discovery_rate
+    )
     found = _named(select_campaigns(judgements, membership, volumes), state)
+    lookalikes = select_lookalikes(judgements, weighed, found)
     bind_campaigns(engine, found, membership)
     run.relation("campaign_work", engine, WORK_OF_CAMPAIGNS)
     signal_facets = {name: signal.card.facet or "identity" for name, signal in signals.items()}
-    results = build_results(engine, found, findings, profiles, limits, signal_facets)
+    results = build_results(engine, found, lookalikes, findings, profiles, signal_facets)
     made = {
         "families": families.num_rows,
         "links": links.num_rows,
         "candidates": len(judgements),
         "campaigns": results.campaigns.num_rows,
+        "lookalikes": results.lookalikes.num_rows,
     }
-    return Detection(results, {"detection": made})
+    return Detection(results, {"detection": made}, tuple(judgements))
 
 
 def _candidates(

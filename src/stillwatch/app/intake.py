@@ -39,16 +39,7 @@ def take_in(
 
     Rejects go to ``rejected.jsonl`` in ``out``, in the order of the inputs.
     """
-    reading = read_exchanges(
-        inputs,
-        format=settings.format,
-        mapping=settings.mapping,
-        account_key=settings.account_key,
-        since=settings.since,
-        until=settings.until,
-        digest=key.digest,
-        on_bytes=progress.advance,
-    )
+    reading = open_reading(inputs, settings, key, progress)
     sketcher = Sketcher(key)
     with (out / REJECTED).open("w", encoding="utf-8") as rejected:
         unreadable = _sketch_all(reading, sketcher, ledger, settings.workers, rejected)
@@ -68,6 +59,20 @@ def take_in(
         "ledger": {"exchanges": sealed["exchanges"], "hours": sealed["hours"]},
         "inputs": [source._asdict() for source in [*reading.sources(), *records]],
     }
+
+
+def open_reading(inputs: list[str], settings: ScanSettings, key: SketchKey, progress: Progress) -> Reading:
+    """Begin to read the request logs as the settings say."""
+    return read_exchanges(
+        inputs,
+        format=settings.format,
+        mapping=settings.mapping,
+        account_key=settings.account_key,
+        since=settings.since,
+        until=settings.until,
+        digest=key.digest,
+        on_bytes=progress.advance,
+    )
 
 
 def _sketch_all(reading: Reading, sketcher: Sketcher, ledger: Ledger, workers: int, rejected: IO[str]) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+import pyarrow.compute as pc
 
 from stillwatch.app.allow import read_allow
 from stillwatch.app.detection import Detection, detect
@@ -13,20 +16,24 @@ from stillwatch.app.intake import take_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.result import ScanResult
 from stillwatch.app.run_folder import RunFolder
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError
+from stillwatch.app.scaffolds import read_wordings
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError, Verdict
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
 from stillwatch.evidence.ocsf import render_findings
 from stillwatch.evidence.phrases import phrases_in
 from stillwatch.evidence.report import render_report
+from stillwatch.evidence.sealed_text import FILE as SEALED
+from stillwatch.evidence.sealed_text import seal
 from stillwatch.evidence.spreadsheet import render_campaigns_csv
 from stillwatch.evidence.tables import RunTables
+from stillwatch.evidence.wording import Wordings
 from stillwatch.ingest.reader import describe
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey, load_or_create_key
 
-_TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
+_TABLES = ("campaigns", "accounts", "members", "reasons", "timeline", "lookalikes", "ties")
 
 
 def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> ScanResult:
@@ -43,15 +50,16 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
     ):
         counts = _intake(inputs, settings, key, run, ledger, engine, progress)
         _bind_ledger(engine, ledger, settings, run)
-        detection = detect(engine, settings.state, allowed, run, progress)
-    return _finish(run, settings, key, counts, detection, progress)
+        detection = detect(engine, settings.state, allowed, settings.fdr, run, progress)
+        wordings = _read_wordings(inputs, settings, key, engine, detection, progress)
+    return _finish(run, settings, key, counts, detection, wordings, progress)
 
 
 def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey) -> dict[str, Any]:
     """Return what must be the same for an unfinished run to be gone on with; a pipe never is."""
     named = [*inputs, *([settings.accounts] if settings.accounts else [])]
     deciding = settings.model_dump(
-        mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects", "lang"}
+        mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects", "lang", "with_scaffolds"}
     )
     sources = [(source.path, source.sha256 or uuid4().hex) for source in describe(named)]
     return {"sources": sources, "settings": deciding, "key": key.id}
@@ -99,12 +107,28 @@ def _bind_ledger(engine: Engine, ledger: Ledger, settings: ScanSettings, run: Ru
         engine.bind("sketches", ledger.sketch_files(), SKETCH)
 
 
+def _read_wordings(
+    inputs: Sequence[str],
+    settings: ScanSettings,
+    key: SketchKey,
+    engine: Engine,
+    detection: Detection,
+    progress: Progress,
+) -> Wordings | None:
+    if not settings.with_scaffolds:
+        return None
+    found = detection.results.campaigns
+    called = found.filter(pc.field("verdict") == Verdict.CAMPAIGN.value)["campaign_id"].to_pylist()
+    return read_wordings(inputs, settings, key, engine, called, datetime.now(UTC), progress)
+
+
 def _finish(
     run: RunFolder,
     settings: ScanSettings,
     key: SketchKey,
     counts: Mapping[str, Any],
     detection: Detection,
+    wordings: Wordings | None,
     progress: Progress,
 ) -> ScanResult:
     progress.stage("report")
@@ -118,16 +142,24 @@ def _finish(
     for name, table in tables.items():
         run.keep(name, table)
     manifest = run.manifest(facts)
-    _write_evidence(run.path, RunTables(**tables, manifest=manifest), settings.lang)
+    _write_evidence(run.path, RunTables(**tables, manifest=manifest), settings.lang, wordings)
+    _keep_wordings(run.path, wordings, key)
     run.finish(manifest)
     progress.done()
     return ScanResult(**tables, manifest=manifest, out=run.path)
 
 
-def _write_evidence(folder: Path, tables: RunTables, language: str) -> None:
+def _keep_wordings(folder: Path, wordings: Wordings | None, key: SketchKey) -> None:
+    """Seal what was asked for; what an earlier run in this folder sealed is not this run's."""
+    (folder / SEALED).unlink(missing_ok=True)
+    if wordings is not None:
+        seal(folder, wordings, key.secret, key.id)
+
+
+def _write_evidence(folder: Path, tables: RunTables, language: str, wordings: Wordings | None) -> None:
     """Write what people and other programs read of a run."""
     written = {
-        "report.html": render_report(tables, phrases_in(language)).encode(),
+        "report.html": render_report(tables, phrases_in(language), wordings).encode(),
         "findings.ocsf.jsonl": render_findings(tables),
         "campaigns.csv": render_campaigns_csv(tables),
     }

@@ -19,5 +19,7 @@ class ScanResult:
     members: pa.Table
     reasons: pa.Table
     timeline: pa.Table
+    lookalikes: pa.Table
+    ties: pa.Table
     manifest: Mapping[str, Any]
     out: Path

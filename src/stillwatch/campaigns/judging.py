@@ -1,23 +1,24 @@
 """Judging: what each candidate's evidence adds up to, and how sure that is.
 
-A candidate's score is the sum of its facets' log-likelihood ratios, each facet held within its limits
-so that no single one decides. Two sides must agree: linking (the accounts belong together) and
-extraction (the work is a harvest). ``exp(score)`` is an e-value of the candidate being ordinary; over
-all candidates that the search looked at, e-BH (Wang & Ramdas 2022) turns e-values into q-values that
-hold under any dependence.
+A candidate's evidence is the sum of its facets' log-likelihood ratios, each facet held within its limits so
+that no single one decides. Three things must be heard before anybody is called a campaign: the accounts
+belong together (linking), the work is a harvest (extraction), and requests are dealt out to them
+(dispatch), which no template does for its users. The *margin* says how far the weakest of the three
+reaches; how often ordinary traffic reaches as far is measured, see :mod:`stillwatch.campaigns.calibration`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
+from stillwatch.campaigns.calibration import Reference, benjamini_hochberg
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, MIN_EXCHANGES
-from stillwatch.contracts import FacetLimit, Verdict
+from stillwatch.contracts import FacetLimit, KeptClear, Verdict
 
 MIN_LINKING: Final = 3.0
 """Nats of linking evidence that a campaign needs: odds of about twenty to one."""
@@ -38,12 +39,15 @@ _CONCENTRATED: Final = 0.5
 _HANDED_OVER: Final = 3.0
 """Nats of focus, or of conversations handed over, by which accounts without one scaffold do one work."""
 
-FALSE_DISCOVERY_RATE: Final = 0.01
+_RESOLD: Final = 6.0
+"""Nats of linking evidence, and of identity in it, from which on accounts without one work are watched."""
 
 MIN_EACH: Final = 3
 """Requests of the work that each member made on average: with fewer, no behaviour of theirs shows."""
 
-_WATCH_EXTRACTION: Final = 3.0
+WATCH_EXTRACTION: Final = 3.0
+"""Nats of extraction evidence from which on a group is worth watching."""
+
 _WATCH_RATE: Final = 0.1
 
 
@@ -56,14 +60,28 @@ class Judgement:
     facets: dict[str, float] = field(hash=False)
     linking: float
     extraction: float
-    q_value: float
-    verdict: Verdict
-    queue_side: str = "linking"  # where evidence that may stand on either side was counted
+    dispatch: float  # the part of either that tells how requests are dealt out
+    queue_side: str  # where evidence that may stand on either side was counted
+    one_work: bool  # the accounts share a scaffold, a purpose or conversations
+    q_value: float = 1.0
+    verdict: Verdict = Verdict.CLEAR
+    kept_clear: KeptClear | None = None  # why, where the verdict is clear
 
     @property
     def score(self) -> float:
         """Return the total log-likelihood ratio in nats."""
         return self.linking + self.extraction
+
+    @property
+    def margin(self) -> float:
+        """Return how far the weakest of the three kinds of evidence reaches: 1 is what a campaign needs."""
+        return min(self.linking / MIN_LINKING, self.extraction / MIN_EXTRACTION, self.dispatch / MIN_DISPATCH)
+
+    @property
+    def resold(self) -> bool:
+        """Whether the accounts were made by one hand and used as anybody uses them."""
+        linked = min(self.linking, self.facets.get("identity", 0.0)) >= _RESOLD
+        return linked and not self.one_work
 
 
 def judge(
@@ -72,47 +90,88 @@ def judge(
     work: pa.Table,
     workloads: pa.Table,
     limits: Mapping[str, FacetLimit],
+    reference: Reference,
+    false_discovery_rate: float,
 ) -> list[Judgement]:
     """Return a judgement of every candidate in FINDINGS, by candidate.
 
-    ``work`` holds ``candidate``, ``exchanges`` and ``parties`` of its members' work. Too few members who
-    do not belong together openly, or too little work of theirs, leave every statistic silent: such a
-    candidate is clear. Accounts that share no work (WORKLOADS) and hand no conversation round are linked,
-    but use the model as anybody does: resale stations, at most to be watched.
+    Args:
+        findings: FINDINGS of the candidates.
+        membership: MEMBERSHIP of the candidates.
+        work: ``candidate``, ``exchanges`` and ``parties`` of its members' work. Too few members who do not
+            belong together openly, or too little work of theirs, leave every statistic silent.
+        workloads: WORKLOADS. Accounts that share no work are linked, but use the model as anybody does:
+            resale stations, at most to be watched.
+        limits: how far each facet counts.
+        reference: how far ordinary traffic reaches.
+        false_discovery_rate: of the groups called campaigns, in (0, 1).
     """
-    sizes = _members(membership)
-    volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
-    parties = dict(zip(work["candidate"].to_pylist(), work["parties"].to_pylist(), strict=True))
-    enough = {number for number, size in sizes.items() if min(size, parties.get(number, 0)) >= MIN_ACCOUNTS}
-    enough &= {
-        number
-        for number, exchanges in volume.items()
-        if exchanges >= max(MIN_EXCHANGES, MIN_EACH * sizes.get(number, 0))
-    }
-    facets = {number: _limited(sums, limits) for number, sums in _sums(findings).items()}
-    sides = {number: _sides(values, limits) for number, values in facets.items()}
-    scaffolded = set(workloads["candidate"].to_pylist())
-    q_values = e_benjamini_hochberg({number: side[0] + side[1] for number, side in sides.items()})
-    return [
-        Judgement(
-            candidate=number,
-            members=sizes.get(number, 0),
-            facets=facets[number],
-            linking=linking,
-            extraction=extraction,
-            q_value=q_values[number],
-            verdict=_verdict(
-                linking,
-                extraction,
-                q_values[number],
-                _is_harvest(facets[number], limits, number in scaffolded),
-            )
-            if number in enough
-            else Verdict.CLEAR,
-            queue_side=queue_side,
-        )
-        for number, (linking, extraction, queue_side) in sorted(sides.items())
+    sizes, scaffolded = _members(membership), set(workloads["candidate"].to_pylist())
+    works = {row["candidate"]: row for row in work.to_pylist()}
+    weighed = [
+        _weighed(number, sizes.get(number, 0), _limited(sums, limits), limits, number in scaffolded)
+        for number, sums in sorted(_sums(findings).items())
     ]
+    silent = {one.candidate: _silent(one.members, works.get(one.candidate, {})) for one in weighed}
+    q_values = benjamini_hochberg(
+        {one.candidate: 1.0 if silent[one.candidate] else reference.p_value(one.margin) for one in weighed}
+    )
+    return [
+        _judged(one, silent[one.candidate], q_values[one.candidate], false_discovery_rate) for one in weighed
+    ]
+
+
+def _weighed(
+    number: int,
+    members: int,
+    facets: dict[str, float],
+    limits: Mapping[str, FacetLimit],
+    scaffolded: bool,
+) -> Judgement:
+    linking, extraction, queue_side = _sides(facets, limits)
+    one_work = scaffolded or (
+        facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
+    )
+    dispatch = sum(max(value, 0.0) for name, value in sorted(facets.items()) if limits[name].dispatch)
+    return Judgement(number, members, facets, linking, extraction, dispatch, queue_side, one_work)
+
+
+def _silent(members: int, work: Mapping[str, int]) -> KeptClear | None:
+    """Return what leaves every statistic of a candidate silent, if anything does."""
+    if members < MIN_ACCOUNTS:
+        return KeptClear.FEW_MEMBERS
+    if work.get("parties", 0) < MIN_ACCOUNTS:
+        return KeptClear.ONE_PARTY
+    enough = work.get("exchanges", 0) >= max(MIN_EXCHANGES, MIN_EACH * members)
+    return None if enough else KeptClear.LITTLE_WORK
+
+
+def _judged(weighed: Judgement, silent: KeptClear | None, q_value: float, level: float) -> Judgement:
+    """Return the judgement with its verdict, and the reason where that is clear."""
+    weighed = replace(weighed, q_value=q_value)
+    verdict = Verdict.CLEAR if silent else _verdict(weighed, level)
+    kept_clear = None
+    if verdict is Verdict.CLEAR:
+        kept_clear = silent or _lacking(weighed) or KeptClear.NOT_SURE
+    return replace(weighed, verdict=verdict, kept_clear=kept_clear)
+
+
+def _verdict(weighed: Judgement, level: float) -> Verdict:
+    if weighed.resold:
+        return Verdict.WATCH
+    if weighed.one_work and weighed.margin >= 1 and weighed.q_value <= level:
+        return Verdict.CAMPAIGN
+    near = not _lacking(weighed) and weighed.q_value <= max(_WATCH_RATE, level)
+    return Verdict.WATCH if near else Verdict.CLEAR
+
+
+def _lacking(weighed: Judgement) -> KeptClear | None:
+    """Return what a candidate falls short of to be watched, linking first."""
+    if weighed.linking < MIN_LINKING:
+        return KeptClear.NOT_LINKED
+    if weighed.extraction < WATCH_EXTRACTION:
+        return KeptClear.NO_EXTRACTION
+    return KeptClear.NOT_DEALT_OUT if weighed.dispatch < MIN_DISPATCH else None
 
 
 def _members(membership: pa.Table) -> dict[int, int]:
@@ -151,41 +210,3 @@ def _sides(facets: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> tup
     if linking >= MIN_LINKING and queue_needed:
         return linking, extraction + either, "extraction"
     return linking + either, extraction, "linking"
-
-
-def e_benjamini_hochberg(scores: Mapping[int, float]) -> dict[int, float]:
-    """Return q-values of candidates from the logarithms of their e-values.
-
-    The k-th largest of m e-values is significant at level a when it reaches m / (k a) (Wang & Ramdas,
-    False discovery rate control with e-values, JRSS B 2022); its q-value is the least such a, at most 1.
-    """
-    ranked = sorted(scores, key=lambda number: (-scores[number], number))
-    total, least, q_values = len(ranked), 1.0, {}
-    for rank in range(total, 0, -1):
-        number = ranked[rank - 1]
-        least = min(least, float(total / rank * np.exp(-min(scores[number], 700.0))))
-        q_values[number] = least
-    return q_values
-
-
-def _is_harvest(facets: Mapping[str, float], limits: Mapping[str, FacetLimit], scaffolded: bool) -> bool:
-    """Whether the accounts do one work, and requests of it are dealt out to them.
-
-    Accounts without a shared scaffold do one work all the same where they hand conversations round or
-    ask for one ability only.
-    """
-    dealt = sum(max(value, 0.0) for name, value in sorted(facets.items()) if limits[name].dispatch)
-    one_work = scaffolded or (
-        facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
-    )
-    return one_work and dealt >= MIN_DISPATCH
-
-
-def _verdict(linking: float, extraction: float, q_value: float, harvest: bool) -> Verdict:
-    if linking < MIN_LINKING:
-        return Verdict.CLEAR
-    if harvest and extraction >= MIN_EXTRACTION and q_value <= FALSE_DISCOVERY_RATE:
-        return Verdict.CAMPAIGN
-    if extraction >= _WATCH_EXTRACTION and q_value <= _WATCH_RATE:
-        return Verdict.WATCH
-    return Verdict.CLEAR

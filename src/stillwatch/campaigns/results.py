@@ -1,23 +1,27 @@
-"""The tables of a finished run: campaigns, accounts, members, reasons and the time line."""
+"""The tables of a finished run: campaigns and what looked like one, accounts, members, reasons, time line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
+from stillwatch.campaigns.judging import Judgement
+from stillwatch.campaigns.lookalikes import Lookalike
 from stillwatch.campaigns.naming import summarise
 from stillwatch.campaigns.selection import Campaign
+from stillwatch.campaigns.ties import TIES_QUERY
 from stillwatch.contracts import (
     ACCOUNTS,
     CAMPAIGNS,
+    LOOKALIKES,
     MEMBERS,
     REASONS,
+    TIES,
     TIMELINE,
     Capability,
-    FacetLimit,
     Verdict,
     conform,
 )
@@ -44,6 +48,8 @@ class Results:
     members: pa.Table
     reasons: pa.Table
     timeline: pa.Table
+    lookalikes: pa.Table
+    ties: pa.Table
 
 
 def bind_campaigns(engine: Engine, campaigns: Sequence[Campaign], membership: pa.Table) -> None:
@@ -82,63 +88,70 @@ def bind_campaigns(engine: Engine, campaigns: Sequence[Campaign], membership: pa
 def build_results(
     engine: Engine,
     campaigns: Sequence[Campaign],
+    lookalikes: Sequence[Lookalike],
     findings: pa.Table,
     profiles: pa.Table,
-    limits: Mapping[str, FacetLimit],
     signal_facets: Mapping[str, str],
 ) -> Results:
     """Return the run's tables.
 
     Reads the relations that :func:`bind_campaigns` made, ``campaign_work`` (the rows of
-    WORK_OF_CAMPAIGNS), ``signals`` (SIGNALS) and ``activity``.
+    WORK_OF_CAMPAIGNS), ``work``, ``signals`` (SIGNALS), ``links`` (LINKS), ``families`` (FAMILIES),
+    ``workloads`` (WORKLOADS) and ``activity``.
 
     Args:
         engine: holds the relations.
         campaigns: strongest first.
+        lookalikes: strongest first.
         findings: FINDINGS of every candidate.
         profiles: PROFILES, which say who was seen.
-        limits: how far each facet counts.
         signal_facets: account signal -> the facet under which accounts show it.
     """
-    counted = {one.campaign_id: counted_findings(findings, one, limits) for one in campaigns}
+    counted = {one.campaign_id: counted_findings(findings, one.judgement) for one in campaigns}
+    counted |= {one.group_id: counted_findings(findings, one.judgement) for one in lookalikes}
     account_facets = _account_facets(engine, signal_facets)
     members = engine.table(_MEMBERS)
     return Results(
         campaigns=_campaigns(engine, campaigns, counted),
         accounts=_accounts(engine, campaigns, profiles, account_facets),
         members=conform(members, MEMBERS, "campaigns"),
-        reasons=_reasons(campaigns, counted, account_facets),
+        reasons=_reasons(campaigns, lookalikes, counted, account_facets),
         timeline=conform(engine.table(_TIMELINE), TIMELINE, "campaigns"),
+        lookalikes=_lookalikes(engine, lookalikes, counted),
+        ties=conform(engine.table(TIES_QUERY), TIES, "campaigns"),
     )
 
 
-def counted_findings(
-    findings: pa.Table, campaign: Campaign, limits: Mapping[str, FacetLimit]
-) -> list[dict[str, Any]]:
-    """Return a campaign's findings as they counted: scaled so that each facet stays within its limits."""
-    own = findings.filter(pa.compute.equal(findings["candidate"], campaign.judgement.candidate))
+def counted_findings(findings: pa.Table, judgement: Judgement) -> list[dict[str, Any]]:
+    """Return a group's findings as they counted: scaled so that each facet stays within its limits."""
+    own = findings.filter(pa.compute.equal(findings["candidate"], judgement.candidate))
     rows: list[dict[str, Any]] = own.sort_by([("facet", "ascending"), ("signal", "ascending")]).to_pylist()
     sums: dict[str, float] = {}
     for row in rows:
         sums[row["facet"]] = sums.get(row["facet"], 0.0) + row["llr"]
     for row in rows:
-        total, held = sums[row["facet"]], campaign.judgement.facets[row["facet"]]
+        total, held = sums[row["facet"]], judgement.facets[row["facet"]]
         row["llr"] = row["llr"] * held / total if total else 0.0
-        if limits[row["facet"]].side == "either":
-            row["side"] = campaign.judgement.queue_side
+        if row["side"] == "either":
+            row["side"] = judgement.queue_side
     return rows
 
 
 _TOTALS: Final = """
-    SELECT campaign_id, count(*) AS exchanges, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+    SELECT {group} AS campaign_id, count(*) AS exchanges, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
            CAST(sum(output_tokens) AS BIGINT) AS output_tokens, min(timestamp) AS first_seen,
            max(timestamp) AS last_seen, count(DISTINCT family) AS families
-    FROM campaign_work GROUP BY campaign_id ORDER BY campaign_id
+    FROM {work} GROUP BY {group} ORDER BY campaign_id
 """
 _ABILITIES: Final = """
-    SELECT campaign_id, capability, count(*) AS exchanges FROM campaign_work
-    GROUP BY campaign_id, capability ORDER BY campaign_id, capability
+    SELECT {group} AS campaign_id, capability, count(*) AS exchanges FROM {work}
+    GROUP BY {group}, capability ORDER BY campaign_id, capability
 """
+_OF_CAMPAIGNS: Final = {"group": "campaign_id", "work": "campaign_work"}
+_OF_LOOKALIKES: Final = {
+    "group": "group_id",
+    "work": "(SELECT l.group_id, w.* FROM work w JOIN lookalike_groups l ON l.candidate = w.candidate) work",
+}
 _MEMBERS: Final = """
     SELECT b.campaign_id, b.account_id, b.strength, w.exchanges / CAST(p.exchanges AS DOUBLE) AS share
     FROM belongs b
@@ -171,25 +184,54 @@ _TIMELINE: Final = """
 def _campaigns(
     engine: Engine, campaigns: Sequence[Campaign], counted: Mapping[str, list[dict[str, Any]]]
 ) -> pa.Table:
-    totals = {row["campaign_id"]: row for row in engine.table(_TOTALS).to_pylist()}
-    shares = _capabilities(engine.table(_ABILITIES).to_pylist())
-    rows = []
-    for one in campaigns:
-        row = totals[one.campaign_id]
-        families, abilities = row.pop("families"), shares[one.campaign_id]
-        rows.append(
-            {
-                **row,
-                "verdict": one.judgement.verdict.value,
-                "score": one.judgement.score,
-                "q_value": one.judgement.q_value,
-                "accounts": len(one.members),
-                "capabilities": sorted(abilities.items()),
-                "facets": sorted(one.judgement.facets.items()),
-                "summary": summarise(len(one.members), families, abilities, counted[one.campaign_id]),
-            }
-        )
+    describe = _describer(engine, _OF_CAMPAIGNS, counted)
+    rows = [describe(one.campaign_id, one.judgement, len(one.members)) for one in campaigns]
     return conform(pa.Table.from_pylist(rows, schema=CAMPAIGNS), CAMPAIGNS, "campaigns")
+
+
+def _lookalikes(
+    engine: Engine, lookalikes: Sequence[Lookalike], counted: Mapping[str, list[dict[str, Any]]]
+) -> pa.Table:
+    groups = {
+        "group_id": pa.array([one.group_id for one in lookalikes], pa.string()),
+        "candidate": pa.array([one.judgement.candidate for one in lookalikes], pa.int64()),
+    }
+    engine.bind("lookalike_groups", pa.table(groups))
+    describe = _describer(engine, _OF_LOOKALIKES, counted)
+    rows = [
+        describe(one.group_id, one.judgement, len(one.members))
+        | {
+            "linking": one.judgement.linking,
+            "extraction": one.judgement.extraction,
+            "kept_clear": str(one.judgement.kept_clear),
+        }
+        for one in lookalikes
+    ]
+    return conform(pa.Table.from_pylist(rows, schema=LOOKALIKES), LOOKALIKES, "campaigns")
+
+
+def _describer(
+    engine: Engine, groups: Mapping[str, str], counted: Mapping[str, list[dict[str, Any]]]
+) -> Callable[[str, Judgement, int], dict[str, Any]]:
+    """Return what makes a row of CAMPAIGNS of a group's id, its judgement and its number of accounts."""
+    totals = {row["campaign_id"]: row for row in engine.table(_TOTALS.format(**groups)).to_pylist()}
+    shares = _capabilities(engine.table(_ABILITIES.format(**groups)).to_pylist())
+
+    def describe(group_id: str, judgement: Judgement, accounts: int) -> dict[str, Any]:
+        row, abilities = dict(totals[group_id]), shares[group_id]
+        families = row.pop("families")
+        return {
+            **row,
+            "verdict": judgement.verdict.value,
+            "score": judgement.score,
+            "q_value": judgement.q_value,
+            "accounts": accounts,
+            "capabilities": sorted(abilities.items()),
+            "facets": sorted(judgement.facets.items()),
+            "summary": summarise(accounts, families, abilities, counted[group_id]),
+        }
+
+    return describe
 
 
 def _capabilities(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
@@ -266,21 +308,28 @@ def _added(entries: Sequence[tuple[str, str, float]]) -> list[tuple[str, float]]
 
 def _reasons(
     campaigns: Sequence[Campaign],
+    lookalikes: Sequence[Lookalike],
     counted: Mapping[str, list[dict[str, Any]]],
     facets: Mapping[tuple[str, str], list[tuple[str, str, float]]],
 ) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for one in campaigns:
-        for row in counted[one.campaign_id]:
-            side = "against" if row["llr"] < 0 else row["side"]
-            own = {name: value for name, value in row.items() if name != "candidate"}
-            rows.append({**own, "campaign_id": one.campaign_id, "account_id": None, "side": side})
+        rows += _group_reasons(one.campaign_id, counted)
         for account in sorted(one.members):
             rows += [
                 _account_reason(one.campaign_id, account, *entry)
                 for entry in facets.get((one.campaign_id, account), [])
             ]
+    for lookalike in lookalikes:
+        rows += _group_reasons(lookalike.group_id, counted)
     return conform(pa.Table.from_pylist(rows, schema=REASONS), REASONS, "campaigns")
+
+
+def _group_reasons(group_id: str, counted: Mapping[str, list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    for row in counted[group_id]:
+        side = "against" if row["llr"] < 0 else row["side"]
+        own = {name: value for name, value in row.items() if name != "candidate"}
+        yield {**own, "campaign_id": group_id, "account_id": None, "side": side}
 
 
 def _account_reason(campaign: str, account: str, facet: str, signal: str, llr: float) -> dict[str, Any]:

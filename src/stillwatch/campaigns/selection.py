@@ -53,7 +53,7 @@ def select_campaigns(judgements: list[Judgement], membership: pa.Table, work: pa
     campaigns: list[Campaign] = []
     for judgement in standing:
         found = Campaign("", judgement, members[judgement.candidate], (judgement.candidate,))
-        home = next((at for at, other in enumerate(campaigns) if _same(found.members, other.members)), None)
+        home = next((at for at, other in enumerate(campaigns) if same(found.members, other.members)), None)
         if home is None:
             campaigns.append(found)
         else:
@@ -74,11 +74,17 @@ def _reconciled(first: Campaign, second: Campaign, volume: Mapping[int, int]) ->
 
 def campaign_id(members: frozenset[str]) -> str:
     """Return the name of a campaign, made of its members alone: the same members, the same name."""
+    return f"cmp_{digest_of(members)}"
+
+
+def digest_of(members: frozenset[str]) -> str:
+    """Return twelve hexadecimal digits that name this set of accounts."""
     digest = hashlib.sha256("\n".join(sorted(members)).encode("utf-8", "surrogatepass"))
-    return f"cmp_{digest.hexdigest()[:12]}"
+    return digest.hexdigest()[:12]
 
 
-def _same(left: frozenset[str], right: frozenset[str]) -> bool:
+def same(left: frozenset[str], right: frozenset[str]) -> bool:
+    """Return whether these are two readings of one group: they share half of the smaller one."""
     return len(left & right) >= _SAME * min(len(left), len(right))
 
 

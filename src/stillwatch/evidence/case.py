@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.contracts import Verdict
+from stillwatch.contracts import KeptClear, Verdict
 from stillwatch.evidence.phrases import day_count
 from stillwatch.evidence.tables import RunTables
 
@@ -54,8 +54,17 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Clearance:
+    """Why a look-alike stayed clear, and how many nats spoke on each side, after the limits."""
+
+    why: KeptClear
+    linking: float
+    extraction: float
+
+
+@dataclass(frozen=True)
 class Case:
-    """A campaign or watched group with its own reasons, strongest first within each side."""
+    """A campaign, watched group or look-alike with its own reasons, strongest first within each side."""
 
     campaign_id: str
     verdict: Verdict
@@ -71,7 +80,8 @@ class Case:
     facets: tuple[tuple[str, float], ...]  # log-likelihood ratio each, by name
     summary: str
     reasons: tuple[Reason, ...]
-    firmest: tuple[Member, ...]  # at most FIRMEST members, most strongly tied first
+    firmest: tuple[Member, ...]  # at most FIRMEST members, most strongly tied first; of a look-alike none
+    clearance: Clearance | None = None  # of a look-alike alone
 
     @property
     def days(self) -> int:
@@ -101,10 +111,19 @@ def all_cases(tables: RunTables) -> tuple[Case, ...]:
     )
 
 
+def lookalike_cases(tables: RunTables) -> tuple[Case, ...]:
+    """Every look-alike of the run, by score, then by id."""
+    found = [_case(tables, row) for row in tables.lookalikes.to_pylist()]
+    return tuple(sorted(found, key=lambda case: (-case.score, case.campaign_id)))
+
+
 def case_of(tables: RunTables, campaign_id: str) -> Case | None:
-    """The group with this id, or None."""
-    rows = tables.campaigns.filter(pc.field("campaign_id") == campaign_id).to_pylist()
-    return _case(tables, rows[0]) if rows else None
+    """The group or look-alike with this id, or None."""
+    for groups in (tables.campaigns, tables.lookalikes):
+        rows = groups.filter(pc.field("campaign_id") == campaign_id).to_pylist()
+        if rows:
+            return _case(tables, rows[0])
+    return None
 
 
 def reasons_of(tables: RunTables, campaign_id: str, account_id: str | None = None) -> tuple[Reason, ...]:
@@ -124,6 +143,7 @@ def _case(tables: RunTables, row: dict[str, Any]) -> Case:
     capabilities = sorted(row.pop("capabilities"), key=lambda entry: (-entry[1], entry[0]))
     facets = sorted(row.pop("facets"))
     verdict = Verdict(row.pop("verdict"))
+    clearance = _clearance(row)
     firmest = (
         members_of(tables, row["campaign_id"]).slice(0, FIRMEST).select(["account_id", "strength", "share"])
     )
@@ -134,7 +154,15 @@ def _case(tables: RunTables, row: dict[str, Any]) -> Case:
         facets=tuple(facets),
         reasons=reasons_of(tables, row["campaign_id"]),
         firmest=tuple(Member(**member) for member in firmest.to_pylist()),
+        clearance=clearance,
     )
+
+
+def _clearance(row: dict[str, Any]) -> Clearance | None:
+    """Take out of a row what only look-alikes have."""
+    if "kept_clear" not in row:
+        return None
+    return Clearance(KeptClear(row.pop("kept_clear")), row.pop("linking"), row.pop("extraction"))
 
 
 def _reason(row: dict[str, Any]) -> Reason:

@@ -65,20 +65,20 @@ def waterfall(
     colour = alt.Color(
         "side:N", scale=alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values())), legend=None
     )
-    bars = alt.Chart(_data(rows)).mark_bar(height={"band": 0.62}).encode(x=x, x2="end:Q", y=y, color=colour)
+    bars = alt.Chart(data(rows)).mark_bar(height={"band": 0.62}).encode(x=x, x2="end:Q", y=y, color=colour)
     values = (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_text(align="left", dx=6, fontWeight=600)
         .encode(x="right:Q", y=alt.Y("label:N", sort=None), text="value:N")
     )
     connectors = (
-        alt.Chart(_data(joints))
+        alt.Chart(data(joints))
         .mark_rule(strokeWidth=1, color="var(--line-strong)")
         .encode(x="at:Q", y=alt.Y("from:N", sort=None), y2="to:N")
     )
-    zero = alt.Chart(_data([{"at": 0}])).mark_rule(color="var(--ink)").encode(x="at:Q")
-    chart = (zero + connectors + bars + values).properties(width=width - room - 52, height=26 * len(rows))
-    return _svg(chart, name=name, alt_text=alt_text)
+    zero = alt.Chart(data([{"at": 0}])).mark_rule(color="var(--ink)").encode(x="at:Q")
+    chart = (zero + connectors + bars + values).properties(width=width - room - 60, height=26 * len(rows))
+    return draw(chart, name=name, alt_text=alt_text)
 
 
 def timeline(
@@ -95,7 +95,7 @@ def timeline(
         _days(campaign, phrases.say("chart.own_days"), "var(--accent)", width, 120, phrases.day_axis),
         _days(others, phrases.say("chart.other_days"), "var(--ordinary)", width, 80, phrases.day_axis),
     ]
-    return _svg(alt.vconcat(*panels, spacing=14), name=name, alt_text=alt_text)
+    return draw(alt.vconcat(*panels, spacing=14), name=name, alt_text=alt_text)
 
 
 def shares(parts: Sequence[tuple[str, float]], *, phrases: Phrases, name: str, alt_text: str) -> Markup:
@@ -107,10 +107,10 @@ def shares(parts: Sequence[tuple[str, float]], *, phrases: Phrases, name: str, a
     ]
     y, room = _named_rows(labels)
     x = alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1]))
-    base = alt.Chart(_data(rows))
+    base = alt.Chart(data(rows))
     bars = base.mark_bar(color="var(--accent)", height={"band": 0.62}).encode(x=x, y=y)
     values = base.mark_text(align="left", dx=6, fontWeight=600).encode(x=x, y=y, text="value:N")
-    return _svg(
+    return draw(
         (bars + values).properties(width=NARROW - room - 56, height=26 * len(rows)),
         name=name,
         alt_text=alt_text,
@@ -137,12 +137,12 @@ def share_histogram(counts: Sequence[int], *, phrases: Phrases, name: str, alt_t
         axis=alt.Axis(tickCount=4, tickMinStep=1, labelExpr=_COUNTS),
     )
     bars = (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_bar(color="var(--accent)", binSpacing=3)
         .encode(x=x, x2="to:Q", y=y)
         .properties(width=NARROW - 70, height=130)
     )
-    return _svg(bars, name=name, alt_text=alt_text)
+    return draw(bars, name=name, alt_text=alt_text)
 
 
 def _bar(label: str, side: str, start: float, end: float, value: str) -> dict[str, Any]:
@@ -158,21 +158,21 @@ def _bar(label: str, side: str, start: float, end: float, value: str) -> dict[st
 
 def _named_rows(labels: Sequence[str]) -> tuple[alt.Y, int]:
     """A vertical axis with these labels in this order, and the pixels that they take."""
-    room = 10 + max(map(_text_width, labels))
+    room = 10 + max(map(text_width, labels))
     axis = alt.Axis(labelLimit=0, minExtent=room)
     return alt.Y("label:N", sort=None, title=None, axis=axis), room
 
 
 def _fitted(label: str, pixels: int) -> str:
     """The label, cut to fit: the renderer's own limit cuts characters beyond the first plane in two."""
-    if _text_width(label) <= pixels:
+    if text_width(label) <= pixels:
         return label
-    while label and _text_width(label) > pixels - 12:
+    while label and text_width(label) > pixels - 12:
         label = label[:-1]
     return f"{label}…"
 
 
-def _text_width(text: str) -> int:
+def text_width(text: str) -> int:
     """Pixels that the text takes at most, near enough for layout: fonts differ from page to page."""
     return sum(13 if unicodedata.east_asian_width(char) in "WF" else 7 for char in text)
 
@@ -194,7 +194,7 @@ def _days(
     x = alt.X(
         "utcyearmonthdate(day):T",
         title=None,
-        axis=alt.Axis(format=day_axis, values=_marked_days(counts, 8 if width == WIDE else 4), grid=False),
+        axis=alt.Axis(format=day_axis, values=_marked_days(counts, day_axis, width - 58), grid=False),
     )
     y = alt.Y(
         "exchanges:Q",
@@ -203,7 +203,7 @@ def _days(
         scale=alt.Scale(zero=True),
     )
     chart: alt.Chart = (
-        alt.Chart(_data(rows), title=alt.Title(title, anchor="start", offset=8))
+        alt.Chart(data(rows), title=alt.Title(title, anchor="start", offset=8))
         .mark_bar(color=colour, binSpacing=1)
         .encode(x=x, y=y)
         .properties(width=width - 58, height=height)
@@ -211,26 +211,34 @@ def _days(
     return chart
 
 
-def _marked_days(counts: Sequence[DailyCount], most: int) -> list[int]:
+def _marked_days(counts: Sequence[DailyCount], day_axis: str, room: int) -> list[int]:
     """Days to label, evenly spaced from the first, in milliseconds: automatic ticks crowd on a phone."""
+    label = max((text_width(count.day.strftime(day_axis)) for count in counts), default=0)
+    most = max(2, min(8, room // (label + 24)))
     return [round(count.day.timestamp() * 1000) for count in counts[:: max(1, math.ceil(len(counts) / most))]]
 
 
-def _data(rows: Sequence[dict[str, Any]]) -> alt.InlineData:
+def data(rows: Sequence[dict[str, Any]]) -> alt.InlineData:
+    """Rows as a chart carries them."""
     return alt.InlineData(values=list(rows))
 
 
-def _svg(chart: alt.TopLevelMixin, *, name: str, alt_text: str) -> Markup:
+def draw(chart: alt.TopLevelMixin, *, name: str, alt_text: str) -> Markup:
     """The chart as an SVG element whose ids begin with ``name``, described by ``alt_text``."""
     drawn = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _THEME})
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawn)
     assert box is not None, "the renderer always writes a view box"
-    inner = _own_ids(drawn[drawn.index(">") + 1 :], name)
+    inner = _one_picture(_own_ids(drawn[drawn.index(">") + 1 :], name))
     start = (
         f'<svg class="chart" viewBox="0 0 {box[1]} {box[2]}" width="{box[1]}" height="{box[2]}" '
         f'role="img" aria-label="{escape(alt_text)}">'
     )
     return Markup(start + inner)  # the renderer escapes text; names are ours
+
+
+def _one_picture(svg: str) -> str:
+    """Take away the roles of parts: the picture is one for a screen reader, and its parts have no names."""
+    return re.sub(r"<[a-z][^>]*>", lambda tag: re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", tag[0]), svg)
 
 
 def _own_ids(svg: str, name: str) -> str:

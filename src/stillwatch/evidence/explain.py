@@ -33,17 +33,18 @@ class Explanation:
         return terminal.account_text(self.subject)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready: ``kind`` is ``campaign`` or ``account``; times are ISO 8601 in UTC."""
+        """JSON-ready: ``kind`` is ``campaign``, ``lookalike`` or ``account``; times are ISO 8601 in UTC."""
         if isinstance(self.subject, Case):
-            return {"kind": "campaign", **json_form.case_form(self.subject)}
+            kind = "lookalike" if self.subject.clearance else "campaign"
+            return {"kind": kind, **json_form.case_form(self.subject)}
         return {"kind": "account", **json_form.account_form(self.subject)}
 
 
 def explain(tables: RunTables, subject: str) -> Explanation:
-    """Explain the campaign or account whose id is ``subject``, or begins with it where only one does.
+    """Explain the group or account whose id is ``subject``, or begins with it where only one does.
 
-    Campaign ids go before account ids, exact ids before beginnings; a trailing ellipsis, as
-    abbreviated ids are printed, is ignored.
+    Group ids (campaigns, look-alikes) go before account ids, exact ids before beginnings; a trailing
+    ellipsis, as abbreviated ids are printed, is ignored.
 
     Raises:
         UnknownSubjectError: no id fits, or several do; the remedy names the nearest.
@@ -60,7 +61,7 @@ def _look_up(tables: RunTables, subject: str) -> Case | Account | None:
 
 def _only_match(tables: RunTables, beginning: str) -> Case | Account:
     """The one group, or else the one account, whose id begins so."""
-    for ids in (tables.campaigns["campaign_id"], tables.accounts["account_id"]):
+    for ids in (_group_ids(tables), tables.accounts["account_id"]):
         matches = _beginning_with(ids, beginning)
         only = _look_up(tables, matches[0]) if len(matches) == 1 else None
         if only is not None:
@@ -70,13 +71,18 @@ def _only_match(tables: RunTables, beginning: str) -> Case | Account:
     raise _unknown(f"this run knows no campaign or account {_quoted(beginning)}", _nearest(tables, beginning))
 
 
+def _group_ids(tables: RunTables) -> pa.ChunkedArray:
+    groups = (tables.campaigns["campaign_id"], tables.lookalikes["campaign_id"])
+    return pa.chunked_array([chunk for ids in groups for chunk in ids.chunks], pa.string())
+
+
 def _beginning_with(ids: pa.ChunkedArray, beginning: str) -> list[str]:
     return sorted(ids.filter(pc.starts_with(ids, beginning)).to_pylist())
 
 
 def _nearest(tables: RunTables, wanted: str) -> list[str]:
     """Ids most like ``wanted``: of all groups, and of accounts that share its longest known beginning."""
-    pool: list[str] = tables.campaigns["campaign_id"].to_pylist()
+    pool: list[str] = _group_ids(tables).to_pylist()
     for length in range(len(wanted) - 1, 0, -1):
         alike = _beginning_with(tables.accounts["account_id"], wanted[:length])
         if alike:
@@ -89,7 +95,7 @@ def _unknown(what: str, near: list[str]) -> UnknownSubjectError:
     if near:
         return UnknownSubjectError(what, remedy=f"Did you mean {', '.join(map(visible, near))}?")
     return UnknownSubjectError(
-        what, remedy="Ids are in campaigns.parquet and accounts.parquet of the run folder"
+        what, remedy="Ids are in campaigns.parquet, lookalikes.parquet and accounts.parquet of the run folder"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from stillwatch.evidence import waterfall
 from stillwatch.evidence.account import Account, Membership
 from stillwatch.evidence.case import Case, Member, Reason
-from stillwatch.evidence.telling import sentence
+from stillwatch.evidence.telling import kept_clear, sentence
 
 
 def case_form(case: Case) -> dict[str, Any]:
@@ -35,6 +35,18 @@ def case_form(case: Case) -> dict[str, Any]:
             for step in waterfall.steps(case)
         ],
         "firmest_members": [_member_form(member) for member in case.firmest],
+        **_clearance_form(case),
+    }
+
+
+def _clearance_form(case: Case) -> dict[str, Any]:
+    if case.clearance is None:
+        return {}
+    return {
+        "kept_clear": case.clearance.why.value,
+        "kept_clear_statement": kept_clear(case),
+        "linking": _number(case.clearance.linking),
+        "extraction": _number(case.clearance.extraction),
     }
 
 

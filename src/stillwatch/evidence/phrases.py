@@ -30,6 +30,8 @@ class Phrases:
         self._texts: Mapping[str, str] = catalogue["texts"]
         self._names: Mapping[str, str] = catalogue["names"]
         self._abilities: Mapping[str, str] = catalogue["abilities"]
+        self._things: Mapping[str, Mapping[str, str]] = catalogue["things"]
+        self._honest: Mapping[str, str] = catalogue["honest"]
         self._months: Sequence[str] = catalogue["months"]
         self._magnitudes: Sequence[Mapping[str, Any]] = catalogue["magnitudes"]
 
@@ -146,6 +148,15 @@ class Phrases:
     def ability(self, capability: str) -> str:
         """A capability class as something that a campaign aims at: ``agentic`` -> ``agentic work``."""
         return self._abilities.get(capability) or self.label(capability).lower()
+
+    def thing(self, signal: str, number: int) -> str:
+        """What accounts share when they show a signal, one or several: ``card``, ``cards``."""
+        known = self._things.get(signal)
+        return known[_plural(number)] if known else self.label(signal)
+
+    def honest(self, facet: str) -> str:
+        """What it means when a facet speaks against a group: the way of honest traffic that it saw."""
+        return self._honest.get(facet) or self.say("clear.against", facet=self.label(facet))
 
     def listing(self, parts: Sequence[str]) -> str:
         """``a``, ``a and b``, ``a, b and c``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,19 +10,24 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from altair.utils.schemapi import debug_mode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stillwatch.contracts import Verdict
-from stillwatch.evidence import charts, telling, waterfall
-from stillwatch.evidence.case import Case, Member, Side, all_cases, members_of
+from stillwatch.evidence import charts, graph_chart, telling, waterfall
+from stillwatch.evidence.account_graph import AccountGraph, Hub, account_graph
+from stillwatch.evidence.case import Case, Member, Side, all_cases, lookalike_cases, members_of
 from stillwatch.evidence.charts import NARROW, WIDE, DailyCount
 from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
 from stillwatch.evidence.scanned import EXCHANGES_NEEDED, QUIETEST_PACE, scanned
 from stillwatch.evidence.tables import RunTables
+from stillwatch.evidence.wording import SHARED_BY, CampaignWording, Wordings
 
-_LISTED: Final = 50  # accounts named for each group; all are in members.parquet
+_LEAF: Final = 400  # accounts of one list of the appendix: what lies out of sight is not laid out
 _BINS: Final = 10
+_ROWS: Final = 8  # shared things that the table beside the graph shows before it folds
+_TOLD: Final = 6  # shared things that the graph's description names
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,17 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Ties:
+    """The account graph, and its numbers as a table."""
+
+    graph: AccountGraph
+    figure: Figure
+    first: tuple[Hub, ...]  # rows that the table shows at once: those that most members hold
+    rest: tuple[Hub, ...]
+    untied: int  # members that hold nothing with another
+
+
+@dataclass(frozen=True)
 class Chapter:
     """A campaign as the page shows it: its case, its charts, its members."""
 
@@ -41,10 +57,17 @@ class Chapter:
     timeline: Figure
     evidence: Figure
     totals: Mapping[str, float]  # of the log-likelihood ratios, by side
+    wording: CampaignWording | None
+    ties: Ties | None
     capabilities: Figure | None
     spread: Figure | None
-    members: tuple[Member, ...]  # at most 50, most strongly tied first
-    members_in_all: int
+    members: tuple[Member, ...]  # all, most strongly tied first
+
+    @property
+    def roll(self) -> Iterator[tuple[int, tuple[Member, ...]]]:
+        """The members in lists of a size that a browser can skip, each with the place of its first."""
+        for start in range(0, len(self.members), _LEAF):
+            yield start + 1, self.members[start : start + _LEAF]
 
 
 @dataclass(frozen=True)
@@ -56,21 +79,28 @@ class Headline:
     false_alarms: float  # expected among the campaigns called, at most
 
 
-def render_report(tables: RunTables, phrases: Phrases = ENGLISH) -> str:
+def render_report(tables: RunTables, phrases: Phrases = ENGLISH, wordings: Wordings | None = None) -> str:
     """The page as HTML: self-contained, without script, the same text for the same tables.
 
+    ``wordings`` are shown where they were asked for; without them the page holds no text of any request.
     Every value from the tables is escaped, in charts too, and control characters are spelled out.
     """
     cases = all_cases(tables)
     campaigns = [case for case in cases if case.verdict == Verdict.CAMPAIGN]
+    with debug_mode(False):  # checking our own charts against the schema takes half of the time
+        chapters = [
+            _chapter(tables, case, number, phrases, wordings) for number, case in enumerate(campaigns, 1)
+        ]
     return (
         _environment(phrases)
         .get_template("report.html")
         .render(
             headline=_headline(tables, campaigns),
-            chapters=[_chapter(tables, case, number, phrases) for number, case in enumerate(campaigns, 1)],
+            chapters=chapters,
             watched=[case for case in cases if case.verdict == Verdict.WATCH],
+            lookalikes=lookalike_cases(tables),
             scanned=scanned(tables, phrases),
+            wordings=wordings,
         )
     )
 
@@ -95,9 +125,17 @@ def _environment(phrases: Phrases) -> Environment:
         "listing": phrases.listing,
         "moment": phrases.moment,
         "sureness": phrases.sureness,
+        "hub_name": partial(graph_chart.hub_name, phrases=phrases),
+        "kind_name": partial(graph_chart.kind_name, phrases=phrases),
+        "holders": partial(graph_chart.holders_text, phrases=phrases),
+        "shape": graph_chart.shape_of,
+        "lines": _lines,
+        "day": lambda day: phrases.day(datetime.fromisoformat(day)),
         "title": partial(telling.title, phrases=phrases),
         "aims": partial(telling.aims, phrases=phrases),
         "sentence": partial(telling.sentence, phrases=phrases),
+        "doing": partial(telling.doing, phrases=phrases),
+        "kept_clear": partial(telling.kept_clear, phrases=phrases),
         "measured": partial(telling.measured, phrases=phrases),
         "statement": partial(telling.statement, phrases=phrases),
         "false_alarms": phrases.false_alarms,
@@ -109,6 +147,7 @@ def _environment(phrases: Phrases) -> Environment:
         "facets_of": partial(telling.facets_of, phrases=phrases),
         "day_range": phrases.day_range,
         "sides": list(Side),
+        "shared_by": SHARED_BY,
         "quietest_pace": QUIETEST_PACE,
         "exchanges_needed": EXCHANGES_NEEDED,
     }
@@ -118,6 +157,11 @@ def _environment(phrases: Phrases) -> Environment:
 def _visible(value: Any) -> Any:
     """Spell control characters out in everything the page prints but markup of our own."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _lines(text: str) -> Markup:
+    """A text of several lines, each of them with its control characters spelled out."""
+    return Markup("\n").join(visible(line) for line in text.split("\n"))
 
 
 def _headline(tables: RunTables, campaigns: Sequence[Case]) -> Headline:
@@ -130,18 +174,22 @@ def _headline(tables: RunTables, campaigns: Sequence[Case]) -> Headline:
     )
 
 
-def _chapter(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Chapter:
+def _chapter(
+    tables: RunTables, case: Case, number: int, phrases: Phrases, wordings: Wordings | None
+) -> Chapter:
     members = members_of(tables, case.campaign_id)
-    listed = members.slice(0, _LISTED).select(["account_id", "strength", "share"])
     return Chapter(
         case=case,
         timeline=_timeline(tables, case, number, phrases),
         evidence=_evidence(case, number, phrases),
         totals=waterfall.side_totals(case),
+        wording=wordings.campaigns.get(case.campaign_id) if wordings else None,
+        ties=_ties(tables, case, number, phrases),
         capabilities=_capabilities(case, number, phrases),
         spread=_spread(members, number, phrases),
-        members=tuple(Member(**row) for row in listed.to_pylist()),
-        members_in_all=members.num_rows,
+        members=tuple(
+            Member(**row) for row in members.select(["account_id", "strength", "share"]).to_pylist()
+        ),
     )
 
 
@@ -204,6 +252,31 @@ def _evidence(case: Case, number: int, phrases: Phrases) -> Figure:
             for width in (WIDE, NARROW)
         )
     )
+
+
+def _ties(tables: RunTables, case: Case, number: int, phrases: Phrases) -> Ties | None:
+    graph = account_graph(tables, case.campaign_id)
+    if graph is None:
+        return None
+    told = [
+        phrases.say(
+            "ties.kind",
+            things=graph_chart.hub_name(hub, phrases),
+            accounts=phrases.counted(hub.members, "account"),
+        )
+        for hub in graph.ranked[:_TOLD]
+    ]
+    alt_text = phrases.say(
+        "alt.ties",
+        accounts=phrases.counted(graph.accounts, "account"),
+        bundles=phrases.counted(len(graph.bundles), "bundle"),
+        things="; ".join(told),
+    )
+    drawn = graph_chart.draw_graph(
+        graph, phrases=phrases, widths=(WIDE, NARROW), name=f"g{number}", alt_text=alt_text
+    )
+    figure = Figure(*drawn)
+    return Ties(graph, figure, graph.ranked[:_ROWS], graph.ranked[_ROWS:], case.accounts - graph.accounts)
 
 
 def _capabilities(case: Case, number: int, phrases: Phrases) -> Figure | None:

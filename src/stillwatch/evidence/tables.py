@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 from stillwatch.contracts import (
     ACCOUNTS,
     CAMPAIGNS,
+    LOOKALIKES,
     MEMBERS,
     REASONS,
+    TIES,
     TIMELINE,
     ContractError,
     RunFolderError,
@@ -28,13 +30,15 @@ _SCHEMAS: Final = {
     "members": MEMBERS,
     "reasons": REASONS,
     "timeline": TIMELINE,
+    "lookalikes": LOOKALIKES,
+    "ties": TIES,
 }
 _AGAIN: Final = "Run `stillwatch scan` again with the same --out to complete the folder"
 
 
 @dataclass(frozen=True)
 class RunTables:
-    """Everything the evidence stage knows of a run: five tables of the contracts and the manifest.
+    """Everything the evidence stage knows of a run: seven tables of the contracts and the manifest.
 
     The manifest is read for these keys, each of which may be absent: ``stillwatch`` (version),
     ``started_at`` (ISO 8601), ``inputs`` (a list of objects with ``path``, ``bytes``, ``sha256``,
@@ -46,6 +50,8 @@ class RunTables:
     members: pa.Table
     reasons: pa.Table
     timeline: pa.Table
+    lookalikes: pa.Table
+    ties: pa.Table
     manifest: Mapping[str, Any]
 
     @classmethod

@@ -41,6 +41,36 @@ def facets_of(case: Case, side: Side, phrases: Phrases = ENGLISH) -> tuple[str, 
 
 def sentence(case: Case, phrases: Phrases = ENGLISH) -> str:
     """The accusation in one plain sentence: who, how much, when, at what, on what evidence."""
+    told = _what(case, phrases)
+    for side in (Side.LINKING, Side.EXTRACTION):
+        facets = facets_of(case, side, phrases)
+        if facets:
+            told += phrases.say(f"sentence.{side.value}", facets=phrases.listing(facets))
+    return told + phrases.say("sentence.end")
+
+
+def doing(case: Case, phrases: Phrases = ENGLISH) -> str:
+    """Who, how much, when and at what, without a word on evidence: of accounts that nobody accuses."""
+    return _what(case, phrases) + phrases.say("sentence.end")
+
+
+def kept_clear(case: Case, phrases: Phrases = ENGLISH) -> str:
+    """Why a look-alike stayed clear, and what spoke against it most; empty for any other group."""
+    if case.clearance is None:
+        return ""
+    told = phrases.say(
+        f"clear.{case.clearance.why.value}",
+        accounts=phrases.counted(case.accounts, "account"),
+        exchanges=phrases.counted(case.exchanges, "exchange"),
+        linking=phrases.ratio(case.clearance.linking),
+        extraction=phrases.ratio(case.clearance.extraction),
+        sureness=phrases.false_alarms(case.q_value),
+    )
+    against = case.reasons_on(Side.AGAINST)
+    return f"{told} {phrases.honest(against[0].facet)}" if against else told
+
+
+def _what(case: Case, phrases: Phrases) -> str:
     told = phrases.say(
         "sentence.what",
         accounts=phrases.counted(case.accounts, "account"),
@@ -51,11 +81,7 @@ def sentence(case: Case, phrases: Phrases = ENGLISH) -> str:
     aimed = aims(case, phrases)
     if aimed:
         told += phrases.say("sentence.aims", aims=aimed)
-    for side in (Side.LINKING, Side.EXTRACTION):
-        facets = facets_of(case, side, phrases)
-        if facets:
-            told += phrases.say(f"sentence.{side.value}", facets=phrases.listing(facets))
-    return told + phrases.say("sentence.end")
+    return told
 
 
 def measured(reason: Reason, phrases: Phrases = ENGLISH) -> str:

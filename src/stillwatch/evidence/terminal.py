@@ -10,7 +10,7 @@ from stillwatch.evidence import waterfall
 from stillwatch.evidence.account import Account, Membership
 from stillwatch.evidence.case import Case, Reason, Side
 from stillwatch.evidence.phrases import ENGLISH
-from stillwatch.evidence.telling import aims, measured
+from stillwatch.evidence.telling import aims, kept_clear, measured
 
 _WIDTH: Final = 88
 _KEY: Final = 16  # columns for the name of a number
@@ -56,6 +56,8 @@ def _case_head(case: Case) -> Iterator[str]:
         yield from _row("Aimed at", aimed)
     yield from _row("How sure", f"{ENGLISH.sureness(case.q_value)} ({ENGLISH.q_text(case.q_value)})")
     yield from _row("Score", _score(case))
+    if case.clearance is not None:
+        yield from _row("Stayed clear", kept_clear(case))
 
 
 def _volume(case: Case) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -23,6 +24,7 @@ class Preset:
     honest_accounts: int
     honest_exchanges: int
     copycats: tuple[Population, ...] = ()
+    emphasis: Mapping[str, float] = field(default_factory=dict)  # kind of honest account -> times its share
 
     @property
     def window(self) -> Window:
@@ -37,10 +39,14 @@ class Preset:
 
     def _honest(self, scale: float, copied: list[Population]) -> list[Population]:
         total = round(self.honest_exchanges * scale) - sum(int(p.exchanges) for p in copied)
-        exchanges = portions(max(total, 0), [family.exchanges for family in honest.FAMILIES])
+        times = [self.emphasis.get(family.kind, 1.0) for family in honest.FAMILIES]
+        exchanges = portions(
+            max(total, 0),
+            [family.exchanges * more for family, more in zip(honest.FAMILIES, times, strict=True)],
+        )
         accounts = portions(
             max(round(self.honest_accounts * scale) - sum(int(p.accounts) for p in copied), 0),
-            [family.accounts for family in honest.FAMILIES],
+            [family.accounts * more for family, more in zip(honest.FAMILIES, times, strict=True)],
         )
         return [
             family.sized(int(people), int(requests))

@@ -89,7 +89,28 @@ def simulate(
     Raises:
         UsageError: no such preset, a number that cannot be meant, or a folder that holds other things.
     """
-    plan = _preset(preset, scale, honest)
+    return write_world(
+        _preset(preset, scale, honest),
+        preset,
+        scale=scale,
+        seed=seed,
+        honest=honest,
+        out=out,
+        on_rows=on_rows,
+    )
+
+
+def write_world(
+    plan: Preset,
+    preset: str,
+    *,
+    scale: float,
+    seed: int,
+    honest: float,
+    out: Path,
+    on_rows: Callable[[int], None] = ignore,
+) -> WorldSummary:
+    """Write the world of a plan that goes by the name ``preset``; otherwise as :func:`simulate`."""
     _clear(out, preset)
     rosters = _rosters(plan, scale, honest, seed)
     ids = pa.chunked_array([account_ids(0, _accounts(rosters), seed)]).combine_chunks()

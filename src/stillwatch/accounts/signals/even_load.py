@@ -80,7 +80,7 @@ class EvenLoad:
             "(one queue) against 1 (unrelated accounts), around the group's own mean"
         ),
         facet="tempo",
-        side="linking",
+        side="either",
         cap=2.0,
         floor=-4.0,
         group_cap=5.0,

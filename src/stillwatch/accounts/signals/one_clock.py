@@ -53,7 +53,7 @@ class OneClock:
             "P(hours | uniform)); the mixture is that of round-the-clock, everybody's clock included"
         ),
         facet="tempo",
-        side="linking",
+        side="either",
         cap=1.5,
         floor=-2.0,
         group_cap=6.0,

@@ -17,7 +17,7 @@ class SignalCard:
     honest_twin: str  # who shows it without any campaign
     method: str  # formula and source
     facet: str | None  # what the pooled signal speaks for; None: it only tells members from strangers
-    side: str  # "linking" or "extraction", as its facet
+    side: str  # "linking", "extraction" or "either", as its facet
     cap: float  # the most that one account may say for membership, in nats
     floor: float  # the most that it may say against it, a negative number
     group_cap: float  # the most that all members together may say for a campaign

@@ -91,7 +91,7 @@ def _finding(size: dict[str, int], z: float) -> Finding:
         candidate=size["candidate"],
         facet="tempo",
         signal="synchronised",
-        side="linking",
+        side="either",
         llr=min((max(z, 0.0) / _HONEST_SPREAD) ** 2 / 2, _MOST),
         observed=z,
         expected=0.0,

@@ -1,0 +1,100 @@
+"""Worlds without campaigns, of several kinds, and what the candidate search makes of each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+from stillwatch.app.detection import detect
+from stillwatch.app.intake import take_in
+from stillwatch.app.progress import Silent
+from stillwatch.app.run_folder import RunFolder
+from stillwatch.campaigns.judging import Judgement
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
+from stillwatch.engines.engine import open_engine
+from stillwatch.ledger.ledger import Ledger
+from stillwatch.settings import ScanSettings
+from stillwatch.sketch.key import load_or_create_key
+
+KINDS: Final = {
+    "everyday": {},
+    "offices": {"company_seat": 4.0, "ci_agent": 4.0},
+    "classes": {"student": 4.0},
+    "clients": {"app_user": 2.5, "harness_user": 5.0},
+    "machines": {"pipeline": 4.0, "judge": 4.0, "evaluator": 4.0, "ci_agent": 3.0},
+    "templates": {"template_user": 5.0, "resale": 4.0},
+}
+"""Kind of world -> how much more of which honest accounts it holds."""
+
+SILENT: Final = {KeptClear.FEW_MEMBERS, KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK}
+"""Why a candidate is never called whatever its margin: it has no p-value but 1."""
+
+SCALE: Final = 0.25
+"""Of the preset ``quiet``: some 1,500 active accounts and 35,000 requests in 21 days."""
+
+
+def measure_all(folder: Path, first_seed: int, seeds: int, jobs: int) -> list[dict[str, Any]]:
+    """Return margins and verdicts of ``seeds`` worlds of each kind, in the order of kind and seed."""
+    tasks = [(kind, first_seed + number, folder) for number in range(seeds) for kind in KINDS]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        found = list(_told(pool.map(_measure, tasks), len(tasks)))
+    return sorted(found, key=lambda world: (world["kind"], world["seed"]))
+
+
+def _told(worlds: Iterator[dict[str, Any]], total: int) -> Iterator[dict[str, Any]]:
+    for number, world in enumerate(worlds, 1):
+        print(f"\r{number} of {total} logs", end="" if number < total else "\n", flush=True)
+        yield world
+
+
+def _measure(task: tuple[str, int, Path]) -> dict[str, Any]:
+    kind, seed, folder = task
+    world, run = folder / f"{kind}-{seed}", folder / f"{kind}-{seed}-run"
+    try:
+        return _scan(kind, seed, world, run)
+    finally:
+        shutil.rmtree(world, ignore_errors=True)
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
+    from stillwatch.contracts import Verdict
+    from stillwatch.simulate.presets import PRESETS
+    from stillwatch.simulate.world import write_world
+
+    plan = replace(PRESETS["quiet"], emphasis=KINDS[kind])
+    summary = write_world(plan, f"quiet-{kind}", scale=SCALE, seed=seed, honest=1.0, out=world)
+    judgements = detect_in(world, run)
+    return {
+        "kind": kind,
+        "seed": seed,
+        "accounts": summary.accounts,
+        "exchanges": summary.exchanges,
+        "margins": [round(one.margin, 6) for one in judgements if one.kept_clear not in SILENT],
+        "candidates": len(judgements),
+        "least_q": min([1.0, *(one.q_value for one in judgements)]),
+        "least_q_called": min(
+            [1.0, *(one.q_value for one in judgements if one.one_work and one.margin >= 1)]
+        ),
+        "called": sum(one.verdict is Verdict.CAMPAIGN for one in judgements),
+    }
+
+
+def detect_in(world: Path, run: Path) -> tuple[Judgement, ...]:
+    """Return the judgements of every candidate of a world, by the stages of a scan and without a report."""
+    settings = ScanSettings.read(
+        accounts=str(world / "accounts.parquet"), out=run, sketch_key=world / "sketch.key", threads=1
+    )
+    key = load_or_create_key(settings.sketch_key)
+    folder, ledger = RunFolder(run, {}), Ledger(run / "ledger", key.id)
+    with open_engine(memory="2GiB", threads=1, spill=run / "spill") as engine:
+        logs = [str(world / "exchanges-*.parquet")]
+        take_in(logs, settings, key, ledger, engine, run, Silent())
+        engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+        engine.bind("sketches", ledger.sketch_files(), SKETCH)
+        return detect(engine, None, (), settings.fdr, folder, Silent()).judgements

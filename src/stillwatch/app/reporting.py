@@ -1,0 +1,45 @@
+"""The report of a finished run, written again from its tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stillwatch.contracts import KeyFileError
+from stillwatch.engines.parquet import replacing
+from stillwatch.evidence.phrases import phrases_in
+from stillwatch.evidence.report import render_report
+from stillwatch.evidence.sealed_text import unseal
+from stillwatch.evidence.tables import RunTables
+from stillwatch.evidence.wording import Wordings
+from stillwatch.settings import ReportSettings
+from stillwatch.sketch.key import load_key
+
+
+def write_report(run: Path, settings: ReportSettings, out: Path | None = None) -> Path:
+    """Write the report of ``run`` to ``out``, by default its own ``report.html``, and return the path.
+
+    Raises:
+        RunFolderError: the folder is none of a finished run.
+        SealedTextError: the wording was asked for and cannot be shown.
+        KeyFileError: the sketch key that opens the wording is missing or cannot be read.
+    """
+    tables = RunTables.load(run)
+    wordings = _wordings(run, settings.sketch_key) if settings.with_scaffolds else None
+    page = render_report(tables, phrases_in(settings.lang), wordings)
+    path = out or run / "report.html"
+    with replacing(path) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
+    return path
+
+
+def _wordings(run: Path, sketch_key: Path) -> Wordings:
+    try:
+        key = load_key(sketch_key)
+    except FileNotFoundError:
+        raise KeyFileError(
+            "there is no such sketch key",
+            remedy="Name the key of the scan with --sketch-key",
+            file=str(sketch_key),
+        ) from None
+    return unseal(run, key.secret, key.id, datetime.now(UTC))

@@ -1,0 +1,84 @@
+"""Calibration: how often ordinary traffic reaches as far as a candidate does.
+
+Candidates are what a search picked, so their evidence is not that of groups drawn at random. The reference
+is therefore made of the margins of candidates that the very same search found in logs without any campaign
+(``scripts/make_calibration.py``). Far out, where no log of the reference reaches, the tail goes on as an
+exponential one, the limit of excesses over a high threshold of every distribution with a light tail
+(Pickands 1975, Statistical inference using extreme order statistics); its scale is the mean excess, one
+standard error added. Analysts' labels add groups that they called honest.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Final, Self
+
+_LEAST: Final = 1e-12
+"""No number of simulated logs speaks for a smaller chance."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Margins of the candidates of logs without campaigns."""
+
+    candidates: int  # that the search looked at
+    threshold: float  # where the tail begins
+    excesses: tuple[float, ...]  # of the margins at or beyond the threshold, largest first
+    labelled: tuple[float, ...] = ()  # margins of groups of this very log that an analyst called honest
+    labelled_among: int = 1  # candidates that they were found among
+
+    @classmethod
+    def of(cls, margins: Iterable[float], candidates: int, threshold: float) -> Self:
+        """Make a reference of ``margins``, those of all ``candidates`` or at least of the far ones."""
+        beyond = sorted((margin - threshold for margin in margins if margin >= threshold), reverse=True)
+        return cls(candidates, threshold, tuple(beyond))
+
+    @property
+    def scale(self) -> float:
+        """Return the mean excess over the threshold, one standard error added."""
+        count = len(self.excesses)
+        return math.fsum(self.excesses) / count * (1 + 1 / math.sqrt(count)) if count else 0.0
+
+    def p_value(self, margin: float) -> float:
+        """Return the chance that an ordinary candidate reaches ``margin``; 1 below the threshold.
+
+        Where ordinary traffic of this log is known to have reached as far, it is no less than that.
+        """
+        if margin < self.threshold or not self.candidates:
+            return 1.0
+        reached = len(self.excesses) / self.candidates
+        beyond = (margin - self.threshold) / self.scale if self.scale else math.inf
+        known = sum(other >= margin for other in self.labelled) / self.labelled_among
+        return min(1.0, max(reached * math.exp(-beyond), known, _LEAST))
+
+    def with_honest(self, margins: Iterable[float], among: int) -> Reference:
+        """Return the reference with groups that an analyst called honest, found ``among`` candidates."""
+        labelled = tuple(margins)
+        return replace(self, labelled=labelled, labelled_among=max(among, len(labelled), 1))
+
+
+@cache
+def shipped_reference() -> Reference:
+    """Return the reference that comes with stillwatch."""
+    content = json.loads(files(__package__).joinpath("reference.json").read_text(encoding="utf-8"))
+    return Reference(content["candidates"], content["threshold"], tuple(content["excesses"]))
+
+
+def benjamini_hochberg(p_values: Mapping[int, float]) -> dict[int, float]:
+    """Return q-values: the k-th smallest of m p-values is significant at level a when it is at most k a / m.
+
+    Benjamini & Hochberg, Controlling the false discovery rate, JRSS B 1995; it holds under positive
+    dependence (Benjamini & Yekutieli 2001), and candidates that share accounts reach far together.
+    """
+    ranked = sorted(p_values, key=lambda number: (p_values[number], number))
+    least, q_values = 1.0, dict[int, float]()
+    for rank in range(len(ranked), 0, -1):
+        number = ranked[rank - 1]
+        least = min(least, p_values[number] * len(ranked) / rank)
+        q_values[number] = least
+    return q_values
