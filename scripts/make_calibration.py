@@ -23,6 +23,7 @@ THRESHOLD: Final = 0.3
 
 
 def main() -> None:
+    """Make the file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

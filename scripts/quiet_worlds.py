@@ -15,7 +15,7 @@ from stillwatch.app.intake import take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.campaigns.judging import Judgement
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
@@ -30,9 +30,6 @@ KINDS: Final = {
     "templates": {"template_user": 5.0, "resale": 4.0},
 }
 """Kind of world -> how much more of which honest accounts it holds."""
-
-SILENT: Final = {KeptClear.FEW_MEMBERS, KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK}
-"""Why a candidate is never called whatever its margin: it has no p-value but 1."""
 
 SCALE: Final = 0.25
 """Of the preset ``quiet``: some 1,500 active accounts and 35,000 requests in 21 days."""
@@ -75,12 +72,9 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
         "seed": seed,
         "accounts": summary.accounts,
         "exchanges": summary.exchanges,
-        "margins": [round(one.margin, 6) for one in judgements if one.kept_clear not in SILENT],
+        "margins": [round(one.margin, 6) for one in judgements],
         "candidates": len(judgements),
         "least_q": min([1.0, *(one.q_value for one in judgements)]),
-        "least_q_called": min(
-            [1.0, *(one.q_value for one in judgements if one.one_work and one.margin >= 1)]
-        ),
         "called": sum(one.verdict is Verdict.CAMPAIGN for one in judgements),
     }
 

@@ -199,7 +199,7 @@ class ScanSettings(ReportSettings):
         0.01,
         gt=0,
         le=0.5,
-        description="False discovery rate: part of the groups called campaigns that may be none, in (0, 0.5].",
+        description="False discovery rate: what part of the campaigns called may be none, in (0, 0.5].",
     )
     max_rejects: float = Field(
         0.05,

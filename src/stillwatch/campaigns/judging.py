@@ -112,12 +112,15 @@ def judge(
         _weighed(number, sizes.get(number, 0), _limited(sums, limits), limits, number in scaffolded)
         for number, sums in sorted(_sums(findings).items())
     ]
-    silent = {one.candidate: _silent(one.members, works.get(one.candidate, {})) for one in weighed}
-    q_values = benjamini_hochberg(
-        {one.candidate: 1.0 if silent[one.candidate] else reference.p_value(one.margin) for one in weighed}
-    )
+    q_values = benjamini_hochberg({one.candidate: reference.p_value(one.margin) for one in weighed})
     return [
-        _judged(one, silent[one.candidate], q_values[one.candidate], false_discovery_rate) for one in weighed
+        _judged(
+            one,
+            _silent(one.members, works.get(one.candidate, {})),
+            q_values[one.candidate],
+            false_discovery_rate,
+        )
+        for one in weighed
     ]
 
 
