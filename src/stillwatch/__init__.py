@@ -34,6 +34,7 @@ def scan(
     sketch_key: Path | str | None = None,
     max_rejects: float | None = None,
     lang: str | None = None,
+    pdf: bool | None = None,
     with_scaffolds: bool | None = None,
     progress: Progress | None = None,
 ) -> ScanResult:
@@ -74,6 +75,7 @@ def scan(
         sketch_key=sketch_key,
         max_rejects=max_rejects,
         lang=lang,
+        pdf=pdf,
         with_scaffolds=with_scaffolds,
     )
     several = [inputs] if isinstance(inputs, str | PathLike) else inputs

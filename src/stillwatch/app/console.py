@@ -12,6 +12,8 @@ from rich.text import Text
 from stillwatch.contracts import Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stillwatch.app.result import ScanResult
     from stillwatch.simulate.world import WorldSummary
 
@@ -27,10 +29,20 @@ def show_scan(result: ScanResult) -> None:
         lines += ["", *_group(group)]
     if len(groups) > _LISTED:
         lines += ["", f"and {len(groups) - _LISTED:,} more in {result.out / 'campaigns.parquet'}"]
-    lines += ["", f"Report:   {result.out / 'report.html'}"]
+    pdf = result.out / "report.pdf" if result.manifest["settings"]["pdf"] else None
+    lines += ["", *_reports(result.out / "report.html", pdf)]
     if groups:
         lines += [f"Explain:  stillwatch explain {shlex.quote(str(result.out))} {groups[0]['campaign_id']}"]
     show(*lines)
+
+
+def show_report(page: Path, pdf: Path | None = None) -> None:
+    """Print where the report is that was written again."""
+    show(*_reports(page, pdf))
+
+
+def _reports(page: Path, pdf: Path | None) -> list[str]:
+    return [f"Report:   {page}", *([f"In print: {pdf}"] if pdf else [])]
 
 
 def show_world(world: WorldSummary) -> None:

@@ -21,6 +21,7 @@ from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError, Ve
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
 from stillwatch.evidence.ocsf import render_findings
+from stillwatch.evidence.pdf import render_pdf
 from stillwatch.evidence.phrases import phrases_in
 from stillwatch.evidence.report import render_report
 from stillwatch.evidence.sealed_text import FILE as SEALED
@@ -59,7 +60,8 @@ def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey) -> d
     """Return what must be the same for an unfinished run to be gone on with; a pipe never is."""
     named = [*inputs, *([settings.accounts] if settings.accounts else [])]
     deciding = settings.model_dump(
-        mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects", "lang", "with_scaffolds"}
+        mode="json",
+        exclude={"out", "threads", "memory", "fail_on", "max_rejects", "lang", "pdf", "with_scaffolds"},
     )
     sources = [(source.path, source.sha256 or uuid4().hex) for source in describe(named)]
     return {"sources": sources, "settings": deciding, "key": key.id}
@@ -142,7 +144,7 @@ def _finish(
     for name, table in tables.items():
         run.keep(name, table)
     manifest = run.manifest(facts)
-    _write_evidence(run.path, RunTables(**tables, manifest=manifest), settings.lang, wordings)
+    _write_evidence(run.path, RunTables(**tables, manifest=manifest), settings, wordings)
     _keep_wordings(run.path, wordings, key)
     run.finish(manifest)
     progress.done()
@@ -156,13 +158,19 @@ def _keep_wordings(folder: Path, wordings: Wordings | None, key: SketchKey) -> N
         seal(folder, wordings, key.secret, key.id)
 
 
-def _write_evidence(folder: Path, tables: RunTables, language: str, wordings: Wordings | None) -> None:
-    """Write what people and other programs read of a run."""
+def _write_evidence(
+    folder: Path, tables: RunTables, settings: ScanSettings, wordings: Wordings | None
+) -> None:
+    """Write what people and other programs read of a run; an earlier run's PDF does not stay beside it."""
+    phrases = phrases_in(settings.lang)
+    (folder / "report.pdf").unlink(missing_ok=True)
     written = {
-        "report.html": render_report(tables, phrases_in(language), wordings).encode(),
+        "report.html": render_report(tables, phrases, wordings).encode(),
         "findings.ocsf.jsonl": render_findings(tables),
         "campaigns.csv": render_campaigns_csv(tables),
     }
+    if settings.pdf:
+        written["report.pdf"] = render_pdf(tables, phrases, wordings)
     for name, content in written.items():
         with replacing(folder / name) as unfinished:
             unfinished.write_bytes(content)
