@@ -37,8 +37,9 @@ _MAX_ASN: Final = 2**32 - 1
 class Malformed(ValueError):  # noqa: N818 - it describes the record, which is not our error
     """A record that cannot become an exchange: the field at fault and what was expected there."""
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(self, field: str, problem: str, *, is_missing: bool = False) -> None:
         super().__init__(f"{field}: {problem}")
+        self.field, self.is_missing = field, is_missing
 
 
 def now() -> int:
@@ -80,7 +81,7 @@ def lenient(read: Callable[[object, str], Value | None], value: object) -> Value
 def required(value: Value | None, field: str) -> Value:
     """``value``, which must be there."""
     if value is None:
-        raise Malformed(field, "missing")
+        raise Malformed(field, "missing", is_missing=True)
     return value
 
 
