@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -211,3 +213,30 @@ def test_without_the_driver_the_error_names_the_extra(digest, monkeypatch):
 
     with pytest.raises(MissingExtraError, match=r"pip install stillwatch\[postgres\]"):
         read_exchanges(["postgresql://reader@127.0.0.1:1/litellm"], digest=digest)
+
+
+def test_an_unfinished_run_over_a_database_is_not_gone_on_with(database, tmp_path):
+    """Nobody knows whether the table still holds what the run has read."""
+    out, key = tmp_path / "run", tmp_path / "key"
+    words = [
+        sys.executable,
+        "-m",
+        "stillwatch",
+        "scan",
+        database,
+        "--out",
+        out,
+        "--sketch-key",
+        key,
+        "--quiet",
+    ]
+    process = subprocess.Popen(words)
+    while not (out / "stages" / "profiles.parquet").exists() and process.poll() is None:
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    subprocess.run(words, check=True)
+    manifest = json.loads((out / "manifest.json").read_text())
+
+    assert "intake" in manifest["seconds"]
+    assert manifest["counts"]["exchanges"]["accepted"] == 5

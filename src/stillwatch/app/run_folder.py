@@ -46,6 +46,8 @@ class RunFolder:
         try:
             self._open()
         except OSError as error:
+            with suppress(OSError):
+                path.rmdir()  # made in vain
             raise RunFolderError(
                 f"the run folder cannot be written ({error.strerror})",
                 remedy="Name another one with --out",

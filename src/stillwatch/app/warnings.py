@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from stillwatch.ingest.cautions import Caution
 
+_GRAVEST_FIRST: Final = (
+    "cut", "changed", "unread", "rejected", "columns", "copy", "duplicates", "empty",
+)  # fmt: skip
+
 
 def listed(cautions: Iterable[Caution]) -> list[dict[str, Any]]:
-    """The cautions as plain values, one for all inputs of which the same is to be said.
+    """The cautions as plain values, the gravest first, one for all inputs of which the same is to be said.
 
     Each has ``kind``, ``source`` (the first input), ``also`` (how many more), and the facts of its kind.
     """
     merged: dict[tuple[object, ...], dict[str, Any]] = {}
-    for caution in cautions:
+    for caution in sorted(cautions, key=lambda caution: _GRAVEST_FIRST.index(caution.kind)):
         key = (caution.kind, *caution.facts.items())
         if key in merged:
             merged[key]["also"] += 1

@@ -56,6 +56,7 @@ class PostgresInput:
         _check(address, self.path)
         self._address = address
         self._query = _query(_schema(address), since, until)
+        self._is_last = False
         self._read: tuple[int, str] | None = None
 
     def chunks(self, on_bytes: OnBytes) -> Iterator[bytes]:
@@ -73,13 +74,14 @@ class PostgresInput:
                 size += len(chunk)
                 on_bytes(len(chunk))
                 yield chunk
-        self._read = size, sha256.hexdigest()
+        self._read = (size, sha256.hexdigest()) if self._is_last else None
 
     def release(self) -> None:
-        """Nothing is kept for another reading."""
+        """See :class:`~stillwatch.ingest.sources.Input`."""
+        self._is_last = True
 
     def digest(self) -> tuple[int, str] | None:
-        """Size and SHA-256 of the rows; None before they have been read to their end."""
+        """Size and SHA-256 of the rows that were read last, after :meth:`release`; before, they may change."""
         return self._read
 
 
