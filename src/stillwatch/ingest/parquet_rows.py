@@ -110,19 +110,23 @@ def _readable(array: pa.Array) -> pa.Array:
         array = array.dictionary_decode()
     if pa.types.is_timestamp(array.type):
         return array if (found := in_microseconds(array)) is None else found
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        try:
-            array.validate(full=True)
-        except pa.ArrowInvalid:
-            return array.cast(pa.large_binary())
     return array
 
 
 def _values(array: pa.Array) -> list[object]:
     try:
         return list(array.to_pylist())
+    except UnicodeDecodeError:  # of one value; the others are text
+        return [_decoded(value) for value in array.cast(pa.large_binary()).to_pylist()]
     except (ValueError, OverflowError):  # a time that no calendar holds
         return [_value(scalar) for scalar in array]
+
+
+def _decoded(value: bytes | None) -> str | bytes | None:
+    try:
+        return value if value is None else value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _value(scalar: pa.Scalar) -> object:

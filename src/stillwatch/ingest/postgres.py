@@ -81,7 +81,7 @@ class PostgresInput:
         self._is_last = True
 
     def digest(self) -> tuple[int, str] | None:
-        """Size and SHA-256 of the rows that were read last, after :meth:`release`; before, they may change."""
+        """Size and SHA-256 of the rows that were read last, once released; before, they may change."""
         return self._read
 
 
