@@ -89,7 +89,8 @@ def _refuse_rubbish(taken: Mapping[str, Any], settings: ScanSettings, run: RunFo
         reason = next(entry["reason"] for entry in taken["warnings"] if entry["kind"] == "rejected")
         raise TooManyRejectsError(
             f"{exchanges['rejected']:,} of {exchanges['read']:,} records were rejected, most often: {reason}",
-            remedy="See the reasons there, or raise --max-rejects",
+            remedy="See the reasons there; name another --format, map the log "
+            "(`stillwatch formats --guess LOG`), or raise --max-rejects",
             file=str(run.path / rejected.FILE),
         )
 
