@@ -55,13 +55,11 @@ def show(*lines: str | Text) -> None:
 
 def _warnings(result: ScanResult) -> list[str | Text]:
     warnings = result.manifest["warnings"]
+    if not warnings:
+        return []
     lines = [Text.assemble(("Warning:  ", "yellow"), entry["text"]) for entry in warnings[:_WARNED]]
     more = len(warnings) - _WARNED
-    return [
-        "",
-        *lines,
-        *([f"and {more:,} more warnings in {result.out / 'manifest.json'}"] if more > 0 else []),
-    ]
+    return ["", *lines, *([f"and {more:,} more in {result.out / 'manifest.json'}"] if more > 0 else [])]
 
 
 def _headline(groups: list[dict[str, Any]], accounts: int) -> str:
