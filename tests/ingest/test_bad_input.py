@@ -286,6 +286,17 @@ def test_damage_inside_parquet_keeps_the_rows_before_it(read, tmp_path, table_re
     assert found.rejects[0]["line"] == len(found.rows) + 1
 
 
+def test_rows_that_a_damaged_page_leaves_out_are_told(read, tmp_path, table_record):
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([table_record(n) for n in range(20)]), sink)
+    for position in range(4, 700):
+        raw = bytearray(sink.getvalue())
+        raw[position] = 1
+        (tmp_path / "log.parquet").write_bytes(raw)
+        found = read([tmp_path / "log.parquet"], format="table")
+        assert found.tally.read == 20 or found.reasons, position
+
+
 def test_one_value_that_is_not_utf_8_costs_its_row_of_parquet_alone(read, tmp_path):
     def text(*values):
         ends = pa.py_buffer(np.cumsum([0, *map(len, values)], dtype=np.int32))
