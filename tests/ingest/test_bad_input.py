@@ -297,6 +297,13 @@ def test_rows_that_a_damaged_page_leaves_out_are_told(read, tmp_path, table_reco
         assert found.tally.read == 20 or found.reasons, position
 
 
+def test_rows_without_any_known_column_are_rejected_and_not_lost(read, tmp_path):
+    pq.write_table(pa.table({"colour": ["red"] * 5}), tmp_path / "log.parquet")
+    found = read([tmp_path / "log.parquet"], format="table")
+
+    assert [reject["line"] for reject in found.rejects] == [1, 2, 3, 4, 5]
+
+
 def test_one_value_that_is_not_utf_8_costs_its_row_of_parquet_alone(read, tmp_path):
     def text(*values):
         ends = pa.py_buffer(np.cumsum([0, *map(len, values)], dtype=np.int32))

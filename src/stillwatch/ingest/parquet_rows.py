@@ -78,6 +78,8 @@ def sample(file: pq.ParquetFile, count: int) -> list[Record]:
 
 def records(rows: pa.RecordBatch) -> list[Record]:
     """Single rows; text that is not UTF-8 comes as bytes, times in microseconds."""
+    if not rows.num_columns:
+        return [{} for _ in range(rows.num_rows)]
     columns = [_values(_readable(array)) for array in rows.columns]
     names = rows.schema.names
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
