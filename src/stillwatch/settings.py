@@ -212,6 +212,8 @@ class ScanSettings(ReportSettings):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        if self.accounts is not None and self.accounts.startswith(("postgresql://", "postgres://")):
+            raise ValueError("--accounts reads files: export the table and name the export")
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise ValueError("--since is not before --until")
         return self

@@ -112,7 +112,7 @@ def test_a_scan_prints_one_document_and_fails_on_a_campaign_if_told(scanned):
     assert scanned.returncode == 1
     assert scanned.stderr == ""  # no terminal, no progress
     assert document["version"] == 1
-    assert {"version", "out", "report", "pdf", "campaigns", "accounts", "counts"} == set(document)
+    assert set(document) == {"version", "out", "report", "pdf", "campaigns", "accounts", "counts", "warnings"}
     assert {group["verdict"] for group in document["campaigns"]} >= {"campaign"}
     assert set(document["accounts"]) == {"campaign", "watch", "clear"}
     assert Path(document["report"]).is_file()
@@ -250,12 +250,15 @@ def test_ctrl_c_says_how_to_go_on(environment, tmp_path):
         stderr=subprocess.PIPE,
         env=environment,
     ) as process:
-        _wait_for(tmp_path / "run")  # it is at work now, and waits for its input
+        row = b'{"timestamp": "2026-05-01T00:00:00Z", "account_id": "a"}\n'
+        process.stdin.write(row * 40_000)  # more than it looks at before it begins
+        process.stdin.flush()
+        _wait_for(tmp_path / "run" / "rejected.jsonl")  # it is at work now, and waits for its input
         process.send_signal(signal.SIGINT)
         complaint = process.stderr.read().decode()
         process.wait(SECONDS)
     assert process.returncode == 130
-    assert "goes on from here" in one_line(complaint)
+    assert "goes on from the last stage" in one_line(complaint)
 
 
 def _wait_for(path: Path) -> None:

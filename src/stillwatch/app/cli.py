@@ -367,7 +367,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         traceback.print_exc()
         return _complain("this is a defect in stillwatch. Please report it with the lines above", DEFECT)
-    return _complain("interrupted. The same command goes on from here", code) if code == INTERRUPTED else code
+    return (
+        _complain("interrupted. The same command goes on from the last stage that was done", code)
+        if code == INTERRUPTED
+        else code
+    )
 
 
 def _usage(error: typer.TyperException) -> str:
