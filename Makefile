@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 
+# How long `make bench` fuzzes the parsers of logs, in seconds.
+FUZZ_SECONDS ?= 3600
+export FUZZ_SECONDS
+
 # The first interpreter that is new enough and can make virtual environments.
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
 	"$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.app.detection import detect
-from stillwatch.app.intake import take_in
+from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.campaigns.judging import Judgement
@@ -31,8 +31,8 @@ KINDS: Final = {
 }
 """Kind of world -> how much more of which honest accounts it holds."""
 
-SCALE: Final = 0.25
-"""Of the preset ``quiet``: some 1,500 active accounts and 35,000 requests in 21 days."""
+SCALE: Final = 0.15
+"""Of the preset ``quiet``: some 900 active accounts and 21,000 requests in 21 days."""
 
 
 def measure_all(folder: Path, first_seed: int, seeds: int, jobs: int) -> list[dict[str, Any]]:
@@ -88,7 +88,8 @@ def detect_in(world: Path, run: Path) -> tuple[Judgement, ...]:
     folder, ledger = RunFolder(run, {}), Ledger(run / "ledger", key.id)
     with open_engine(memory="2GiB", threads=1, spill=run / "spill") as engine:
         logs = [str(world / "exchanges-*.parquet")]
-        take_in(logs, settings, key, ledger, engine, run, Silent())
+        log, records = open_logs(logs, settings, key, Silent())
+        take_in(log, records, log.sources(), settings, key, ledger, engine, run, Silent())
         engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
         engine.bind("sketches", ledger.sketch_files(), SKETCH)
         return detect(engine, None, (), settings.fdr, folder, Silent()).judgements

@@ -35,6 +35,7 @@ def scan(
     fdr: float | None = None,
     max_rejects: float | None = None,
     lang: str | None = None,
+    pdf: bool | None = None,
     with_scaffolds: bool | None = None,
     progress: Progress | None = None,
 ) -> ScanResult:
@@ -76,6 +77,7 @@ def scan(
         fdr=fdr,
         max_rejects=max_rejects,
         lang=lang,
+        pdf=pdf,
         with_scaffolds=with_scaffolds,
     )
     several = [inputs] if isinstance(inputs, str | PathLike) else inputs

@@ -135,6 +135,11 @@ class ReportSettings(Settings):
     """What ``stillwatch report`` can be told, and a scan of the report that it writes."""
 
     lang: Literal["en", "ko"] = Field("en", description="Language of the report: English or Korean.")
+    pdf: bool = Field(
+        False,
+        description="Write the report as report.pdf too, for print, with every account of every campaign.",
+        json_schema_extra={"default_text": "off"},
+    )
     sketch_key: Path = Field(
         default_factory=lambda: config_folder() / "sketch.key",
         description="Secret that keys the fingerprints; made at first use. Share it to compare runs.",
@@ -213,6 +218,8 @@ class ScanSettings(ReportSettings):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        if self.accounts is not None and self.accounts.startswith(("postgresql://", "postgres://")):
+            raise ValueError("--accounts reads files: export the table and name the export")
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise ValueError("--since is not before --until")
         return self

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import gzip
+import html
 import json
 import os
+import random
+import resource
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
 
 @pytest.fixture
 def scan(tmp_path):
-    def run(*inputs, out=None):
+    def run(*arguments, out=None, shown=("--json",), before=None):
         environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-        command = [STILLWATCH, "scan", *map(str, inputs), "--out", str(out or tmp_path / "run"), "--json"]
-        return subprocess.run(command, capture_output=True, timeout=240, env=environment, check=False)
+        command = [STILLWATCH, "scan", *map(str, arguments), "--out", str(out or tmp_path / "run"), *shown]
+        return subprocess.run(
+            command, capture_output=True, timeout=240, env=environment, check=False, preexec_fn=before
+        )
 
     return run
 
@@ -35,9 +44,17 @@ def log(tmp_path):
     return path
 
 
-def counts(done):
+def document(done):
     assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)["counts"]["exchanges"]
+    return json.loads(done.stdout)
+
+
+def counts(done):
+    return document(done)["counts"]["exchanges"]
+
+
+def warnings(done):
+    return {entry["kind"]: entry["text"] for entry in document(done)["warnings"]}
 
 
 def complaint(done):
@@ -50,9 +67,12 @@ def complaint(done):
 
 def test_a_file_and_its_copy_are_counted_once(scan, log, tmp_path):
     shutil.copy(log, tmp_path / "copy.jsonl")
-    found = counts(scan(log, tmp_path / "copy.jsonl"))
+    done = scan(log, tmp_path / "copy.jsonl")
+    found, told = counts(done), warnings(done)
 
     assert (found["read"], found["duplicates"], found["rejected"]) == (100, 50, 0)
+    assert f"log.jsonl: holds the same bytes as {tmp_path / 'copy.jsonl'}" in told["copy"]
+    assert "50 of 100 records came more than once" in told["duplicates"]
 
 
 def test_records_in_the_wrong_unit_are_rejected_with_the_reason(scan, log, tmp_path):
@@ -82,6 +102,153 @@ def test_folders_without_rights_are_one_line(scan, log, tmp_path):
         assert "cannot be written (Permission denied)" in complaint(scan(log, out=closed / "run"))
     finally:
         closed.chmod(0o700)
+
+
+PACKED = {"gzip": gzip.compress, "zstd": zstandard.compress}
+
+
+def noisy(count):
+    """Records that do not compress well, so that a cut falls into the middle of them."""
+    noise = random.Random(7)
+    record = {"timestamp": 1767225600, "account_id": "a1", "model": "large"}
+    rows = [
+        record | {"request_id": f"r{n}", "user_agent": f"{noise.getrandbits(800):x}"} for n in range(count)
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+@pytest.mark.parametrize("packer", PACKED)
+def test_a_file_that_was_cut_is_warned_of_wherever_a_person_looks(scan, log, tmp_path, packer):
+    packed = PACKED[packer](noisy(4000))
+    (tmp_path / "cut").write_bytes(packed[: len(packed) // 2])
+    done = scan(tmp_path / "cut", log, shown=())
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    warned = manifest["warnings"][0]
+    half = len(packed) // 2
+
+    assert done.returncode == 0
+    assert warned["kind"] == "cut"
+    assert 1500 < warned["records"] < 2100
+    assert warned["records"] == manifest["counts"]["exchanges"]["read"] - 51  # the log and the cut itself
+    told = f"cut: only {warned['records']:,} records could be read, what follows is lost: the {packer} data"
+    assert told in warned["text"]
+    assert f"near byte {half:,} of {half:,}" in warned["text"]
+    assert f"Warning:  {warned['text']}" in done.stdout.decode()
+    assert warned["text"] in html.unescape((tmp_path / "run" / "report.html").read_text())
+    assert any("ends early" in line for line in (tmp_path / "run" / "rejected.jsonl").open())
+
+
+@pytest.mark.parametrize("packer", PACKED)
+def test_rubbish_after_a_compressed_file_costs_no_record(scan, tmp_path, packer):
+    pack, raw = PACKED[packer], noisy(20).splitlines(keepends=True)
+    parts = pack(b"".join(raw[:10])) + pack(b"".join(raw[10:]))
+    (tmp_path / "log").write_bytes(parts + b"and now for something else")
+    done = scan(tmp_path / "log", "--max-rejects", "0.1")
+
+    assert counts(done)["accepted"] == 20
+    assert f"after the {packer} data comes something else" in warnings(done)["cut"]
+
+
+def test_files_of_which_nothing_is_read_are_warned_of(scan, log, tmp_path):
+    (tmp_path / "junk").write_bytes(random.Random(1).randbytes(50_000))
+    (tmp_path / "wide.jsonl").write_bytes(log.read_text().encode("utf-16"))
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "also-empty.jsonl").touch()
+    done = scan(log, *tmp_path.glob("[jwea]*"))
+    entries = document(done)["warnings"]
+    unread = [entry["text"] for entry in entries if entry["kind"] == "unread"]
+
+    assert counts(done)["accepted"] == 50
+    assert "junk: nothing of it was read" in unread[0]
+    assert "UTF-16 text: convert it to UTF-8 first" in unread[1]
+    assert "also-empty.jsonl: the file is empty (the same of 1 more)" in entries[-1]["text"]
+
+
+def test_columns_that_are_not_read_are_named_with_the_nearest_known_one(scan, tmp_path):
+    (tmp_path / "log.csv").write_text("timestamp,account_id,modle,region\n2026-01-01,a,large,north\n")
+    (tmp_path / "accounts.csv").write_text("account_id,creatd_at,signup_adress,colour\na,,192.0.2.1,red\n")
+    done = scan(tmp_path / "log.csv", "--accounts", tmp_path / "accounts.csv")
+    told = [entry["text"] for entry in document(done)["warnings"]]
+
+    assert told[0].endswith("log.csv: these columns are not read: modle (model?), region")
+    assert "creatd_at (created_at?), signup_adress (signup_address?), colour" in told[1]
+
+
+def test_a_renamed_field_is_pointed_at(scan, log, tmp_path):
+    with log.open("a") as file:
+        file.write('{"time_stamp": 1767225600, "request_id": "x", "account_id": "a1"}\n')
+        file.write('{"timestamp": 1767225600, "request_id": "y", "acount_id": "a1"}\n')
+    assert counts(scan(log))["rejected"] == 2
+    reasons = [json.loads(line)["reason"] for line in (tmp_path / "run" / "rejected.jsonl").open()]
+
+    assert reasons[0] == "timestamp: missing (is it time_stamp?)"
+    assert reasons[1].endswith("(is it acount_id?)")
+
+
+def test_a_log_whose_field_was_renamed_everywhere_says_which(scan, tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"time_stamp": 1767225600, "request_id": "x", "account_id": "a"}\n')
+
+    assert "like table but for time_stamp (is it timestamp?)" in complaint(scan(tmp_path / "log.jsonl"))
+
+
+def test_times_in_any_unit_and_zone_are_one_and_nonsense_is_rejected(scan, tmp_path):
+    same = [1767225600, 1767225600000, 1767225600000000, 1767225600000000000, "1767225600", "1767225600000"]
+    same += ["1767225600.0", "2026-01-01T09:00:00+09:00", "2025-12-31 19:00:00-05:00", "2026-01-01"]
+    bad = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", -5, 4e9, 10**30, 1767225, "soon", True, "NaN"]
+    log = tmp_path / "log.jsonl"
+    records = [
+        {"timestamp": time, "request_id": f"r{n}", "account_id": "a"} for n, time in enumerate(same + bad)
+    ]
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    done = scan(log, "--max-rejects", "1")
+
+    assert counts(done)["accepted"] == len(same)
+    rejects = [json.loads(line) for line in (tmp_path / "run" / "rejected.jsonl").open()]
+    assert [reject["line"] for reject in rejects] == list(range(len(same) + 1, len(records) + 1))
+    assert all(reject["reason"].startswith("timestamp: ") for reject in rejects)
+    (day,) = {row["day"] for row in pq.read_table(tmp_path / "run" / "timeline.parquet").to_pylist()}
+    assert day == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_huge_line_and_a_deep_one_cost_little_memory(scan, log, tmp_path):
+    messages = json.dumps([{"role": "user", "content": "word " * 10_000_000}])
+    huge = {"timestamp": 1767225600, "request_id": "huge", "account_id": "a1", "messages": messages}
+    deep = ["[" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000]
+    with log.open("a") as file:
+        file.write("\n".join([json.dumps(huge), *deep]) + "\n")
+    done = scan(log, "--max-rejects", "0.1")
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    rejects = [json.loads(line) for line in (tmp_path / "run" / "rejected.jsonl").open()]
+
+    assert counts(done)["accepted"] == 51
+    assert {reject["line"] for reject in rejects} == {52, 53}
+    assert manifest["peak_memory_bytes"] < 1_500_000_000
+
+
+def test_ids_that_differ_in_what_is_no_character_stay_two(scan, log, tmp_path):
+    ids = [r"odd\ud800", r"odd\ud801", "odd?", "odd"]
+    with log.open("a") as file:
+        for number, one in enumerate(ids):
+            file.write(f'{{"timestamp": 1767225600, "request_id": "s{number}", "account_id": "{one}"}}\n')
+    assert counts(scan(log))["rejected"] == 0
+    seen = pq.read_table(tmp_path / "run" / "accounts.parquet")["account_id"].to_pylist()
+
+    assert {one for one in seen if one.startswith("odd")} == set(ids)
+
+
+@pytest.mark.parametrize("size", [0, 40, 300, 3_000, 8_000, 16_000])
+def test_a_disk_that_fills_at_any_moment_is_one_line_and_the_next_run_is_whole(scan, log, tmp_path, size):
+    def filled():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    with log.open("a") as file:
+        file.write("junk\n" * 2)  # which has to be written down
+    done = scan(log, before=filled)
+    told = complaint(done)
+    assert "File too large" in told
+    assert (tmp_path / "run").exists() == ("the same command goes on from there" in told)
+
+    assert counts(scan(log))["accepted"] == 50
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")

@@ -112,7 +112,7 @@ def test_a_scan_prints_one_document_and_fails_on_a_campaign_if_told(scanned):
     assert scanned.returncode == 1
     assert scanned.stderr == ""  # no terminal, no progress
     assert document["version"] == 1
-    assert {"version", "out", "report", "campaigns", "accounts", "counts"} == set(document)
+    assert set(document) == {"version", "out", "report", "pdf", "campaigns", "accounts", "counts", "warnings"}
     assert {group["verdict"] for group in document["campaigns"]} >= {"campaign"}
     assert set(document["accounts"]) == {"campaign", "watch", "clear"}
     assert Path(document["report"]).is_file()
@@ -160,6 +160,34 @@ def test_a_clean_scan_tells_where_it_left_the_report(stillwatch, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("0 campaigns and 0 to watch among 1 account\n")
     assert str(tmp_path / "my run" / "report.html") in done.stdout
+
+
+def test_a_pdf_is_written_where_it_is_asked_for_and_does_not_outlive_its_run(stillwatch, tmp_path):
+    row = {"timestamp": "2026-05-01T00:00:00Z", "account_id": "a", "request_id": "1"}
+    arguments, log = ("scan", "-", "--out", tmp_path / "run"), json.dumps(row).encode()
+    printed = tmp_path / "run" / "report.pdf"
+    told = stillwatch(*arguments, "--pdf", stdin=log)
+    assert str(printed) in told.stdout, told.stderr
+    assert printed.read_bytes().startswith(b"%PDF")
+    assert str(printed) not in stillwatch(*arguments, stdin=log).stdout
+    assert not printed.exists()
+    document = stillwatch(*arguments, "--json", stdin=log, STILLWATCH_PDF="1").stdout
+    assert json.loads(document)["pdf"] == str(printed)
+    assert printed.exists()
+
+
+def test_a_report_is_printed_again_beside_the_page(stillwatch, tmp_path):
+    row = {"timestamp": "2026-05-01T00:00:00Z", "account_id": "a", "request_id": "1"}
+    assert stillwatch("scan", "-", "--out", tmp_path / "run", stdin=json.dumps(row).encode()).returncode == 0
+    page = tmp_path / "ko.html"
+    again = stillwatch("report", tmp_path / "run", "--lang", "ko", "--pdf", "--out", page, "--json")
+    assert json.loads(again.stdout) == {
+        "version": 1,
+        "report": str(page),
+        "pdf": str(tmp_path / "ko.pdf"),
+    }
+    assert (tmp_path / "ko.pdf").read_bytes().startswith(b"%PDF")
+    assert "ko.pdf" not in stillwatch("report", tmp_path / "run", "--out", page).stdout
 
 
 def test_a_simulation_tells_how_to_scan_it(stillwatch, tmp_path):
@@ -222,12 +250,15 @@ def test_ctrl_c_says_how_to_go_on(environment, tmp_path):
         stderr=subprocess.PIPE,
         env=environment,
     ) as process:
-        _wait_for(tmp_path / "run")  # it is at work now, and waits for its input
+        row = b'{"timestamp": "2026-05-01T00:00:00Z", "account_id": "a"}\n'
+        process.stdin.write(row * 40_000)  # more than it looks at before it begins
+        process.stdin.flush()
+        _wait_for(tmp_path / "run" / "rejected.jsonl")  # it is at work now, and waits for its input
         process.send_signal(signal.SIGINT)
         complaint = process.stderr.read().decode()
         process.wait(SECONDS)
     assert process.returncode == 130
-    assert "goes on from here" in one_line(complaint)
+    assert "goes on from the last stage" in one_line(complaint)
 
 
 def _wait_for(path: Path) -> None:

@@ -71,6 +71,25 @@ def test_a_log_is_told_with_what_would_be_rejected(examined, tmp_path):
     assert sample["what"].startswith("of the first 1,000 records 999 would be taken, 1 rejected (1 times: ")
 
 
+def test_a_cut_log_and_columns_that_are_not_read_are_warned_of(examined, tmp_path):
+    log, accounts = tmp_path / "log.jsonl.gz", tmp_path / "accounts.csv"
+    rows = "".join(json.dumps(ROW | {"request_id": os.urandom(99).hex()}) + "\n" for _ in range(500))
+    log.write_bytes(gzip.compress(rows.encode())[:-9000])
+    accounts.write_text("account_id,e_mail,colour\na,a@example.org,red\n")
+    code, topics = examined(log, "--accounts", accounts)
+    assert code == 0
+    assert "what follows is lost: the gzip data ends early" in topics["log"][-1]["what"]
+    assert "e_mail (email?), colour" in topics["accounts"][-1]["what"]
+
+
+def test_a_log_that_looks_like_a_format_which_cannot_read_it_is_to_be_mapped(examined, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("id,created,tenant,prompt,completion\n1,2026-01-01 00:00:00,t,hi,ok\n")
+    code, topics = examined(log)
+    assert code == 2
+    assert f"stillwatch formats --guess {log}" in topics["log"][-1]["remedy"]
+
+
 def test_account_records_are_looked_at_too(examined, tmp_path):
     log, accounts = tmp_path / "log.jsonl", tmp_path / "accounts.csv"
     log.write_text(json.dumps(ROW))

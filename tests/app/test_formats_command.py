@@ -67,7 +67,7 @@ def test_a_guessed_mapping_scans_the_log_that_it_was_guessed_from(stillwatch, tm
     [
         (("formats", "--guess", "gone.jsonl"), b"gone.jsonl: no such file"),
         (("scan", "gone.jsonl", "--mapping", "gone.toml"), b"--mapping"),
-        (("scan", "postgresql://reader@127.0.0.1:1/litellm"), b"the database cannot be read"),
+        (("scan", "postgresql://reader@127.0.0.1:1/litellm"), b"the database cannot be reached"),
     ],
 )
 def test_what_is_missing_is_one_line_that_helps(stillwatch, tmp_path, arguments, expected):

@@ -20,6 +20,7 @@ from stillwatch.evidence.phrases import ENGLISH
 from stillwatch.evidence.report import render_report
 from stillwatch.evidence.tables import RunTables
 from stillwatch.evidence.telling import aims, sentence
+from stillwatch.evidence.wording import CampaignWording, Scaffold, Wordings
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -291,6 +292,8 @@ def known_tags(small_run: RunTables) -> set[str]:
         ("reasons", "signal"),
         ("reasons", "facet"),
         ("members", "account_id"),
+        ("lookalikes", "summary"),
+        ("ties", "signal"),
     ],
 )
 def test_hostile_text_stays_text(small_run: RunTables, known_tags: set[str], table: str, field: str):
@@ -298,6 +301,15 @@ def test_hostile_text_stays_text(small_run: RunTables, known_tags: set[str], tab
         page = Page(render_report(_with_text(small_run, table, field, text)))
         _assert_inert(page, known_tags)
         assert field in ("signal", "facet") or ENGLISH.visible(text) in page.text
+
+
+def test_hostile_wording_stays_text(small_run: RunTables, known_tags: set[str]):
+    for text in HOSTILE:
+        found = CampaignWording((Scaffold(f"{text}\n{text}", 20),), 20)
+        wordings = Wordings({"cmp_000000000000": found}, (text,), "2026-07-06")
+        page = Page(render_report(small_run, ENGLISH, wordings))
+        _assert_inert(page, known_tags | {"figcaption", "blockquote"})
+        assert page.text.count(ENGLISH.visible(text)) == 3
 
 
 def test_hostile_manifest_stays_text(small_run: RunTables, known_tags: set[str]):

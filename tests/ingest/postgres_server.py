@@ -68,14 +68,24 @@ def _owner() -> int | None:
     return names.get("postgres", names["nobody"])
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], folder: Path) -> None:
-    import psycopg
+def execute(address: str, sql: str, **values: str) -> str:
+    """Run statements, in which ``:'name'`` is one of ``values`` as a literal; return what they print.
 
+    Raises:
+        CalledProcessError: the server does not answer, or a statement fails.
+    """
+    command = [program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", address]
+    named = [part for name, value in values.items() for part in ("-v", f"{name}={value}")]
+    done = subprocess.run([*command, *named], input=sql, text=True, check=True, capture_output=True)
+    return done.stdout
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], folder: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            psycopg.connect(f"postgresql://reader@/postgres?host={folder}").close()
+            execute(f"postgresql://reader@/postgres?host={folder}", "SELECT 1")
             return
-        except psycopg.OperationalError:
+        except subprocess.CalledProcessError:
             time.sleep(0.1)
     raise RuntimeError(f"PostgreSQL did not become ready:\n{(folder / 'server.out').read_text()[-2000:]}")

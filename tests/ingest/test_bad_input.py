@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -141,7 +142,7 @@ def test_lone_surrogates_and_not_a_number_survive(read, jsonl, litellm_record):
     found = read([jsonl(raw.encode(), litellm_record(2))])
 
     assert found.ids == ["call-1", "call-2"]
-    assert json.loads(found.rows[0]["messages"])[0]["content"] == "a?b"
+    assert json.loads(found.rows[0]["messages"])[0]["content"] == r"a\ud83db"
 
 
 def test_a_line_of_fifty_megabytes_is_read(read, jsonl, litellm_record):
@@ -285,6 +286,42 @@ def test_damage_inside_parquet_keeps_the_rows_before_it(read, tmp_path, table_re
     assert found.rejects[0]["line"] == len(found.rows) + 1
 
 
+def test_rows_that_a_damaged_page_leaves_out_are_told(read, tmp_path, table_record):
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([table_record(n) for n in range(20)]), sink)
+    for position in range(4, 700):
+        raw = bytearray(sink.getvalue())
+        raw[position] = 1
+        (tmp_path / "log.parquet").write_bytes(raw)
+        found = read([tmp_path / "log.parquet"], format="table")
+        assert found.tally.read == 20 or found.reasons, position
+
+
+def test_rows_without_any_known_column_are_rejected_and_not_lost(read, tmp_path):
+    pq.write_table(pa.table({"colour": ["red"] * 5}), tmp_path / "log.parquet")
+    found = read([tmp_path / "log.parquet"], format="table")
+
+    assert [reject["line"] for reject in found.rejects] == [1, 2, 3, 4, 5]
+
+
+def test_one_value_that_is_not_utf_8_costs_its_row_of_parquet_alone(read, tmp_path):
+    def text(*values):
+        ends = pa.py_buffer(np.cumsum([0, *map(len, values)], dtype=np.int32))
+        return pa.StringArray.from_buffers(len(values), ends, pa.py_buffer(b"".join(values)))
+
+    days = text(b"2026-01-01", b"2026-01-0\xff", b"2026-01-03", b"2026-01-04")
+    models = text(b"large", b"large", b"lar\xffge", b"large")
+    columns = {"timestamp": days, "account_id": text(b"a", b"b", b"c", b"d"), "model": models}
+    pq.write_table(pa.table(columns), tmp_path / "log.parquet")
+    found = read([tmp_path / "log.parquet"])
+
+    assert [row["account_id"] for row in found.rows] == ["a", "d"]
+    assert found.reasons == [
+        "timestamp: expected a time, found bytes that are no UTF-8 text",
+        "model: expected UTF-8 text, found other bytes",
+    ]
+
+
 def test_times_beyond_any_calendar_are_told(read, tmp_path):
     times = pa.array([1767225600_000000, 2**62, -(2**62)], pa.timestamp("us", "UTC"))
     pq.write_table(pa.table({"timestamp": times, "account_id": ["a", "b", "c"]}), tmp_path / "log.parquet")
@@ -292,6 +329,21 @@ def test_times_beyond_any_calendar_are_told(read, tmp_path):
 
     assert len(found.rows) == 1
     assert all("timestamp" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["1e308", "-1e308", "1" + "0" * 400, "1e999", '"' + "1" * 400 + '.0"', '"' + "9" * 5000 + '"', "NaN"],
+)
+def test_numbers_too_large_for_any_time_cost_their_record(read, jsonl, litellm_record, tmp_path, time):
+    line = json.dumps(litellm_record(2, startTime="HERE")).replace('"HERE"', time).encode()
+    found = read([jsonl(litellm_record(1), line, litellm_record(3))])
+    assert (found.ids, len(found.rejects)) == (["call-1", "call-3"], 1)
+
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text('time_unit = "s"\n[columns]\ntimestamp = "startTime"\naccount_id = "id"\n')
+    found = read([jsonl(litellm_record(1), line, litellm_record(3))], mapping=mapping)
+    assert (len(found.rows), len(found.rejects)) == (2, 1)
 
 
 def test_mixed_zones_meet_in_utc(read, jsonl, table_record):

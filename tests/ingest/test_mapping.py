@@ -225,6 +225,74 @@ def test_a_guess_says_what_it_is_unsure_of(jsonl, records, expected):
     assert expected in guess(str(jsonl(*records)))
 
 
+PROXY = {  # an access log with both bodies as text, that a format takes for its own
+    "@timestamp": "2026-01-01T00:00:00.250Z",
+    "http.request.id": "req0",
+    "remote_addr": "192.0.2.7",
+    "consumer": {"username": "user0", "id": "c0"},
+    "request_body": '{"model":"large","messages":[{"role":"user","content":"hi"}]}',
+    "response_body": '{"choices":[{"message":{"content":"ok"}}],"usage":{"completion_tokens":9}}',
+}
+CLOUD = {  # an invocation log of a cloud, all under one account of the cloud's
+    "timestamp": "2026-01-01T00:00:00Z",
+    "accountId": "123456789012",
+    "identity": {"arn": "arn:role/app/user0"},
+    "requestId": "b0",
+    "modelId": "large",
+    "input": {"inputBodyJson": {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}},
+    "output": {
+        "outputBodyJson": {"output": {"message": {"content": [{"text": "ok"}]}}},
+        "outputTokenCount": 4,
+    },
+}
+GERMAN = {
+    "Zeit": 1767225600000,
+    "Kunde": "K0",
+    "Modell": "large",
+    "Prompt": "hi",
+    "Antwort": "ok",
+    "Nr": "n0",
+}
+TABLE = {"id": "0", "created": "2026-01-01 00:00:00+00", "tenant": "t0", "prompt": "hi", "completion": "ok"}
+NAMELESS = {"a": 1767225600, "user": "u0", "prompt": "hi", "completion": "ok"}
+ODD_LOGS = {
+    "proxy": (PROXY, "consumer.id", "http.request.id"),
+    "cloud": (CLOUD, "identity.arn", "requestId"),
+    "german": (GERMAN, "Kunde", None),
+    "table": (TABLE, "tenant", "id"),
+    "nameless": (NAMELESS, "user", None),
+}
+
+
+@pytest.mark.parametrize("name", ODD_LOGS)
+def test_a_guess_for_an_odd_log_reads_it_to_the_last_record(read, jsonl, tmp_path, name):
+    record, account, request = ODD_LOGS[name]
+    text = json.dumps(record)
+    path = jsonl(*(json.loads(renumbered(text, number)) for number in range(30)))
+    guessed = guess(str(path))
+    (tmp_path / "guessed.toml").write_text(guessed)
+    found = read([path], mapping=tmp_path / "guessed.toml")
+    columns = tomllib.loads(guessed)["columns"]
+
+    assert (len(found.rows), found.rejects) == (30, [])
+    assert (columns["account_id"], columns.get("exchange_id")) == (account, request)
+    assert json.loads(found.rows[0]["messages"])[0]["role"] == "user"
+    assert found.rows[0]["answer"] == "ok"
+    assert "needs no mapping" not in guessed
+    assert "name no zone" not in guessed
+    assert ("by its values alone" in guessed) == (name == "nameless")
+
+
+def renumbered(text, number):
+    """The record with its ids counted on, those of accounts by five."""
+    for identity in ("req", "b", "n"):
+        text = text.replace(f'"{identity}0"', f'"{identity}{number}"')
+    text = text.replace('"id": "0"', f'"id": "{number}"')
+    for identity in ("user", "c", "K", "t", "u"):
+        text = text.replace(f'{identity}0"', f'{identity}{number % 5}"')
+    return text
+
+
 def test_a_guess_for_a_known_format_says_that_none_is_needed():
     assert "looks like the format anthropic" in guess(str(SAMPLES / "anthropic.jsonl"))
 

@@ -84,10 +84,35 @@ def test_tables_of_a_run_agree_with_each_other(scanned):
         assert sum(campaign["capabilities"].values()) == pytest.approx(1)
         assert 0 <= campaign["q_value"] <= 1
     assert {member["campaign_id"] for member in members} == set(campaigns)
-    assert {row["campaign_id"] for row in rows(scanned, "reasons")} <= set(campaigns)
+    alike = {row["campaign_id"] for row in rows(scanned, "lookalikes")}
+    assert {row["campaign_id"] for row in rows(scanned, "reasons")} <= set(campaigns) | alike
     for member in members:
         assert accounts[member["account_id"]]["campaign_id"] in campaigns
         assert 0 <= member["share"] <= 1
+
+
+def test_look_alikes_are_told_with_a_reason_and_without_an_account(scanned):
+    alike = rows(scanned, "lookalikes")
+    assert 0 < len(alike) <= 20
+    for group in alike:
+        assert re.fullmatch("grp_[0-9a-f]{12}", group["campaign_id"])
+        assert group["verdict"] == "clear"
+        assert max(group["linking"] - 4.0, group["extraction"] - 3.0) >= 0
+        assert group["score"] == pytest.approx(group["linking"] + group["extraction"])
+    own = [row for row in rows(scanned, "reasons") if row["campaign_id"].startswith("grp_")]
+    assert {row["campaign_id"] for row in own} == {group["campaign_id"] for group in alike}
+    assert {row["account_id"] for row in own} == {None}
+
+
+def test_ties_join_members_of_one_campaign(scanned):
+    members = {(row["campaign_id"], row["account_id"]) for row in rows(scanned, "members")}
+    held = {}
+    for row in rows(scanned, "ties"):
+        assert (row["campaign_id"], row["account_id"]) in members
+        thing = (row["campaign_id"], row["signal"], row["value"])
+        held.setdefault(thing, (set(), row["holders"]))[0].add(row["account_id"])
+    assert held
+    assert all(2 <= len(accounts) <= holders for accounts, holders in held.values())
 
 
 def test_the_manifest_tells_inputs_counts_and_versions(world, scanned):

@@ -84,7 +84,7 @@ def test_the_report_can_be_written_again_with_the_wording_and_without(stillwatch
     assert (done.code, done.out) == (0, f"Report:   {again}\n")
     assert again.read_text() == (shown / "report.html").read_text()
     done = stillwatch("report", shown, "--lang", "ko", "--out", plain, "--json")
-    assert json.loads(done.out) == {"version": 1, "report": str(plain)}
+    assert json.loads(done.out) == {"version": 1, "report": str(plain), "pdf": None}
     assert '<html lang="ko">' in plain.read_text()
     assert not word_runs(text_of(plain)) & sent.keys()
 

@@ -95,6 +95,7 @@ def scan(
     out: Annotated[str | None, of_scan("out", "DIR", _RUN)] = None,
     state: Annotated[str | None, of_scan("state", "DIR", _RUN)] = None,
     lang: Annotated[str | None, of_scan("lang", "en|ko", _RUN)] = None,
+    pdf: Annotated[bool | None, of_scan("pdf", "", _RUN)] = None,
     with_scaffolds: Annotated[bool | None, of_scan("with_scaffolds", "", _RUN)] = None,
     sketch_key: Annotated[str | None, of_scan("sketch_key", "FILE", _RUN)] = None,
     fdr: Annotated[str | None, of_scan("fdr", "RATE", _WORK)] = None,
@@ -117,7 +118,7 @@ def scan(
         stillwatch scan logs/*.jsonl.gz --accounts accounts.csv --out run/
         zcat log.jsonl.gz | stillwatch scan - --format litellm --json
         stillwatch scan postgresql://reader@db.example.org/litellm --since 2026-04-22
-        stillwatch scan logs/ --since 2026-04-22 --until 2026-06-06
+        stillwatch scan logs/ --since 2026-04-22 --until 2026-06-06 --pdf
         stillwatch scan logs/ --state /var/lib/stillwatch --fail-on campaign --quiet
     """
     settings = ScanSettings.read(
@@ -138,6 +139,7 @@ def scan(
         memory=memory,
         threads=threads,
         lang=lang,
+        pdf=pdf,
         fail_on=fail_on,
     )
     from stillwatch.app import console, documents
@@ -190,6 +192,7 @@ def explain(
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that a scan wrote.")],
     lang: Annotated[str | None, option(ReportSettings, "lang", "en|ko")] = None,
+    pdf: Annotated[bool | None, option(ReportSettings, "pdf", "")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -207,18 +210,19 @@ def report(
 
     Examples:
 
+        stillwatch report run/ --pdf
         stillwatch report run/ --lang ko --out report-ko.html
         stillwatch report run/ --with-scaffolds --sketch-key sketch.key
     """
-    settings = ReportSettings.read(lang=lang, with_scaffolds=with_scaffolds, sketch_key=sketch_key)
+    settings = ReportSettings.read(lang=lang, pdf=pdf, with_scaffolds=with_scaffolds, sketch_key=sketch_key)
     from stillwatch.app import console, documents
     from stillwatch.app.reporting import write_report
 
     written = write_report(run, settings, out)
     if json:
-        documents.show({"report": str(written)})
+        documents.show(documents.report_document(*written))
     elif not quiet:
-        console.show(f"Report:   {written}")
+        console.show_report(*written)
 
 
 @app.command()
@@ -365,7 +369,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         traceback.print_exc()
         return _complain("this is a defect in stillwatch. Please report it with the lines above", DEFECT)
-    return _complain("interrupted. The same command goes on from here", code) if code == INTERRUPTED else code
+    return (
+        _complain("interrupted. The same command goes on from the last stage that was done", code)
+        if code == INTERRUPTED
+        else code
+    )
 
 
 def _usage(error: typer.TyperException) -> str:

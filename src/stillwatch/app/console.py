@@ -12,10 +12,13 @@ from rich.text import Text
 from stillwatch.contracts import Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stillwatch.app.result import ScanResult
     from stillwatch.simulate.world import WorldSummary
 
 _LISTED: Final = 20  # groups on the screen; campaigns.parquet has them all
+_WARNED: Final = 10  # warnings on the screen; manifest.json has them all
 _STYLES: Final = {Verdict.CAMPAIGN: "bold red", Verdict.WATCH: "yellow", Verdict.CLEAR: "green"}
 
 
@@ -27,10 +30,21 @@ def show_scan(result: ScanResult) -> None:
         lines += ["", *_group(group)]
     if len(groups) > _LISTED:
         lines += ["", f"and {len(groups) - _LISTED:,} more in {result.out / 'campaigns.parquet'}"]
-    lines += ["", f"Report:   {result.out / 'report.html'}"]
+    pdf = result.out / "report.pdf" if result.manifest["settings"]["pdf"] else None
+    lines += _warnings(result)
+    lines += ["", *_reports(result.out / "report.html", pdf)]
     if groups:
         lines += [f"Explain:  stillwatch explain {shlex.quote(str(result.out))} {groups[0]['campaign_id']}"]
     show(*lines)
+
+
+def show_report(page: Path, pdf: Path | None = None) -> None:
+    """Print where the report is that was written again."""
+    show(*_reports(page, pdf))
+
+
+def _reports(page: Path, pdf: Path | None) -> list[str]:
+    return [f"Report:   {page}", *([f"In print: {pdf}"] if pdf else [])]
 
 
 def show_world(world: WorldSummary) -> None:
@@ -49,6 +63,15 @@ def show(*lines: str | Text) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True, emoji=False)
     for line in lines:
         console.print(line)
+
+
+def _warnings(result: ScanResult) -> list[str | Text]:
+    warnings = result.manifest["warnings"]
+    if not warnings:
+        return []
+    lines = [Text.assemble(("Warning:  ", "yellow"), entry["text"]) for entry in warnings[:_WARNED]]
+    more = len(warnings) - _WARNED
+    return ["", *lines, *([f"and {more:,} more in {result.out / 'manifest.json'}"] if more > 0 else [])]
 
 
 def _headline(groups: list[dict[str, Any]], accounts: int) -> str:

@@ -16,8 +16,11 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
+from stillwatch.app.warnings import listed
 from stillwatch.contracts import KeyFileError, StillwatchError
 from stillwatch.engines.engine import open_engine
+from stillwatch.evidence.phrases import ENGLISH
+from stillwatch.evidence.scanned import warning_text
 from stillwatch.ingest import reader, sources
 from stillwatch.ingest.detect import detect
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
@@ -27,6 +30,10 @@ from stillwatch.sketch.key import load_key
 
 _RECORDS: Final = 1_000
 _LEAST_DISK: Final = 1 << 30
+_REMEDIES: Final = {
+    "columns": "Rename what is meant for a column that is known; a scan works without the others",
+    "cut": "Fetch the file again; a scan reads what is there",
+}
 _REASONS: Final = 5  # most frequent ones that are told of an input
 
 
@@ -154,12 +161,20 @@ def _input(topic: str, named: str, read: Callable[[], reader.Reading]) -> Iterat
                 "" if found.format is not None else "Begin a mapping with `stillwatch formats --guess FILE`"
             )
             yield Check(topic, status, f"{one.path}: {name} ({found.container}{packed})", remedy)
-        yield _sampled(topic, read())
+        reading = read()
+        yield _sampled(topic, named, reading)
+        yield from _cautions(topic, reading)
     except StillwatchError as error:
         yield _problem(topic, error)
 
 
-def _sampled(topic: str, reading: reader.Reading) -> Check:
+def _cautions(topic: str, reading: reader.Reading) -> Iterator[Check]:
+    """What a scan would warn of, of as much as has been read."""
+    for entry in listed(caution for caution in reading.cautions() if caution.kind in _REMEDIES):
+        yield Check(topic, Status.WARNING, warning_text(entry, ENGLISH), _REMEDIES[entry["kind"]])
+
+
+def _sampled(topic: str, named: str, reading: reader.Reading) -> Check:
     taken, reasons = 0, Counter[str]()
     for batch in reading:
         taken += batch.records.filter(_within(batch.records)).num_rows
@@ -172,6 +187,8 @@ def _sampled(topic: str, reading: reader.Reading) -> Check:
         return Check(topic, Status.OK, told)
     common = "; ".join(f"{count:,} times: {why}" for why, count in sorted(reasons.most_common(_REASONS)))
     remedy = "Correct the export, or name its format with --format"
+    if not taken:
+        remedy += f", or begin a mapping with `stillwatch formats --guess {named}`"
     return Check(topic, Status.WARNING if taken else Status.PROBLEM, f"{told} ({common})", remedy)
 
 

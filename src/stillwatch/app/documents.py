@@ -12,6 +12,8 @@ import orjson
 from stillwatch.contracts import Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stillwatch.app.result import ScanResult
     from stillwatch.simulate.world import WorldSummary
 
@@ -26,10 +28,17 @@ def scan_document(result: ScanResult) -> dict[str, Any]:
     return {
         "out": str(result.out),
         "report": str(result.out / "report.html"),
+        "pdf": str(result.out / "report.pdf") if result.manifest["settings"]["pdf"] else None,
         "campaigns": result.campaigns.to_pylist(maps_as_pydicts="strict"),
         "accounts": {verdict.value: verdicts[verdict] for verdict in Verdict},
         "counts": result.manifest["counts"],
+        "warnings": result.manifest["warnings"],
     }
+
+
+def report_document(page: Path, pdf: Path | None = None) -> dict[str, Any]:
+    """Where the report is that was written again."""
+    return {"report": str(page), "pdf": None if pdf is None else str(pdf)}
 
 
 def world_document(world: WorldSummary) -> dict[str, Any]:

@@ -2,67 +2,49 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from stillwatch.app.progress import Progress
+from stillwatch.app.rejected import Rejected
+from stillwatch.app.warnings import listed, repeated
 from stillwatch.contracts import Sifted
 from stillwatch.engines.engine import Engine
-from stillwatch.ingest.reader import Reading, Source, read_accounts, read_exchanges
+from stillwatch.ingest.cautions import of_sources
+from stillwatch.ingest.plan import Source
+from stillwatch.ingest.reader import Reading, read_accounts, read_exchanges
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey
 from stillwatch.sketch.sketcher import Sketcher
 
-REJECTED: Final = "rejected.jsonl"
 _AHEAD: Final = 2
 """Batches in flight for each thread: enough to keep it busy, few enough to hold in memory."""
 
 
-def take_in(
-    inputs: list[str],
-    settings: ScanSettings,
-    key: SketchKey,
-    ledger: Ledger,
-    engine: Engine,
-    out: Path,
-    progress: Progress,
-) -> Mapping[str, Any]:
-    """Read everything, sketch it, seal it into the ledger; return counts and the inputs as they were.
+def open_logs(
+    inputs: Sequence[str], settings: ScanSettings, key: SketchKey, progress: Progress
+) -> tuple[Reading, Reading | None]:
+    """Find the log and the account records, and look at their first records; nothing is taken yet.
 
-    Rejects go to ``rejected.jsonl`` in ``out``, in the order of the inputs.
+    Raises:
+        InputError: an input is missing or unreadable, or none is in a known format.
+        UsageError: no such format, a mapping file that is none, or both.
     """
-    reading = open_reading(inputs, settings, key, progress)
-    sketcher = Sketcher(key)
-    with (out / REJECTED).open("w", encoding="utf-8") as rejected:
-        unreadable = _sketch_all(reading, sketcher, ledger, settings.workers, rejected)
-        accounts, records = _take_accounts(settings, key, sketcher, ledger, rejected)
-    tally = reading.tally
-    progress.stage("seal")
-    sealed = asdict(ledger.seal(engine))
-    return {
-        "exchanges": {
-            "read": tally.read,
-            "accepted": tally.kept - unreadable,
-            "rejected": tally.rejected + unreadable,
-            "out_of_range": tally.out_of_range,
-            "duplicates": sealed["duplicates"],
-        },
-        "accounts": accounts | {"duplicates": sealed["duplicate_accounts"]},
-        "ledger": {"exchanges": sealed["exchanges"], "hours": sealed["hours"]},
-        "inputs": [source._asdict() for source in [*reading.sources(), *records]],
-    }
+    log = open_log(inputs, settings, key, progress)
+    if settings.accounts is None:
+        return log, None
+    return log, read_accounts([settings.accounts], digest=key.digest)
 
 
-def open_reading(inputs: list[str], settings: ScanSettings, key: SketchKey, progress: Progress) -> Reading:
-    """Begin to read the request logs as the settings say."""
+def open_log(inputs: Sequence[str], settings: ScanSettings, key: SketchKey, progress: Progress) -> Reading:
+    """Find the log and look at its first records, as :func:`open_logs` does."""
     return read_exchanges(
         inputs,
         format=settings.format,
@@ -75,7 +57,57 @@ def open_reading(inputs: list[str], settings: ScanSettings, key: SketchKey, prog
     )
 
 
-def _sketch_all(reading: Reading, sketcher: Sketcher, ledger: Ledger, workers: int, rejected: IO[str]) -> int:
+def take_in(
+    log: Reading,
+    records: Reading | None,
+    before: Sequence[Source],
+    settings: ScanSettings,
+    key: SketchKey,
+    ledger: Ledger,
+    engine: Engine,
+    out: Path,
+    progress: Progress,
+) -> Mapping[str, Any]:
+    """Read everything, sketch it, seal it into the ledger.
+
+    Rejects go to ``rejected.jsonl`` in ``out``, in the order of the inputs. ``before`` is what the inputs
+    were before they were read.
+
+    Returns:
+        ``counts`` by what was read and made, ``inputs`` as they were, and ``warnings``.
+    """
+    sketcher, rejected = Sketcher(key), Rejected(out)
+    with rejected:
+        unreadable = _sketch_all(log, sketcher, ledger, settings.workers, rejected)
+        accounts = _take_accounts(records, sketcher, ledger, rejected)
+    progress.stage("seal")
+    sealed = asdict(ledger.seal(engine))
+    exchanges = {
+        "read": log.tally.read,
+        "accepted": log.tally.kept - unreadable,
+        "rejected": log.tally.rejected + unreadable,
+        "out_of_range": log.tally.out_of_range,
+        "duplicates": sealed["duplicates"],
+    }
+    readings = [reading for reading in (log, records) if reading is not None]
+    inputs = [source for reading in readings for source in reading.sources()]
+    cautions = [caution for reading in readings for caution in reading.cautions()]
+    return {
+        "counts": {
+            "exchanges": exchanges,
+            "accounts": accounts | {"duplicates": sealed["duplicate_accounts"]},
+            "ledger": {"exchanges": sealed["exchanges"], "hours": sealed["hours"]},
+        },
+        "inputs": [source._asdict() for source in inputs],
+        "warnings": listed(
+            [*cautions, *of_sources(before, inputs), *rejected.cautions(), *repeated(exchanges)]
+        ),
+    }
+
+
+def _sketch_all(
+    reading: Reading, sketcher: Sketcher, ledger: Ledger, workers: int, rejected: Rejected
+) -> int:
     """Sketch every batch in threads and stage it; return how many the sketch turned away."""
 
     def work(batch: Sifted) -> tuple[pa.RecordBatch, pa.RecordBatch]:
@@ -88,7 +120,7 @@ def _sketch_all(reading: Reading, sketcher: Sketcher, ledger: Ledger, workers: i
     with ThreadPoolExecutor(workers) as pool:
         for before, after in _in_order(pool, work, reading, workers * _AHEAD):
             unreadable += after.num_rows
-            _write(rejected, before, after)
+            rejected.write(before, after)
     return unreadable
 
 
@@ -104,19 +136,12 @@ def _in_order(pool: ThreadPoolExecutor, work: Any, batches: Reading, ahead: int)
 
 
 def _take_accounts(
-    settings: ScanSettings, key: SketchKey, sketcher: Sketcher, ledger: Ledger, rejected: IO[str]
-) -> tuple[dict[str, int], list[Source]]:
-    if settings.accounts is None:
-        return {"read": 0, "rejected": 0}, []
-    reading = read_accounts([settings.accounts], digest=key.digest)
+    reading: Reading | None, sketcher: Sketcher, ledger: Ledger, rejected: Rejected
+) -> dict[str, int]:
+    if reading is None:
+        return {"read": 0, "rejected": 0}
     for batch in reading:
         if batch.records.num_rows:
             ledger.stage_accounts(sketcher.accounts(batch.records))
-        _write(rejected, batch.rejects)
-    return {"read": reading.tally.read, "rejected": reading.tally.rejected}, reading.sources()
-
-
-def _write(rejected: IO[str], *batches: pa.RecordBatch) -> None:
-    rows = [row for batch in batches for row in batch.to_pylist()]
-    for row in sorted(rows, key=lambda row: (row["source"], row["line"])):
-        rejected.write(json.dumps(row) + "\n")
+        rejected.write(batch.rejects)
+    return {"read": reading.tally.read, "rejected": reading.tally.rejected}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pyarrow.compute as pc
 
+from stillwatch.app import rejected
 from stillwatch.app.allow import read_allow
 from stillwatch.app.detection import Detection, detect
-from stillwatch.app.intake import take_in
+from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.result import ScanResult
 from stillwatch.app.run_folder import RunFolder
@@ -21,14 +24,17 @@ from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError, Ve
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
 from stillwatch.evidence.ocsf import render_findings
-from stillwatch.evidence.phrases import phrases_in
+from stillwatch.evidence.pdf import render_pdf
+from stillwatch.evidence.phrases import ENGLISH, phrases_in
 from stillwatch.evidence.report import render_report
+from stillwatch.evidence.scanned import warning_text
 from stillwatch.evidence.sealed_text import FILE as SEALED
 from stillwatch.evidence.sealed_text import seal
 from stillwatch.evidence.spreadsheet import render_campaigns_csv
 from stillwatch.evidence.tables import RunTables
 from stillwatch.evidence.wording import Wordings
-from stillwatch.ingest.reader import describe
+from stillwatch.ingest.plan import Source
+from stillwatch.ingest.reader import Reading
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey, load_or_create_key
@@ -40,54 +46,66 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
     """Read logs, find campaigns, write the run folder; see :func:`stillwatch.scan`."""
     allowed = read_allow(settings.allow) if settings.allow else {}
     key = load_or_create_key(settings.sketch_key)
-    run = RunFolder(settings.out, _purpose(inputs, settings, key))
-    ledger = Ledger((settings.state or run.path) / "ledger", key.id)
-    with (
-        ledger.in_use(lambda: progress.stage("wait for the ledger")),
-        open_engine(
-            settings.engine, memory=settings.memory, threads=settings.workers, spill=run.path / "spill"
-        ) as engine,
-    ):
-        counts = _intake(inputs, settings, key, run, ledger, engine, progress)
-        _bind_ledger(engine, ledger, settings, run)
-        detection = detect(engine, settings.state, allowed, settings.fdr, run, progress)
-        wordings = _read_wordings(inputs, settings, key, engine, detection, progress)
-    return _finish(run, settings, key, counts, detection, wordings, progress)
+    log, records = open_logs(inputs, settings, key, progress)
+    logs = log.sources()
+    sources = [*logs, *(records.sources() if records is not None else [])]
+    run = RunFolder(settings.out, _purpose(sources, settings, key))
+    with run.explained():
+        ledger = Ledger((settings.state or run.path) / "ledger", key.id)
+        with (
+            ledger.in_use(lambda: progress.stage("wait for the ledger")),
+            open_engine(
+                settings.engine, memory=settings.memory, threads=settings.workers, spill=run.path / "spill"
+            ) as engine,
+        ):
+            progress.stage("read and sketch", _size(log), "bytes")
+            taken = run.once(
+                "intake",
+                lambda: take_in(log, records, sources, settings, key, ledger, engine, run.path, progress),
+            )
+            _refuse_rubbish(taken, settings, run)
+            _bind_ledger(engine, ledger, settings, run)
+            detection = detect(engine, settings.state, allowed, settings.fdr, run, progress)
+            wordings = _read_wordings(inputs, logs, settings, key, engine, detection, progress)
+        return _finish(run, settings, key, taken, detection, wordings, progress)
 
 
-def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey) -> dict[str, Any]:
-    """Return what must be the same for an unfinished run to be gone on with; a pipe never is."""
-    named = [*inputs, *([settings.accounts] if settings.accounts else [])]
-    deciding = settings.model_dump(
-        mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects", "lang", "with_scaffolds"}
-    )
-    sources = [(source.path, source.sha256 or uuid4().hex) for source in describe(named)]
-    return {"sources": sources, "settings": deciding, "key": key.id}
+def _purpose(sources: Sequence[Source], settings: ScanSettings, key: SketchKey) -> dict[str, Any]:
+    """Return what must be the same for an unfinished run to be gone on with, files by their content.
+
+    A pipe and a database, whose content nobody knows before it is read, are never the same.
+    """
+    files = {"mapping", "allow", "accounts"}
+    aside = {"out", "threads", "memory", "fail_on", "max_rejects", "lang", "pdf", "with_scaffolds", *files}
+    return {
+        "sources": [(source.path, source.sha256 or uuid4().hex) for source in sources],
+        "files": {name: _digest(getattr(settings, name)) for name in ("mapping", "allow")},
+        "settings": settings.model_dump(mode="json", exclude=aside),
+        "key": key.id,
+        "stillwatch": version("stillwatch"),
+    }
 
 
-def _intake(
-    inputs: Sequence[str],
-    settings: ScanSettings,
-    key: SketchKey,
-    run: RunFolder,
-    ledger: Ledger,
-    engine: Engine,
-    progress: Progress,
-) -> Mapping[str, Any]:
-    sizes = [source.bytes for source in describe(inputs)]
-    total = None if None in sizes else sum(size or 0 for size in sizes) or None
-    progress.stage("read and sketch", total, "bytes")
-    counts = run.once(
-        "intake", lambda: take_in(list(inputs), settings, key, ledger, engine, run.path, progress)
-    )
-    exchanges = counts["exchanges"]
+def _digest(file: Path | None) -> str | None:
+    return None if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _size(log: Reading) -> int | None:
+    """Bytes of all inputs; None where nobody knows."""
+    sizes = [source.bytes for source in log.sources()]
+    return None if None in sizes else sum(size or 0 for size in sizes) or None
+
+
+def _refuse_rubbish(taken: Mapping[str, Any], settings: ScanSettings, run: RunFolder) -> None:
+    exchanges = taken["counts"]["exchanges"]
     if exchanges["rejected"] > settings.max_rejects * exchanges["read"]:
+        reason = next(entry["reason"] for entry in taken["warnings"] if entry["kind"] == "rejected")
         raise TooManyRejectsError(
-            f"{exchanges['rejected']:,} of {exchanges['read']:,} records were rejected",
-            remedy="See the reasons there, or raise --max-rejects",
-            file=str(run.path / "rejected.jsonl"),
+            f"{exchanges['rejected']:,} of {exchanges['read']:,} records were rejected, most often: {reason}",
+            remedy="See the reasons there; name another --format, map the log "
+            "(`stillwatch formats --guess LOG`), or raise --max-rejects",
+            file=str(run.path / rejected.FILE),
         )
-    return counts
 
 
 def _bind_ledger(engine: Engine, ledger: Ledger, settings: ScanSettings, run: RunFolder) -> None:
@@ -109,6 +127,7 @@ def _bind_ledger(engine: Engine, ledger: Ledger, settings: ScanSettings, run: Ru
 
 def _read_wordings(
     inputs: Sequence[str],
+    sources: Sequence[Source],
     settings: ScanSettings,
     key: SketchKey,
     engine: Engine,
@@ -119,30 +138,31 @@ def _read_wordings(
         return None
     found = detection.results.campaigns
     called = found.filter(pc.field("verdict") == Verdict.CAMPAIGN.value)["campaign_id"].to_pylist()
-    return read_wordings(inputs, settings, key, engine, called, datetime.now(UTC), progress)
+    return read_wordings(inputs, sources, settings, key, engine, called, datetime.now(UTC), progress)
 
 
 def _finish(
     run: RunFolder,
     settings: ScanSettings,
     key: SketchKey,
-    counts: Mapping[str, Any],
+    taken: Mapping[str, Any],
     detection: Detection,
     wordings: Wordings | None,
     progress: Progress,
 ) -> ScanResult:
     progress.stage("report")
     facts = {
-        "inputs": counts["inputs"],
+        "inputs": taken["inputs"],
         "settings": settings.model_dump(mode="json"),
         "sketch_key": key.id,
-        "counts": {name: value for name, value in counts.items() if name != "inputs"} | detection.counts,
+        "counts": taken["counts"] | detection.counts,
+        "warnings": [entry | {"text": warning_text(entry, ENGLISH)} for entry in taken["warnings"]],
     }
     tables = {name: getattr(detection.results, name) for name in _TABLES}
     for name, table in tables.items():
         run.keep(name, table)
     manifest = run.manifest(facts)
-    _write_evidence(run.path, RunTables(**tables, manifest=manifest), settings.lang, wordings)
+    _write_evidence(run.path, RunTables(**tables, manifest=manifest), settings, wordings)
     _keep_wordings(run.path, wordings, key)
     run.finish(manifest)
     progress.done()
@@ -156,13 +176,19 @@ def _keep_wordings(folder: Path, wordings: Wordings | None, key: SketchKey) -> N
         seal(folder, wordings, key.secret, key.id)
 
 
-def _write_evidence(folder: Path, tables: RunTables, language: str, wordings: Wordings | None) -> None:
-    """Write what people and other programs read of a run."""
+def _write_evidence(
+    folder: Path, tables: RunTables, settings: ScanSettings, wordings: Wordings | None
+) -> None:
+    """Write what people and other programs read of a run; an earlier run's PDF does not stay beside it."""
+    phrases = phrases_in(settings.lang)
+    (folder / "report.pdf").unlink(missing_ok=True)
     written = {
-        "report.html": render_report(tables, phrases_in(language), wordings).encode(),
+        "report.html": render_report(tables, phrases, wordings).encode(),
         "findings.ocsf.jsonl": render_findings(tables),
         "campaigns.csv": render_campaigns_csv(tables),
     }
+    if settings.pdf:
+        written["report.pdf"] = render_pdf(tables, phrases, wordings)
     for name, content in written.items():
         with replacing(folder / name) as unfinished:
             unfinished.write_bytes(content)

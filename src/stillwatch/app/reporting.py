@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stillwatch.contracts import KeyFileError
 from stillwatch.engines.parquet import replacing
+from stillwatch.evidence.pdf import render_pdf
 from stillwatch.evidence.phrases import phrases_in
 from stillwatch.evidence.report import render_report
 from stillwatch.evidence.sealed_text import unseal
@@ -16,8 +17,10 @@ from stillwatch.settings import ReportSettings
 from stillwatch.sketch.key import load_key
 
 
-def write_report(run: Path, settings: ReportSettings, out: Path | None = None) -> Path:
-    """Write the report of ``run`` to ``out``, by default its own ``report.html``, and return the path.
+def write_report(run: Path, settings: ReportSettings, out: Path | None = None) -> tuple[Path, ...]:
+    """Write the report of ``run`` to ``out``, by default its own ``report.html``, and return its files.
+
+    With ``settings.pdf`` the PDF is the second, beside the first and of the same name but for the ending.
 
     Raises:
         RunFolderError: the folder is none of a finished run.
@@ -26,11 +29,14 @@ def write_report(run: Path, settings: ReportSettings, out: Path | None = None) -
     """
     tables = RunTables.load(run)
     wordings = _wordings(run, settings.sketch_key) if settings.with_scaffolds else None
-    page = render_report(tables, phrases_in(settings.lang), wordings)
-    path = out or run / "report.html"
-    with replacing(path) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
-    return path
+    phrases, page = phrases_in(settings.lang), out or run / "report.html"
+    written = {page: render_report(tables, phrases, wordings).encode()}
+    if settings.pdf:
+        written[page.with_suffix(".pdf")] = render_pdf(tables, phrases, wordings)
+    for path, content in written.items():
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(content)
+    return tuple(written)
 
 
 def _wordings(run: Path, sketch_key: Path) -> Wordings:

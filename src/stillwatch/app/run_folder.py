@@ -10,7 +10,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import requires, version
 from pathlib import Path
@@ -19,13 +20,14 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.contracts import RunFolderError, conform
+from stillwatch.app.rejected import FILE as REJECTED
+from stillwatch.contracts import RunFolderError, StillwatchError, conform
 from stillwatch.engines.engine import Engine
 from stillwatch.engines.parquet import replacing, write_parquet
 
 MANIFEST: Final = "manifest.json"
 _JOURNAL: Final = "unfinished.json"
-_OWN: Final = ("ledger", "stages")
+_OWN: Final = ("ledger", "stages", "spill")
 
 
 class RunFolder:
@@ -44,6 +46,8 @@ class RunFolder:
         try:
             self._open()
         except OSError as error:
+            with suppress(OSError):
+                path.rmdir()  # made in vain
             raise RunFolderError(
                 f"the run folder cannot be written ({error.strerror})",
                 remedy="Name another one with --out",
@@ -54,20 +58,62 @@ class RunFolder:
         journal = self.path / _JOURNAL
         if journal.exists():
             known = json.loads(journal.read_text(encoding="utf-8"))
-            if known["purpose"] == self._digest:
+            if known["purpose"] == self._digest and known["done"]:
                 self._done = known["done"]
                 return
-        elif self.path.is_dir() and any(self.path.iterdir()) and not (self.path / MANIFEST).exists():
+        elif self.path.is_dir() and self._is_anothers():
             raise RunFolderError(
                 "the folder holds something that is no run",
                 remedy="Name a new or empty folder with --out",
                 file=str(self.path),
             )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._note()  # before anything else, so that the folder is known as a run's whenever this one dies
+        self._clear()
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        self.stages.mkdir()
+
+    def _is_anothers(self) -> bool:
+        """Whether the folder holds anything but a finished run, or what a run that died at once leaves."""
+        held = [path.name for path in self.path.iterdir()]
+        return MANIFEST not in held and not all(name.startswith(f".{_JOURNAL}.") for name in held)
+
+    def _clear(self) -> None:
         for name in _OWN:
             shutil.rmtree(self.path / name, ignore_errors=True)
-        (self.path / MANIFEST).unlink(missing_ok=True)
-        self.stages.mkdir(parents=True)
-        self._note()
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Say of an error how to go on; of a run that has done nothing yet, leave nothing behind.
+
+        Raises:
+            RunFolderError: the disk is full, or the folder cannot be written.
+        """
+        try:
+            yield
+        except StillwatchError as error:
+            error.remedy += self._leave()
+            raise
+        except OSError as error:
+            raise RunFolderError(
+                f"cannot be written ({error.strerror or error})",
+                remedy=f"Free disk space, or check your rights to it{self._leave()}",
+                file=str(error.filename or self.path),
+            ) from error
+        except BaseException:
+            self._leave()
+            raise
+
+    def _leave(self) -> str:
+        """Drop what nobody can go on with; return what is to be said of the rest."""
+        if self._done:
+            return f". What was done is kept in {self.path}: the same command goes on from there"
+        self._clear()
+        for name in (_JOURNAL, REJECTED):
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()  # unless it holds more, which is not ours to remove
+        return ""
 
     def _note(self) -> None:
         with replacing(self.path / _JOURNAL) as unfinished:

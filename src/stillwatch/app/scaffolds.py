@@ -14,13 +14,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.app.intake import open_reading
+from stillwatch.app.intake import open_log
 from stillwatch.app.progress import Progress
 from stillwatch.engines.engine import Engine
 from stillwatch.evidence.sealed_text import expiry
 from stillwatch.evidence.wording import CampaignWording, Wordings, shared_wording
+from stillwatch.ingest.plan import Source
 from stillwatch.ingest.postgres import SCHEMES
-from stillwatch.ingest.reader import describe
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey
 
@@ -51,6 +51,7 @@ _Request = tuple[str, str, datetime]
 
 def read_wordings(
     inputs: Sequence[str],
+    sources: Sequence[Source],
     settings: ScanSettings,
     key: SketchKey,
     engine: Engine,
@@ -60,9 +61,8 @@ def read_wordings(
 ) -> Wordings:
     """Return the wording of each of ``campaigns``, as far as the inputs can be read a second time.
 
-    Reads the relation ``campaign_work``.
+    ``sources`` is what the inputs were before they were read. Reads the relation ``campaign_work``.
     """
-    sources = describe(inputs)
     again = [source.path for source in sources if source.bytes is not None]
     again += [named for named in inputs if named.startswith(SCHEMES)]
     pipes = [
@@ -96,7 +96,7 @@ def _read(
 ) -> Iterable[tuple[str, str, str]]:
     """Yield campaign, account and text of the wanted requests."""
     ids = pa.array(sorted({request[0] for request in wanted}), pa.string())
-    for batch in open_reading(inputs, settings, key, progress):
+    for batch in open_log(inputs, settings, key, progress):
         records = batch.records.filter(pc.is_in(batch.records["exchange_id"], ids))
         for row in records.select(["exchange_id", "account_id", "timestamp", "messages"]).to_pylist():
             for campaign in wanted.get((row["exchange_id"], row["account_id"], row["timestamp"]), ()):

@@ -7,6 +7,7 @@ cannot be read on a phone; the page shows the one that fits.
 
 from __future__ import annotations
 
+import html
 import math
 import re
 import unicodedata
@@ -20,6 +21,7 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
+from stillwatch.evidence import style
 from stillwatch.evidence.case import Side
 from stillwatch.evidence.phrases import Phrases
 from stillwatch.evidence.waterfall import LIMIT, Step
@@ -35,6 +37,7 @@ _COLOURS: Final = {
 }
 _COUNTS: Final = "replace(format(datum.value, '~s'), 'G', 'B')"  # 1.5k, 20M, 3B
 _FONT: Final = "system-ui, sans-serif"
+_UNSEEN: Final = "\N{ZERO WIDTH SPACE}"
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def timeline(
 
 def shares(parts: Sequence[tuple[str, float]], *, phrases: Phrases, name: str, alt_text: str) -> Markup:
     """One bar per class of request, with its share of the group's exchanges."""
-    labels = [_fitted(phrases.label(part), 132) for part, _ in parts]
+    labels = [_fitted(phrases.label(part), 146) for part, _ in parts]
     rows = [
         {"label": label, "share": share, "value": phrases.percent(share)}
         for label, (_, share) in zip(labels, parts, strict=True)
@@ -145,6 +148,28 @@ def share_histogram(counts: Sequence[int], *, phrases: Phrases, name: str, alt_t
     return draw(bars, name=name, alt_text=alt_text)
 
 
+def on_paper(chart: Markup, fonts: str) -> str:
+    """The chart as an SVG document of its own, in the page's colours on white and ``fonts`` (families)."""
+    drawn = str(chart).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    drawn = drawn.replace(_FONT, fonts).replace(_UNSEEN, "")
+    drawn = re.sub(r"<text (?=[^>]*stroke=)", '<text paint-order="stroke" ', drawn)  # the page's style has it
+    return re.sub(r"var\(--([a-z-]+)\)", lambda name: style.inks()[name[1]], drawn)
+
+
+def size(chart: Markup) -> tuple[float, float]:
+    """Width and height of the chart as drawn, in CSS pixels."""
+    box = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"', chart)
+    assert box is not None, "every chart begins like this"
+    return float(box[1]), float(box[2])
+
+
+def alt_text(chart: Markup) -> str:
+    """The description that the chart was made with."""
+    told = re.search(r'aria-label="([^"]*)"', chart)
+    assert told is not None, "every chart is described"
+    return html.unescape(told[1])
+
+
 def _bar(label: str, side: str, start: float, end: float, value: str) -> dict[str, Any]:
     return {
         "label": label,
@@ -182,7 +207,7 @@ def _told_apart(labels: Sequence[str]) -> list[str]:
     seen: dict[str, int] = {}
     result = []
     for label in labels:
-        result.append(label + "\N{ZERO WIDTH SPACE}" * seen.get(label, 0))
+        result.append(label + _UNSEEN * seen.get(label, 0))
         seen[label] = seen.get(label, 0) + 1
     return result
 

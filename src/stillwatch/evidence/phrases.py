@@ -196,15 +196,16 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_spelled(char) if unicodedata.category(char) in _UNSEEN else char for char in text)
+    return "".join(spelled(char) if unicodedata.category(char) in _UNSEEN else char for char in text)
+
+
+def spelled(char: str) -> str:
+    r"""The character as its code: ``\x1b``, ``\u202e``, ``\U0001f600``."""
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def _plural(number: int) -> str:
     return "one" if number == 1 else "other"
-
-
-def _spelled(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def _digits(number: float) -> str:

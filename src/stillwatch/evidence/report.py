@@ -15,14 +15,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stillwatch.contracts import Verdict
-from stillwatch.evidence import charts, graph_chart, telling, waterfall
+from stillwatch.evidence import charts, facts, graph_chart, telling, waterfall
 from stillwatch.evidence.account_graph import AccountGraph, Hub, account_graph
 from stillwatch.evidence.case import Case, Member, Side, all_cases, lookalike_cases, members_of
 from stillwatch.evidence.charts import NARROW, WIDE, DailyCount
+from stillwatch.evidence.facts import Headline
 from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
-from stillwatch.evidence.scanned import EXCHANGES_NEEDED, QUIETEST_PACE, scanned
+from stillwatch.evidence.scanned import Scanned, scanned
 from stillwatch.evidence.tables import RunTables
-from stillwatch.evidence.wording import SHARED_BY, CampaignWording, Wordings
+from stillwatch.evidence.wording import CampaignWording, Wordings
 
 _LEAF: Final = 400  # accounts of one list of the appendix: what lies out of sight is not laid out
 _BINS: Final = 10
@@ -71,12 +72,15 @@ class Chapter:
 
 
 @dataclass(frozen=True)
-class Headline:
-    """What all campaigns of the run come to together."""
+class Report:
+    """All that the report shows, whatever it is laid out on."""
 
-    accounts: int  # distinct
-    exchanges: int
-    false_alarms: float  # expected among the campaigns called, at most
+    headline: Headline
+    chapters: tuple[Chapter, ...]
+    watched: tuple[Case, ...]
+    lookalikes: tuple[Case, ...]
+    scanned: Scanned
+    wordings: Wordings | None  # where they were asked for
 
 
 def render_report(tables: RunTables, phrases: Phrases = ENGLISH, wordings: Wordings | None = None) -> str:
@@ -85,23 +89,37 @@ def render_report(tables: RunTables, phrases: Phrases = ENGLISH, wordings: Wordi
     ``wordings`` are shown where they were asked for; without them the page holds no text of any request.
     Every value from the tables is escaped, in charts too, and control characters are spelled out.
     """
-    cases = all_cases(tables)
-    campaigns = [case for case in cases if case.verdict == Verdict.CAMPAIGN]
-    with debug_mode(False):  # checking our own charts against the schema takes half of the time
-        chapters = [
-            _chapter(tables, case, number, phrases, wordings) for number, case in enumerate(campaigns, 1)
-        ]
+    report = read_report(tables, phrases, wordings)
     return (
         _environment(phrases)
         .get_template("report.html")
         .render(
-            headline=_headline(tables, campaigns),
-            chapters=chapters,
-            watched=[case for case in cases if case.verdict == Verdict.WATCH],
-            lookalikes=lookalike_cases(tables),
-            scanned=scanned(tables, phrases),
-            wordings=wordings,
+            headline=report.headline,
+            chapters=report.chapters,
+            watched=report.watched,
+            lookalikes=report.lookalikes,
+            scanned=report.scanned,
+            wordings=report.wordings,
         )
+    )
+
+
+def read_report(tables: RunTables, phrases: Phrases = ENGLISH, wordings: Wordings | None = None) -> Report:
+    """Read out of the tables what the report shows, charts drawn."""
+    cases = all_cases(tables)
+    campaigns = [case for case in cases if case.verdict == Verdict.CAMPAIGN]
+    watched = tuple(case for case in cases if case.verdict == Verdict.WATCH)
+    with debug_mode(False):  # checking our own charts against the schema takes half of the time
+        chapters = tuple(
+            _chapter(tables, case, number, phrases, wordings) for number, case in enumerate(campaigns, 1)
+        )
+    return Report(
+        headline=_headline(tables, campaigns, len(watched)),
+        chapters=chapters,
+        watched=watched,
+        lookalikes=lookalike_cases(tables),
+        scanned=scanned(tables, phrases),
+        wordings=wordings,
     )
 
 
@@ -118,19 +136,14 @@ def _environment(phrases: Phrases) -> Environment:
         "count": phrases.count,
         "short_count": phrases.short_count,
         "counted": phrases.counted,
-        "decimal": phrases.decimal,
-        "percent": phrases.percent,
         "ratio": phrases.ratio,
         "label": phrases.label,
         "listing": phrases.listing,
-        "moment": phrases.moment,
-        "sureness": phrases.sureness,
         "hub_name": partial(graph_chart.hub_name, phrases=phrases),
         "kind_name": partial(graph_chart.kind_name, phrases=phrases),
         "holders": partial(graph_chart.holders_text, phrases=phrases),
         "shape": graph_chart.shape_of,
         "lines": _lines,
-        "day": lambda day: phrases.day(datetime.fromisoformat(day)),
         "title": partial(telling.title, phrases=phrases),
         "aims": partial(telling.aims, phrases=phrases),
         "sentence": partial(telling.sentence, phrases=phrases),
@@ -139,17 +152,30 @@ def _environment(phrases: Phrases) -> Environment:
         "measured": partial(telling.measured, phrases=phrases),
         "statement": partial(telling.statement, phrases=phrases),
         "false_alarms": phrases.false_alarms,
+        "facts": partial(facts.case_facts, phrases=phrases),
+        "days": partial(facts.days, phrases=phrases),
+        "tie": partial(facts.tie, phrases=phrases),
+        "how_sure": partial(facts.how_sure, phrases=phrases),
+        "clear_numbers": partial(facts.clear_numbers, phrases=phrases),
         "q_text": phrases.q_text,
     }
     environment.globals |= {
         "language": phrases.language,
         "t": phrases.say,
         "facets_of": partial(telling.facets_of, phrases=phrases),
-        "day_range": phrases.day_range,
+        "finding": partial(facts.finding, phrases=phrases),
+        "lede": partial(facts.lede, phrases=phrases),
+        "headline_facts": partial(facts.headline_facts, phrases=phrases),
+        "power": partial(facts.power, phrases=phrases),
+        "members_told": partial(facts.members_told, phrases=phrases),
+        "wording_notes": partial(facts.wording_notes, phrases=phrases),
+        "wording_users": partial(facts.wording_users, phrases=phrases),
+        "no_wording": partial(facts.no_wording, phrases=phrases),
+        "untied": partial(facts.untied, phrases=phrases),
+        "lookalikes_told": partial(facts.lookalikes_told, phrases=phrases),
+        "watched_told": partial(facts.watched_told, phrases=phrases),
+        "scanned_told": partial(facts.scanned_told, phrases=phrases),
         "sides": list(Side),
-        "shared_by": SHARED_BY,
-        "quietest_pace": QUIETEST_PACE,
-        "exchanges_needed": EXCHANGES_NEEDED,
     }
     return environment
 
@@ -164,10 +190,12 @@ def _lines(text: str) -> Markup:
     return Markup("\n").join(visible(line) for line in text.split("\n"))
 
 
-def _headline(tables: RunTables, campaigns: Sequence[Case]) -> Headline:
+def _headline(tables: RunTables, campaigns: Sequence[Case], watched: int) -> Headline:
     ids = pa.array([case.campaign_id for case in campaigns], pa.string())
     members = tables.members.filter(pc.is_in(tables.members["campaign_id"], value_set=ids))
     return Headline(
+        campaigns=len(campaigns),
+        watched=watched,
         accounts=pc.count_distinct(members["account_id"]).as_py(),
         exchanges=sum(case.exchanges for case in campaigns),
         false_alarms=len(campaigns) * max((case.q_value for case in campaigns), default=0.0),

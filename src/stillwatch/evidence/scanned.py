@@ -46,6 +46,7 @@ class Scanned:
     inputs: tuple[Input, ...]
     counts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # stage -> name -> number, in words
     settings: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
     version: str
     started: str
 
@@ -89,9 +90,17 @@ def scanned(tables: RunTables, phrases: Phrases) -> Scanned:
             for name, value in manifest.get("settings", {}).items()
             if value is not None
         ),
+        warnings=tuple(warning_text(entry, phrases) for entry in manifest.get("warnings", ())),
         version=str(manifest.get("stillwatch", "")),
         started=_started(manifest.get("started_at"), phrases),
     )
+
+
+def warning_text(entry: Mapping[str, Any], phrases: Phrases) -> str:
+    """A warning of the manifest in words."""
+    facts = {name: _value(value, phrases) for name, value in entry.items() if name != "text"}
+    told = phrases.say(f"warning.{entry['kind']}", **facts)
+    return told + (phrases.say("warning.also", also=facts["also"]) if entry.get("also") else "")
 
 
 def _input(entry: Mapping[str, Any], phrases: Phrases) -> Input:

@@ -42,7 +42,8 @@ class RunTables:
 
     The manifest is read for these keys, each of which may be absent: ``stillwatch`` (version),
     ``started_at`` (ISO 8601), ``inputs`` (a list of objects with ``path``, ``bytes``, ``sha256``,
-    ``format``), ``counts`` (stage -> name -> number) and ``settings`` (name -> value).
+    ``format``), ``counts`` (stage -> name -> number), ``settings`` (name -> value) and ``warnings``
+    (a list of objects with ``kind``, ``source``, ``also`` and what the words for the kind need).
     """
 
     campaigns: pa.Table

@@ -13,8 +13,9 @@ from stillwatch.ingest.found import Found, Item
 from stillwatch.ingest.inflate import Cut, compression, inflated
 from stillwatch.ingest.json_text import NotJson, parse
 from stillwatch.ingest.lines import LIMIT, Line, lines
+from stillwatch.ingest.nearest import nearest
 from stillwatch.ingest.sources import Input
-from stillwatch.ingest.values import Record
+from stillwatch.ingest.values import Record, mapping
 
 JSON_LINES: Final = "json lines"
 PARQUET: Final = "parquet"
@@ -26,12 +27,13 @@ TEXT_READERS: Final[Mapping[str, Callable[[Iterable[Line]], Iterator[Item]]]] = 
     "json": json_records.json_documents,
     "csv": csv_records.csv_rows,
 }
+_UTF16: Final = "UTF-16 text: convert it to UTF-8 first"
 _FOREIGN: Final = {  # first bytes of what people hand over by mistake
     b"BZh": "bzip2 data: decompress it first",
     b"\xfd7zXZ": "xz data: decompress it first",
     b"PK\x03\x04": "a zip archive: unpack it first",
-    b"\xff\xfe": "UTF-16 text: convert it to UTF-8 first",
-    b"\xfe\xff": "UTF-16 text: convert it to UTF-8 first",
+    b"\xff\xfe": _UTF16,
+    b"\xfe\xff": _UTF16,
     b"SQLite format 3": "a SQLite database: export the table first",
 }
 _HEAD: Final = 1 << 20
@@ -63,7 +65,7 @@ def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
     known = found.columns.names if found is not None and found.columns is not None else None
     names = list(dict.fromkeys(name for record in records for name in record))
     ignored = () if known is None else tuple(name for name in names if name not in known)
-    return Detected(head.compression, container, found, ignored, _seen(head, names))
+    return Detected(head.compression, container, found, ignored, _seen(head, names, {} if found else formats))
 
 
 def sample(input: Input) -> list[Record]:
@@ -147,9 +149,29 @@ def _parquet_sample(input: Input, packed: str | None) -> list[Record]:
         return parquet_rows.sample(file, _SAMPLE)
 
 
-def _seen(head: _Head, names: Sequence[str]) -> str:
+def _seen(head: _Head, names: Sequence[str], formats: Mapping[str, Format]) -> str:
     if names:
         shown = ", ".join(name[:32] for name in names[:8])
-        return f"records with the fields {shown}{', ...' if len(names) > 8 else ''}"
+        more = ", ..." if len(names) > 8 else ""
+        return f"records with the fields {shown}{more}{_like(names, formats)}"
     foreign = next((what for magic, what in _FOREIGN.items() if head.raw.startswith(magic)), None)
-    return foreign or head.cut or "no record that could be read"
+    return foreign or head.cut or _wide(head.raw) or "no record that could be read"
+
+
+def _wide(raw: bytes) -> str | None:
+    """Whether the text is in UTF-16 without the mark that says so: every other byte of it is zero."""
+    sample = raw[:1000]
+    zeros = max(sample[::2].count(0), sample[1::2].count(0))
+    return _UTF16 if zeros > len(sample) * 0.4 and sample.count(0) < len(sample) * 0.6 else None
+
+
+def _like(names: Sequence[str], formats: Mapping[str, Format]) -> str:
+    """The format that has the most of these fields, and those that it lacks only by their spelling."""
+    asked = {name: set(mapping(known.example)) for name, known in formats.items()}
+    best = max(asked, key=lambda name: len(asked[name] & set(names)), default=None)
+    if best is None:
+        return ""
+    free = [name for name in names if name not in asked[best]]
+    meant = {name: nearest(name, free) for name in sorted(asked[best] - set(names))}
+    told = [f"{found} (is it {name}?)" for name, found in meant.items() if found]
+    return f": like {best} but for {', '.join(told[:4])}" if told else ""

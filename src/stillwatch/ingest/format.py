@@ -56,4 +56,4 @@ def account_of(record: Record, fields: Sequence[str]) -> str:
         found = lenient(identifier, lookup(record, field))
         if found is not None:
             return found
-    raise Malformed(" or ".join(fields), "the record names no account there")
+    raise Malformed(" or ".join(fields), "the record names no account there", is_missing=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from stillwatch.contracts import InputError
 from stillwatch.ingest import chat, detect, parquet_rows, values
+from stillwatch.ingest.format import Format
 from stillwatch.ingest.formats import FORMATS, recognise
 from stillwatch.ingest.mapping import READERS, SYSTEM
 from stillwatch.ingest.sources import find
@@ -20,10 +22,13 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "timestamp": (
         "timestamp", "requesttimestamp", "requesttime", "requestedat", "requestcreatedat", "starttime",
         "startedat", "createdat", "receivedat", "eventtime", "datetime", "time", "ts", "created", "date",
+        "zeit", "zeitpunkt", "시간", "일시", "时间", "日時",
     ),
     "account_id": (
         "accountid", "account", "customerid", "customer", "userid", "user", "clientid", "tenantid", "tenant",
-        "subscriberid", "principal", "owner", "uid", "apikeyid", "keyid", "apikeyhash", "keyhash",
+        "subscriberid", "principal", "owner", "uid", "customid", "consumerid", "consumer", "username",
+        "identityarn", "callerid", "subject", "apikeyid", "keyid", "apikeyhash", "keyhash",
+        "konto", "kunde", "계정", "고객", "账户", "用户", "アカウント",
     ),
     "exchange_id": (
         "exchangeid", "requestid", "callid", "logid", "correlationid", "eventid", "uuid", "traceid", "id",
@@ -33,16 +38,17 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "team_id": ("teamid", "team", "projectid", "project", "workspaceid", "workspace"),
     "conversation_id": ("conversationid", "sessionid", "threadid", "chatid", "session", "conversation"),
     "operation": ("operation", "operationname", "calltype"),
-    "model": ("model", "modelname", "requestmodel", "modelid", "deployment", "engine"),
+    "model": ("model", "modelname", "requestmodel", "modelid", "deployment", "engine", "modell", "모델"),
     "messages": (
         "messages", "inputmessages", "prompt", "promptmessages", "requestmessages", "conversation", "input",
-        "question", "query", "userprompt", "requesttext", "text",
+        "question", "query", "userprompt", "requesttext", "text", "frage", "프롬프트",
     ),
     SYSTEM: ("system", "systemprompt", "systemmessage", "instructions"),
     "tools": ("tools", "tooldefinitions", "functions"),
     "answer": (
         "answer", "completion", "responsetext", "outputtext", "response", "output", "reply", "generation",
-        "responsebody", "resptext", "resp", "resulttext", "result",
+        "responsebody", "resptext", "resp", "resulttext", "result", "outputbodyjson", "outputmessage",
+        "antwort", "응답",
     ),
     "max_tokens": ("maxtokens", "maxcompletiontokens", "maxoutputtokens"),
     "temperature": ("temperature", "temp"),
@@ -56,9 +62,10 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "outputtokens", "completiontokens", "tokensout", "outputtokencount", "completiontokencount",
     ),
     "reasoning_tokens": ("reasoningtokens", "reasoningoutputtokens", "thinkingtokens"),
-    "status": ("status", "statuscode", "httpstatus", "responsestatus", "responsecode", "code"),
+    "status": ("status", "statuscode", "httpstatus", "responsestatus", "responsecode", "httpcode", "code"),
     "client_address": (
-        "clientaddress", "clientip", "remoteaddr", "remoteip", "sourceip", "ipaddress", "ip", "xforwardedfor",
+        "clientaddress", "clientip", "remoteaddr", "remoteip", "sourceip", "srcip", "ipaddress", "ip",
+        "xforwardedfor",
     ),
     "asn": ("asn", "asnumber", "autonomoussystem"),
     "user_agent": ("useragent", "ua"),
@@ -69,6 +76,8 @@ _USEFUL: Final = ("messages", "model", "answer", "client_address", "user_agent",
 _CLOSE: Final = 4  # places in the list of names; nearer than this, a person should look
 _RARE: Final = 8  # places that a field loses which most records do not have
 _GOOD: Final = 0.75  # of a field's values must be the column's; failed requests have no answer
+_TELLING: Final = 10  # records from which on it matters how often a value comes
+_ODD: Final = 100  # places that an id loses which comes again and again, and an account that is the only one
 _DEEPEST: Final = 6
 _FIELDS: Final = 2000
 
@@ -84,6 +93,7 @@ class _Field(NamedTuple):
 class _Choice(NamedTuple):
     field: _Field
     others: tuple[str, ...]  # paths that are nearly as likely
+    is_by_values: bool = False  # its name says nothing
 
 
 def guess(path: str) -> str:
@@ -115,24 +125,36 @@ def _choices(records: Sequence[Record]) -> dict[str, _Choice]:
             best = ranked[0][0][0]
             others = [one.path for rank, one in ranked[1:] if rank[0] - best < _CLOSE]
             chosen[column] = _Choice(ranked[0][1], tuple(others))
+        elif column == "timestamp" and (times := [one for one in fields if _is(column, one)]):
+            chosen[column] = _Choice(times[0], tuple(one.path for one in times[1:]), is_by_values=True)
     return chosen
 
 
 def _rank(column: str, field: _Field) -> tuple[int, int, int] | None:
     """How likely a field is a column's, the smallest first; None where its name or its values say no."""
     steps = field.path.split(".")
-    name, last = _plain(field.path), _plain(steps[-1])
+    last = _plain(steps[-1])
+    spellings = (_plain(field.path), _plain("".join(steps[-2:])), last)
     names = _NAMES[column]
-    if name in names or last in names:
-        place = min(names.index(one) for one in (name, last) if one in names)
+    if any(one in names for one in spellings):
+        place = min(names.index(one) for one in spellings if one in names)
     elif (spelt := next((one for one in names if len(one) > 5 and last.endswith(one)), None)) is not None:
         place = names.index(spelt) + len(names)
     else:
         return None
-    good = sum(_fits(column, value) for value in field.values)
-    if good < _GOOD * len(field.values):
+    if not _is(column, field):
         return None
-    return place + (_RARE if field.share < 0.5 else 0), len(steps), round(100 * (1 - field.share))
+    place += _RARE if field.share < 0.5 else 0
+    if len(field.values) >= _TELLING:
+        different = len({str(value) for value in field.values}) / len(field.values)
+        is_odd = different < _GOOD if column == "exchange_id" else different * len(field.values) == 1
+        place += _ODD if is_odd and column in ("exchange_id", "account_id") else 0
+    return place, len(steps), round(100 * (1 - field.share))
+
+
+def _is(column: str, field: _Field) -> bool:
+    """Whether most of the field's values could be the column's."""
+    return sum(_fits(column, value) for value in field.values) >= _GOOD * len(field.values)
 
 
 def _fits(column: str, value: object) -> bool:
@@ -165,7 +187,7 @@ def _leaves(record: Record, prefix: str, depth: int) -> Iterator[tuple[str, obje
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def _address(value: object) -> object:
@@ -207,7 +229,7 @@ def _written(path: str, records: Sequence[Record], chosen: Mapping[str, _Choice]
     yield "# Use it with: stillwatch scan LOG --mapping THIS-FILE"
     known = recognise(records, FORMATS)
     if known is not None:
-        yield f"# The file looks like the format {known.name}, which needs no mapping: scan it as it is."
+        yield _told_of(known, records)
     yield ""
     if "timestamp" in chosen:
         yield from _time_unit(chosen["timestamp"].field)
@@ -228,6 +250,22 @@ def _written(path: str, records: Sequence[Record], chosen: Mapping[str, _Choice]
     yield '# operation = "chat"  # for a column that is the same in all records and not logged'
 
 
+def _told_of(known: Format, records: Sequence[Record]) -> str:
+    """Whether the format that the records look like reads them."""
+    reasons: Counter[str] = Counter()
+    for record in records:
+        try:
+            for part in known.unpack(record):
+                known.read(part, known.account_fields)
+        except Malformed as error:
+            reasons[str(error)] += 1
+    if reasons.total() <= len(records) / 2:
+        return f"# The file looks like the format {known.name}, which needs no mapping: scan it as it is."
+    field, _, problem = reasons.most_common(1)[0][0].partition(": ")
+    reason = f"{field.split(' or ', 1)[0]}: {problem}"
+    return f"# The file looks like the format {known.name}, which cannot read it ({reason}): map it."
+
+
 def _time_unit(field: _Field) -> Iterator[str]:
     numbers = [value for value in field.values if isinstance(value, int | float | str)]
     first = numbers[0] if numbers else None
@@ -237,7 +275,7 @@ def _time_unit(field: _Field) -> Iterator[str]:
     if unit:
         yield f'time_unit = "{unit}"  # so the first record is of {when}'
         yield ""
-    elif isinstance(first, str) and not re.search(r"(?:Z|UTC|[+-]\d\d:?\d\d)$", first.strip()):
+    elif isinstance(first, str) and not re.search(r"(?:Z|UTC|:.*[+-]\d\d(?::?\d\d)?)$", first.strip()):
         yield f"# (?) The times name no zone and are taken as UTC: the first record is of {when}."
         yield ""
 
@@ -256,14 +294,15 @@ def _unit(value: object, found: int) -> str | None:
 
 def _line(column: str, choice: _Choice, records: int) -> Iterator[str]:
     field = choice.field
-    notes = []
+    notes = ["(?) by its values alone"] if choice.is_by_values else []
     if choice.others:
         notes.append(f"(?) or {', '.join(map(_quoted, choice.others[:5]))}")
     if field.share < 1 and column in (*_NEEDED, "messages"):
         notes.append(f"(?) in {round(field.share * records)} of {records} records")
     if column == "account_id":
         different = len({str(value) for value in field.values})
-        notes.append(f"{different} different in {len(field.values)} records")
+        doubt = "(?) " if different == 1 and len(field.values) >= _TELLING else ""
+        notes.append(f"{doubt}{different} different in {len(field.values)} records")
     yield f"{column} = {_quoted(field.path)}" + (f"  # {'; '.join(notes)}" if notes else "")
 
 

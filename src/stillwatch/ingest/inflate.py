@@ -16,6 +16,7 @@ import zstandard
 if TYPE_CHECKING:
     from zlib import _Decompress
 
+_GZIP: Final = b"\x1f\x8b"
 _GZIP_PIECE: Final = 1 << 16
 _ZSTD_PIECE: Final = 1 << 12  # small: what a damaged piece would have given is lost
 _OUTPUT: Final = 1 << 20  # a gzip step gives no more than this, whatever the ratio
@@ -27,7 +28,7 @@ class Cut(Exception):  # noqa: N818 - the stream ends here; what came before it 
 
 def compression(head: bytes) -> str | None:
     """``gzip``, ``zstd`` or None, by the first four bytes of a stream."""
-    if head.startswith(b"\x1f\x8b"):
+    if head.startswith(_GZIP):
         return "gzip"
     skippable = head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50  # written first by parallel zstd
     return "zstd" if skippable or head.startswith(b"\x28\xb5\x2f\xfd") else None
@@ -52,6 +53,8 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
         while rest:
             if member.eof:
                 rest = rest.lstrip(b"\0")  # tapes and some writers pad
+                if not _GZIP.startswith(rest[:2]):
+                    raise Cut("after the gzip data comes something else")
                 member = _new_member() if rest else member
                 continue
             before = member.copy()
@@ -84,6 +87,8 @@ def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
         rest = piece
         while rest:
             if frame.eof:
+                if compression(rest.ljust(4)) != "zstd" and len(rest) >= 4:
+                    raise Cut("after the zstd data comes something else")
                 frame = reader.decompressobj()
             try:
                 yield frame.decompress(rest)

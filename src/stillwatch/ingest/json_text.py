@@ -1,11 +1,19 @@
-"""JSON text to values and back, forgiving what real writers get wrong: NaN and lone surrogates."""
+"""JSON text to values and back, forgiving what real writers get wrong: NaN and lone surrogates.
+
+A lone surrogate is no text. It becomes what stood in the JSON, a backslash, ``u`` and four digits, so that
+two ids that differ in one stay two.
+"""
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+from typing import Final
 
 import orjson
+
+_SPELT_OUT: Final = "stillwatch.spelt_out"
 
 
 class NotJson(ValueError):  # noqa: N818 - it describes the text
@@ -13,7 +21,7 @@ class NotJson(ValueError):  # noqa: N818 - it describes the text
 
 
 def parse(raw: bytes) -> object:
-    """The value that ``raw`` is the JSON text of; NaN and infinities become null, lone surrogates "?".
+    """The value that ``raw`` is the JSON text of; NaN and infinities become null.
 
     Raises:
         NotJson: not UTF-8, not JSON, cut short, or nested deeper than about a thousand levels.
@@ -47,7 +55,7 @@ def written(value: object) -> bytes:
 def _forgiving(raw: bytes, strict: orjson.JSONDecodeError) -> object:
     try:
         value = json.loads(raw.decode(), parse_constant=lambda _: None, parse_float=_finite, strict=False)
-        clean = json.dumps(value, ensure_ascii=False).encode(errors="replace")
+        clean = json.dumps(value, ensure_ascii=False).encode(errors=_SPELT_OUT)
         return orjson.loads(clean)
     except UnicodeDecodeError as error:
         raise NotJson(f"not UTF-8 text (byte {error.start + 1})") from None
@@ -60,6 +68,13 @@ def _forgiving(raw: bytes, strict: orjson.JSONDecodeError) -> object:
         raise NotJson(f"not JSON ({_place(strict)})") from None
 
 
+def _spelt_out(error: UnicodeError) -> tuple[str, int]:
+    """What stands for lone surrogates inside JSON text: their escapes, with the backslash escaped."""
+    assert isinstance(error, UnicodeEncodeError)
+    found = error.object[error.start : error.end]
+    return "".join(f"\\\\u{ord(one):04x}" for one in found), error.end
+
+
 def _finite(digits: str) -> float | None:
     return found if math.isfinite(found := float(digits)) else None
 
@@ -68,3 +83,6 @@ def _place(error: orjson.JSONDecodeError) -> str:
     if "end of data" in error.msg:
         return "it ends early"
     return f"{error.msg}, at character {error.pos + 1}"
+
+
+codecs.register_error(_SPELT_OUT, _spelt_out)

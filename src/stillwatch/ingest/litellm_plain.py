@@ -27,6 +27,7 @@ from stillwatch.ingest.values import EARLIEST_EXCHANGE, Malformed, moment, now
 
 _NULL: Final = Raw(b"null")
 _MAX_INT64: Final = 2**63 - 1
+_LONG_AFTER: Final = 1e12  # seconds since 1970; of larger numbers the microseconds may be infinite
 _ERRORS: Final = (msgspec.MsgspecError, Malformed, ValueError, TypeError, RecursionError)
 
 
@@ -220,7 +221,7 @@ def _row(payload: Any, accounts: Sequence[Callable[[object], str | None]]) -> Ex
 
 def _started(seconds: float) -> int | None:
     """As ``moment`` has it, which decides where the number is not plainly seconds."""
-    found = round(seconds * 1_000_000)
+    found = round(seconds * 1_000_000) if 0 < seconds < _LONG_AFTER else 0
     return found if EARLIEST_EXCHANGE <= found <= now() else moment(seconds, "startTime")
 
 

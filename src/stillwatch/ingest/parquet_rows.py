@@ -61,6 +61,8 @@ def batches(file: pq.ParquetFile, columns: Collection[str] | None) -> Iterator[B
                 yield Batch(first, count - first + 1, part)
                 first += part.num_rows
     except _DAMAGE:
+        pass  # told below, as rows that a damaged page leaves out without an error
+    if first <= count:
         lost = count - first + 1
         yield Fault(first, f"damaged Parquet: {lost} rows from here on cannot be read", b"")
 
@@ -76,6 +78,8 @@ def sample(file: pq.ParquetFile, count: int) -> list[Record]:
 
 def records(rows: pa.RecordBatch) -> list[Record]:
     """Single rows; text that is not UTF-8 comes as bytes, times in microseconds."""
+    if not rows.num_columns:
+        return [{} for _ in range(rows.num_rows)]
     columns = [_values(_readable(array)) for array in rows.columns]
     names = rows.schema.names
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
@@ -110,19 +114,23 @@ def _readable(array: pa.Array) -> pa.Array:
         array = array.dictionary_decode()
     if pa.types.is_timestamp(array.type):
         return array if (found := in_microseconds(array)) is None else found
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        try:
-            array.validate(full=True)
-        except pa.ArrowInvalid:
-            return array.cast(pa.large_binary())
     return array
 
 
 def _values(array: pa.Array) -> list[object]:
     try:
         return list(array.to_pylist())
+    except UnicodeDecodeError:  # of one value; the others are text
+        return [_decoded(value) for value in array.cast(pa.large_binary()).to_pylist()]
     except (ValueError, OverflowError):  # a time that no calendar holds
         return [_value(scalar) for scalar in array]
+
+
+def _decoded(value: bytes | None) -> str | bytes | None:
+    try:
+        return value if value is None else value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _value(scalar: pa.Scalar) -> object:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from stillwatch.contracts import ACCOUNT, EXCHANGE, InputError, Sifted, UsageError
+from stillwatch.contracts import ACCOUNT, EXCHANGE, Sifted, UsageError
 from stillwatch.ingest import detect, parquet_rows
 from stillwatch.ingest import mapping as mapping_file
-from stillwatch.ingest.detect import Detected
+from stillwatch.ingest.cautions import Caution, cut, of_plan
 from stillwatch.ingest.format import Format, Plain, Row
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
 from stillwatch.ingest.found import Fault, Item
-from stillwatch.ingest.inflate import inflated
+from stillwatch.ingest.inflate import Cut, inflated
 from stillwatch.ingest.json_records import json_lines
 from stillwatch.ingest.json_text import written
 from stillwatch.ingest.lines import Block, Line, blocks, lines
+from stillwatch.ingest.nearest import field_near
+from stillwatch.ingest.plan import Planned, Source, described, planned
 from stillwatch.ingest.sieve import Period, Sieve, Tally
 from stillwatch.ingest.sources import FileInput, Input, OnBytes, find
 from stillwatch.ingest.values import Malformed, Record
@@ -25,27 +27,16 @@ from stillwatch.ingest.values import Malformed, Record
 AUTO: Final = "auto"
 
 
-class Source(NamedTuple):
-    """One input, for the manifest. Size and digest of pipe and database are None before they were read."""
-
-    path: str
-    bytes: int | None
-    sha256: str | None
-    format: str  # a name in FORMATS, "empty" or "unknown"
-    container: str  # "json lines", "json", "csv", "parquet", "empty" or "unknown"
-    compression: str | None  # "gzip", "zstd" or None
-    ignored: tuple[str, ...]  # columns of a table that are not read
-
-
 class Reading:
     """The batches of all inputs, once through; ``tally`` counts along."""
 
     def __init__(
-        self, plan: Sequence[_Planned], sieve: Sieve, account_key: str | None, on_bytes: OnBytes
+        self, plan: Sequence[Planned], sieve: Sieve, account_key: str | None, on_bytes: OnBytes
     ) -> None:
         self.tally: Tally = sieve.tally
         self._plan = plan
-        self._batches = _batches(plan, sieve, account_key, on_bytes)
+        self._cuts: list[Caution] = []
+        self._batches = _batches(plan, sieve, account_key, on_bytes, self._cuts)
 
     def __iter__(self) -> Iterator[Sifted]:
         return self._batches
@@ -55,7 +46,11 @@ class Reading:
 
     def sources(self) -> list[Source]:
         """The inputs, as :func:`describe` has them; pipes and databases too, once read to their end."""
-        return [_source(planned) for planned in self._plan]
+        return [one.source() for one in self._plan]
+
+    def cautions(self) -> list[Caution]:
+        """What is to be told of the inputs beside the rejects; of cuts, those that have been come upon."""
+        return [*of_plan(self._plan), *self._cuts]
 
 
 def ignore(size: int) -> None:
@@ -96,7 +91,7 @@ def read_exchanges(
     """
     formats = _formats(format, mapping)
     sieve = Sieve(EXCHANGE, digest, Period(since, until))
-    plan = _plan(find(inputs, since, until), formats, formats is not FORMATS)
+    plan = planned(find(inputs, since, until), formats, formats is not FORMATS)
     return Reading(plan, sieve, account_key, on_bytes)
 
 
@@ -113,7 +108,7 @@ def read_accounts(
     Batches are ACCOUNT; else as :func:`read_exchanges`.
     """
     sieve = Sieve(ACCOUNT, digest, Period(None, None))
-    plan = _plan(find(inputs), ACCOUNT_FORMATS, account_key is not None)
+    plan = planned(find(inputs), ACCOUNT_FORMATS, account_key is not None)
     return Reading(plan, sieve, account_key, on_bytes)
 
 
@@ -124,15 +119,7 @@ def describe(inputs: Sequence[str]) -> list[Source]:
         InputError: an input is missing or cannot be read.
     """
     formats = {**FORMATS, **ACCOUNT_FORMATS}
-    return [_source(_Planned(one, _detected(one, formats))) for one in find(inputs)]
-
-
-class _Planned(NamedTuple):
-    input: Input
-    found: Detected
-
-
-_UNREAD: Final = Detected(None, detect.UNKNOWN, None, (), "a pipe or a database")
+    return [described(one, formats) for one in find(inputs)]
 
 
 def _formats(format: str, mapping: Path | None) -> Mapping[str, Format]:
@@ -150,70 +137,63 @@ def _formats(format: str, mapping: Path | None) -> Mapping[str, Format]:
     return {format: FORMATS[format]}
 
 
-def _detected(input: Input, formats: Mapping[str, Format]) -> Detected:
-    return detect.detect(input, formats) if isinstance(input, FileInput) else _UNREAD
-
-
-def _plan(inputs: Sequence[Input], formats: Mapping[str, Format], is_chosen: bool) -> list[_Planned]:
-    """Every input with its format; a format that the user chose holds even where it is not recognised."""
-    chosen = next(iter(formats.values())) if is_chosen else None
-    plan = []
-    for one in inputs:
-        found = detect.detect(one, formats)
-        plan.append(_Planned(one, found._replace(format=chosen) if chosen is not None else found))
-    if all(planned.found.format is None or planned.found.container == detect.EMPTY for planned in plan):
-        raise _nothing_known(plan[0], formats)
-    return plan
-
-
-def _nothing_known(first: _Planned, formats: Mapping[str, Format]) -> InputError:
-    names = ", ".join(formats)
-    if first.found.container == detect.EMPTY:
-        return InputError("the file is empty", remedy="Name a file that holds records", file=first.input.path)
-    return InputError(
-        f"not in a known format ({names}); saw {first.found.saw}",
-        remedy="Name the format if you know it with --format, or begin a mapping with "
-        f"`stillwatch formats --guess {first.input.path}`",
-        file=first.input.path,
-    )
-
-
-def _source(planned: _Planned) -> Source:
-    size, sha256 = planned.input.digest() or (None, None)
-    found = planned.found
-    unread = detect.EMPTY if found.container == detect.EMPTY else detect.UNKNOWN
-    name = found.format.name if found.format is not None else unread
-    return Source(planned.input.path, size, sha256, name, found.container, found.compression, found.ignored)
-
-
 def _batches(
-    plan: Sequence[_Planned], sieve: Sieve, account_key: str | None, on_bytes: OnBytes
+    plan: Sequence[Planned],
+    sieve: Sieve,
+    account_key: str | None,
+    on_bytes: OnBytes,
+    cuts: list[Caution],
 ) -> Iterator[Sifted]:
-    for planned in plan:
-        known = planned.found.format
-        planned.input.release()
-        if planned.found.container == detect.EMPTY:
+    for one in plan:
+        known = one.found.format
+        one.input.release()
+        if one.found.container == detect.EMPTY:
             continue
         if known is None:
-            sieve.reject(planned.input.path, 0, f"not in a known format; saw {planned.found.saw}", b"")
+            sieve.reject(one.input.path, 0, f"not in a known format; saw {one.found.saw}", b"")
             continue
         fields = (account_key,) if account_key is not None else known.account_fields
-        read = _parquet if planned.found.container == detect.PARQUET else _text
-        yield from read(planned, known, fields, sieve, on_bytes)
+        read = _parquet if one.found.container == detect.PARQUET else _text
+        before = sieve.tally.read
+        reason = yield from read(one, known, fields, sieve, on_bytes)
+        if reason is not None:
+            cuts.append(cut(one.input.path, sieve.tally.read - before - 1, reason))
     if not sieve.is_empty:
         yield sieve.take()
 
 
 def _text(
-    planned: _Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
-) -> Iterator[Sifted]:
-    chunks = inflated(planned.input.chunks(on_bytes))
-    read = detect.TEXT_READERS.get(planned.found.container, json_lines)
+    one: Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
+) -> Generator[Sifted, None, str | None]:
+    """The batches of an input of text, and why it could not be read to its end."""
+    whole = _UntilCut(one.input, on_bytes)
+    read = detect.TEXT_READERS.get(one.found.container, json_lines)
     if read is json_lines and format.plain is not None:
         plain = format.plain(fields)
-        yield from _plain_lines(planned.input.path, blocks(chunks), plain, format, fields, sieve)
+        yield from _plain_lines(one.input.path, blocks(whole.chunks()), plain, format, fields, sieve)
     else:
-        yield from _items(planned.input.path, read(lines(chunks)), format, fields, sieve)
+        yield from _items(one.input.path, read(lines(whole.chunks())), format, fields, sieve)
+    return whole.reason
+
+
+class _UntilCut:
+    """The decompressed bytes of an input, and where and why they stop before their end."""
+
+    def __init__(self, input: Input, on_bytes: OnBytes) -> None:
+        self.reason: str | None = None
+        self._input, self._on_bytes, self._heard = input, on_bytes, 0
+
+    def chunks(self) -> Iterator[bytes]:
+        try:
+            yield from inflated(self._input.chunks(self._hear))
+        except Cut as error:
+            size = self._input.digest()
+            self.reason = f"{error}, near byte {self._heard:,}" + (f" of {size[0]:,}" if size else "")
+            raise
+
+    def _hear(self, size: int) -> None:
+        self._heard += size
+        self._on_bytes(size)
 
 
 def _plain_lines(
@@ -250,7 +230,7 @@ def _items(
             for row, record in _rows(format, item.record, fields):
                 if isinstance(row, Malformed):
                     whole = item.raw if record is item.record else None
-                    sieve.reject(path, item.line, str(row), whole or written(record))
+                    sieve.reject(path, item.line, _reason(row, record), whole or written(record))
                 else:
                     sieve.add(row, path, item.line, item.size)
         if sieve.is_full:
@@ -258,18 +238,19 @@ def _items(
 
 
 def _parquet(
-    planned: _Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
-) -> Iterator[Sifted]:
-    path = planned.input.path
+    one: Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
+) -> Generator[Sifted, None, str | None]:
+    """As :func:`_text`, of Parquet."""
+    path, cut = one.input.path, None
     try:
-        file = parquet_rows.opened(planned.input, on_bytes, planned.found.compression)
+        file = parquet_rows.opened(one.input, on_bytes, one.found.compression)
     except parquet_rows.Damaged as error:
         sieve.reject(path, 0, str(error), b"")
-        return
+        return str(error)
     wanted = None
     if format.columns is not None:
         wanted = format.columns.names | {part for field in fields for part in (field, field.split(".", 1)[0])}
-    unheard = _size(planned)  # a compressed one has been heard while it was unpacked
+    unheard = _size(one)  # a compressed one has been heard while it was unpacked
     with file:
         for batch in parquet_rows.batches(file, wanted):
             heard = unheard if isinstance(batch, Fault) else unheard * batch.rows.num_rows // batch.left
@@ -277,6 +258,7 @@ def _parquet(
             unheard -= heard
             if isinstance(batch, Fault):
                 sieve.reject(path, *batch)
+                cut = batch.reason
                 continue
             checked = format.columns.read(batch.rows, fields) if format.columns is not None else None
             if checked is None:
@@ -285,6 +267,7 @@ def _parquet(
                 if not sieve.is_empty:
                     yield sieve.take()
                 yield sieve.columns(checked, path, batch.first)
+    return cut
 
 
 def _single(
@@ -294,7 +277,7 @@ def _single(
     for line, record in enumerate(parquet_rows.records(batch.rows), batch.first):
         for row, held in _rows(format, record, fields):
             if isinstance(row, Malformed):
-                sieve.reject(path, line, str(row), written(held))
+                sieve.reject(path, line, _reason(row, held), written(held))
             else:
                 sieve.add(row, path, line, size)
         if sieve.is_full:
@@ -319,7 +302,13 @@ def _row(format: Format, record: Record, fields: Sequence[str]) -> Row | Malform
         return Malformed("record", "nested too deeply")
 
 
-def _size(planned: _Planned) -> int:
+def _reason(error: Malformed, record: Record) -> str:
+    """Why a record was turned away, and the field that may have been meant where one is missing."""
+    meant = field_near(error.field, record) if error.is_missing else None
+    return f"{error} (is it {meant}?)" if meant else str(error)
+
+
+def _size(one: Planned) -> int:
     """Bytes of a Parquet file that is read in place."""
-    is_in_place = isinstance(planned.input, FileInput) and planned.found.compression is None
-    return Path(planned.input.path).stat().st_size if is_in_place else 0
+    is_in_place = isinstance(one.input, FileInput) and one.found.compression is None
+    return Path(one.input.path).stat().st_size if is_in_place else 0

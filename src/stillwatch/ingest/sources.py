@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import Final, Protocol, cast
 
 from stillwatch.contracts import InputError
 from stillwatch.ingest import postgres
@@ -67,7 +67,7 @@ class FileInput:
 class StreamInput:
     """Standard input or a pipe: read once, so what detection has read is kept until :meth:`release`."""
 
-    def __init__(self, path: str, file: BinaryIO) -> None:
+    def __init__(self, path: str, file: BufferedReader) -> None:
         self.path = path
         self._file = file
         self._kept: list[bytes] = []
@@ -173,7 +173,7 @@ def _identity(path: str) -> object:
 
 def _input(path: str) -> Input:
     if path == STDIN:
-        return StreamInput(path, sys.stdin.buffer)
+        return StreamInput(path, cast(BufferedReader, sys.stdin.buffer))
     if stat.S_ISREG(Path(path).stat().st_mode):
         _opened(path).close()
         return FileInput(path)
@@ -187,10 +187,10 @@ def _opened(path: str) -> BufferedReader:
         raise _unreadable(path, error) from error
 
 
-def _read(file: BinaryIO, on_bytes: OnBytes) -> Iterator[bytes]:
+def _read(file: BufferedReader, on_bytes: OnBytes) -> Iterator[bytes]:
     while True:
         try:
-            chunk = file.read(_CHUNK)
+            chunk = file.read1(_CHUNK)  # read() would go on waiting for a whole chunk after a Ctrl-C
         except OSError as error:
             raise Cut(f"it can be read no further ({error.strerror})") from error
         if not chunk:

@@ -30,6 +30,7 @@ UNITS: Final = {"s": (1_000_000, 1), "ms": (1000, 1), "us": (1, 1), "ns": (1, 10
 """Units of time: a number times the first, by the second, is in microseconds."""
 _DECIMAL: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\.[0-9]{1,20}\s*", re.ASCII)
 _DIGITS: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\s*", re.ASCII)
+_NO_TIME: Final = 1e30  # a larger number is a time in no unit, and its microseconds may be infinite
 _MAX_INT64: Final = 2**63 - 1
 _MAX_ASN: Final = 2**32 - 1
 
@@ -37,8 +38,9 @@ _MAX_ASN: Final = 2**32 - 1
 class Malformed(ValueError):  # noqa: N818 - it describes the record, which is not our error
     """A record that cannot become an exchange: the field at fault and what was expected there."""
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(self, field: str, problem: str, *, is_missing: bool = False) -> None:
         super().__init__(f"{field}: {problem}")
+        self.field, self.is_missing = field, is_missing
 
 
 def now() -> int:
@@ -80,7 +82,7 @@ def lenient(read: Callable[[object, str], Value | None], value: object) -> Value
 def required(value: Value | None, field: str) -> Value:
     """``value``, which must be there."""
     if value is None:
-        raise Malformed(field, "missing")
+        raise Malformed(field, "missing", is_missing=True)
     return value
 
 
@@ -205,7 +207,7 @@ def moment_in(unit: str, value: object, field: str) -> int | None:
     """
     counted = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
     counted = number(counted, field) if isinstance(counted, str) and _DECIMAL.fullmatch(counted) else counted
-    if isinstance(counted, bool) or not isinstance(counted, int | float) or not math.isfinite(counted):
+    if isinstance(counted, bool) or not isinstance(counted, int | float) or not abs(counted) < _NO_TIME:
         return moment(value, field)
     parts, whole_unit = UNITS[unit]
     return _plausible(round(counted * parts) // whole_unit, field, EARLIEST_EXCHANGE)
@@ -233,14 +235,14 @@ def _microseconds(value: object, field: str) -> int | None:
         return _since_epoch(value, field)
     if isinstance(value, str):
         return _written(value.strip(), field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _unlike("a time", value, field)
-    return _scaled(value)
+    return _scaled(value, field)
 
 
 def _written(value: str, field: str) -> int:
-    if value.replace(".", "", 1).lstrip("+-").isdecimal() and len(value) > 8:
-        return _scaled(float(value) if "." in value else int(value))
+    if value.replace(".", "", 1).lstrip("+-").isdecimal() and 8 < len(value) < 100:
+        return _scaled(float(value) if "." in value else int(value), field)
     try:
         return _since_epoch(datetime.fromisoformat(value.removesuffix(" UTC")), field)
     except (ValueError, OverflowError):
@@ -254,9 +256,11 @@ def _since_epoch(value: datetime, field: str) -> int:
         raise Malformed(field, "absurd time") from None
 
 
-def _scaled(value: float) -> int:
+def _scaled(value: float, field: str) -> int:
     """Microseconds; a product of a float is rounded once, which is exact for six decimals until 2255."""
     size = abs(value)
+    if not size < _NO_TIME:  # which infinity is, and what is no number
+        raise Malformed(field, "absurd time")
     if size < 1e11:
         return round(value * 1_000_000)
     if size < 1e14:
@@ -279,5 +283,7 @@ def kind_of(value: object) -> str:
     """What a value is, in JSON's words."""
     if value is None:
         return "null"
+    if isinstance(value, bytes):
+        return "bytes that are no UTF-8 text"
     kinds = ((bool, "true or false"), (str, "text"), (int | float, "a number"), (list, "a list"))
     return next((name for kind, name in kinds if isinstance(value, kind)), "an object")

@@ -91,8 +91,8 @@ def _create_key(path: Path) -> SketchKey:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.touch(mode=0o600, exist_ok=False)
-        draft.write_text(key.secret.hex() + "\n", encoding="ascii")
         try:
+            draft.write_text(key.secret.hex() + "\n", encoding="ascii")
             path.hardlink_to(draft)
         except FileExistsError:
             return load_key(path)
@@ -100,5 +100,6 @@ def _create_key(path: Path) -> SketchKey:
             draft.unlink()
     except OSError as error:
         remedy = "Name a key file in a folder that can be written"
-        raise KeyFileError("sketch key cannot be made", remedy=remedy, file=str(path)) from error
+        what = f"sketch key cannot be made ({error.strerror})"
+        raise KeyFileError(what, remedy=remedy, file=str(path)) from error
     return key

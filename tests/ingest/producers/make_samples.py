@@ -3,7 +3,7 @@
     python make_samples.py --clients PYTHON --genai PYTHON --traceloop-older PYTHON --litellm PYTHON
 
 Each interpreter is that of an environment which holds what ``samples/README.md`` names for it; the
-interpreter that runs this script needs psycopg and a PostgreSQL server. Nothing of the machine goes into
+interpreter that runs this script needs a PostgreSQL server and psql. Nothing of the machine goes into
 the samples: paths in stack traces are cut out, everything else stays as the producer wrote it.
 """
 
@@ -18,10 +18,9 @@ import tempfile
 from pathlib import Path
 
 import documented_exports
-import psycopg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from postgres_server import postgres, program
+from postgres_server import execute, postgres, program
 
 HERE = Path(__file__).parent
 SAMPLES = HERE.parent / "samples"
@@ -67,22 +66,15 @@ def litellm(interpreter: str, folder: Path) -> None:
 
 def spend_logs(address: str, migrations: Path, rows: list[dict[str, object]]) -> None:
     """Make the table as LiteLLM makes it, put its rows in, and export them."""
-    with psycopg.connect(address, autocommit=True) as database:
-        for step in sorted(migrations.glob("migrations/*/migration.sql")):
-            database.execute(step.read_text())
-        for row in rows:
-            row["metadata"] = without_traceback(str(row["metadata"]))
-            row["spend"] = row["spend"] or 0.0
-            names = ", ".join(f'"{name}"' for name in row)
-            places = ", ".join("%s" for _ in row)
-            database.execute(
-                f'INSERT INTO "LiteLLM_SpendLogs" ({names}) VALUES ({places})', list(row.values())
-            )
-        table = '(SELECT * FROM "LiteLLM_SpendLogs" ORDER BY "startTime")'
-        with database.cursor().copy(f"COPY {table} TO STDOUT (FORMAT csv, HEADER)") as copied:
-            (SAMPLES / "litellm-spend-logs.csv").write_bytes(b"".join(map(bytes, copied)))
-        lines = database.execute(f"SELECT row_to_json(logged)::text FROM {table} AS logged").fetchall()
-        (SAMPLES / "litellm-spend-logs.jsonl").write_text("".join(f"{line}\n" for (line,) in lines))
+    for step in sorted(migrations.glob("migrations/*/migration.sql")):
+        execute(address, step.read_text())
+    for row in rows:
+        insert(address, row)
+    table = '(SELECT * FROM "LiteLLM_SpendLogs" ORDER BY "startTime")'
+    copied = execute(address, f"COPY {table} TO STDOUT (FORMAT csv, HEADER)")
+    (SAMPLES / "litellm-spend-logs.csv").write_text(copied)
+    lines = execute(address, f"SELECT row_to_json(logged)::text FROM {table} AS logged")
+    (SAMPLES / "litellm-spend-logs.jsonl").write_text(lines)
     dump = subprocess.run(
         [program("pg_dump"), "--inserts", "-t", '"LiteLLM_SpendLogs"', address],
         check=True,
@@ -90,6 +82,16 @@ def spend_logs(address: str, migrations: Path, rows: list[dict[str, object]]) ->
         text=True,
     )
     (SAMPLES / "litellm-spend-logs.sql").write_text(_SETTINGS.sub("", dump.stdout))
+
+
+def insert(address: str, row: dict[str, object]) -> None:
+    row["metadata"] = without_traceback(str(row["metadata"]))
+    row["spend"] = row["spend"] or 0.0
+    names = ", ".join(f'"{name}"' for name in row)
+    given = {f"v{number}": value for number, value in enumerate(row.values())}
+    places = ", ".join("NULL" if value is None else f":'{name}'" for name, value in given.items())
+    values = {name: str(value) for name, value in given.items() if value is not None}
+    execute(address, f'INSERT INTO "LiteLLM_SpendLogs" ({names}) VALUES ({places})', **values)
 
 
 def without_traceback(metadata: str) -> str:

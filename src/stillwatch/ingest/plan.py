@@ -1,0 +1,77 @@
+"""What there is to read: every input with what it holds, found out before the first record is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from stillwatch.contracts import InputError
+from stillwatch.ingest import detect
+from stillwatch.ingest.detect import Detected
+from stillwatch.ingest.format import Format
+from stillwatch.ingest.sources import FileInput, Input
+
+
+class Source(NamedTuple):
+    """One input, for the manifest. Size and digest of pipe and database are None before they were read."""
+
+    path: str
+    bytes: int | None
+    sha256: str | None
+    format: str  # a name in FORMATS, "empty" or "unknown"
+    container: str  # "json lines", "json", "csv", "parquet", "empty" or "unknown"
+    compression: str | None  # "gzip", "zstd" or None
+    ignored: tuple[str, ...]  # columns of a table that are not read
+
+
+class Planned(NamedTuple):
+    """An input and what its beginning says that it holds."""
+
+    input: Input
+    found: Detected
+
+    def source(self) -> Source:
+        """The input as the manifest has it; files are read for their digest."""
+        size, sha256 = self.input.digest() or (None, None)
+        found = self.found
+        unread = detect.EMPTY if found.container == detect.EMPTY else detect.UNKNOWN
+        name = found.format.name if found.format is not None else unread
+        return Source(self.input.path, size, sha256, name, found.container, found.compression, found.ignored)
+
+
+_UNREAD: Final = Detected(None, detect.UNKNOWN, None, (), "a pipe or a database")
+
+
+def planned(inputs: Sequence[Input], formats: Mapping[str, Format], is_chosen: bool) -> list[Planned]:
+    """Every input with its format; a format that the user chose holds even where it is not recognised.
+
+    Raises:
+        InputError: no input holds a known format.
+    """
+    chosen = next(iter(formats.values())) if is_chosen else None
+    plan = []
+    for one in inputs:
+        found = detect.detect(one, formats)
+        plan.append(Planned(one, found._replace(format=chosen) if chosen is not None else found))
+    if all(each.found.format is None or each.found.container == detect.EMPTY for each in plan):
+        raise _nothing_known(plan, formats)
+    return plan
+
+
+def described(input: Input, formats: Mapping[str, Format]) -> Source:
+    """An input as the manifest has it; of pipes and databases, which are left alone, the name."""
+    found = detect.detect(input, formats) if isinstance(input, FileInput) else _UNREAD
+    return Planned(input, found).source()
+
+
+def _nothing_known(plan: Sequence[Planned], formats: Mapping[str, Format]) -> InputError:
+    filled = [each for each in plan if each.found.container != detect.EMPTY]
+    first = (filled or plan)[0]
+    if not filled:
+        return InputError("the file is empty", remedy="Name a file that holds records", file=first.input.path)
+    return InputError(
+        f"not in a known format ({', '.join(formats)}); saw {first.found.saw}",
+        remedy="Name the format if you know it with --format, or begin a mapping with "
+        f"`stillwatch formats --guess {first.input.path}`",
+        file=first.input.path,
+    )
