@@ -89,7 +89,8 @@ def detect_in(world: Path, run: Path) -> tuple[Judgement, ...]:
     with open_engine(memory="2GiB", threads=1, spill=run / "spill") as engine:
         logs = [str(world / "exchanges-*.parquet")]
         log, records = open_logs(logs, settings, key, Silent())
-        take_in(log, records, log.sources(), settings, key, ledger, engine, run, Silent())
+        before = [*log.sources(), *(records.sources() if records else [])]
+        take_in(log, records, before, settings, key, ledger, engine, run, Silent())
         engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
         engine.bind("sketches", ledger.sketch_files(), SKETCH)
         return detect(engine, None, (), settings.fdr, folder, Silent()).judgements
