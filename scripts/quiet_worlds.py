@@ -14,7 +14,7 @@ from stillwatch.app.detection import detect
 from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
-from stillwatch.campaigns.judging import Judgement
+from stillwatch.campaigns.judging import MEANINGLESS, Judgement
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
@@ -72,7 +72,7 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
         "seed": seed,
         "accounts": summary.accounts,
         "exchanges": summary.exchanges,
-        "margins": [round(one.margin, 6) for one in judgements],
+        "margins": [round(one.margin, 6) for one in judgements if one.kept_clear not in MEANINGLESS],
         "candidates": len(judgements),
         "least_q": min([1.0, *(one.q_value for one in judgements)]),
         "called": sum(one.verdict is Verdict.CAMPAIGN for one in judgements),

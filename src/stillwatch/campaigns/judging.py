@@ -50,6 +50,9 @@ WATCH_EXTRACTION: Final = 3.0
 
 _WATCH_RATE: Final = 0.1
 
+MEANINGLESS: Final = frozenset({KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK})
+"""Why the margin of a candidate says nothing, neither of it nor of ordinary traffic."""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -74,8 +77,15 @@ class Judgement:
 
     @property
     def margin(self) -> float:
-        """Return how far the weakest of the three kinds of evidence reaches: 1 is what a campaign needs."""
-        return min(self.linking / MIN_LINKING, self.extraction / MIN_EXTRACTION, self.dispatch / MIN_DISPATCH)
+        """Return how far the weakest of the three kinds of evidence reaches: 1 is what a campaign needs.
+
+        Accounts without one work reach nowhere, however much alike they are.
+        """
+        return (
+            min(self.linking / MIN_LINKING, self.extraction / MIN_EXTRACTION, self.dispatch / MIN_DISPATCH)
+            if self.one_work
+            else 0.0
+        )
 
     @property
     def resold(self) -> bool:
@@ -112,15 +122,15 @@ def judge(
         _weighed(number, sizes.get(number, 0), _limited(sums, limits), limits, number in scaffolded)
         for number, sums in sorted(_sums(findings).items())
     ]
-    q_values = benjamini_hochberg({one.candidate: reference.p_value(one.margin) for one in weighed})
+    silent = {one.candidate: _silent(one.members, works.get(one.candidate, {})) for one in weighed}
+    q_values = benjamini_hochberg(
+        {
+            one.candidate: 1.0 if silent[one.candidate] in MEANINGLESS else reference.p_value(one.margin)
+            for one in weighed
+        }
+    )
     return [
-        _judged(
-            one,
-            _silent(one.members, works.get(one.candidate, {})),
-            q_values[one.candidate],
-            false_discovery_rate,
-        )
-        for one in weighed
+        _judged(one, silent[one.candidate], q_values[one.candidate], false_discovery_rate) for one in weighed
     ]
 
 
