@@ -15,7 +15,7 @@ from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.campaigns.judging import MEANINGLESS, Judgement
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
@@ -30,6 +30,9 @@ KINDS: Final = {
     "templates": {"template_user": 5.0, "resale": 4.0},
 }
 """Kind of world -> how much more of which honest accounts it holds."""
+
+SILENT: Final = MEANINGLESS | {KeptClear.FEW_MEMBERS}
+"""Why a candidate is never called, whatever its q-value."""
 
 SCALE: Final = 0.15
 """Of the preset ``quiet``: some 900 active accounts and 21,000 requests in 21 days."""
@@ -75,6 +78,9 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
         "margins": [round(one.margin, 6) for one in judgements if one.kept_clear not in MEANINGLESS],
         "candidates": len(judgements),
         "least_q": min([1.0, *(one.q_value for one in judgements)]),
+        "least_q_callable": min(
+            [1.0, *(one.q_value for one in judgements if one.kept_clear not in SILENT and one.margin >= 1)]
+        ),
         "called": sum(one.verdict is Verdict.CAMPAIGN for one in judgements),
     }
 
