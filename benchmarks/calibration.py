@@ -28,7 +28,7 @@ import stillwatch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from quiet_worlds import KINDS, measure_all  # noqa: E402
+from quiet_worlds import KINDS, measure_all
 
 LEVELS = (0.1, 0.05, 0.01)
 RESULTS = Path(__file__).parent / "results"
