@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,9 +14,11 @@ from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import FACET, LIMIT, account_signals
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import RunFolder
+from stillwatch.app.standing import Standing
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
 from stillwatch.campaigns.judging import judge
+from stillwatch.campaigns.labelling import admit, label_reasons, match_labels, obey, tell_labels
 from stillwatch.campaigns.registry import FILE as REGISTRY
 from stillwatch.campaigns.registry import Registry
 from stillwatch.campaigns.results import WORK_OF_CAMPAIGNS, Results, bind_campaigns, build_results
@@ -37,7 +39,7 @@ from stillwatch.linking.activity import ACTIVITY_QUERY
 from stillwatch.linking.facets import facets
 from stillwatch.linking.families import find_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
-from stillwatch.linking.parties import PARTIES_QUERY
+from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 _VOLUMES = """
     SELECT w.candidate, count(*) AS exchanges, count(DISTINCT p.party) AS parties
@@ -50,15 +52,17 @@ class Detection:
     """The run's tables, and how much each stage made."""
 
     results: Results
+    labelled: pa.Table  # LABELLED
     counts: dict[str, dict[str, int]]
 
 
 def detect(
-    engine: Engine, state: Path | None, allowed: Collection[str], run: RunFolder, progress: Progress
+    engine: Engine, state: Path | None, standing: Standing, run: RunFolder, progress: Progress
 ) -> Detection:
     """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``.
 
-    ``allowed`` accounts are in no candidate; ``state`` holds the names of earlier campaigns.
+    ``standing`` says who is in no candidate, who belongs together and which labels are to be obeyed;
+    ``state`` holds the names of earlier campaigns.
     """
     kinds, signals = facets(), account_signals()
     limits = facet_limits(kinds) | {FACET: LIMIT}
@@ -69,13 +73,13 @@ def detect(
     families = run.table("families", FAMILIES, lambda: find_families(engine))
     engine.bind("families", families)
     run.relation("activity", engine, ACTIVITY_QUERY)
-    engine.bind("parties", engine.table(PARTIES_QUERY))
+    engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), standing.parties))
     progress.stage("links")
     links = run.table("links", LINKS, lambda: find_links(engine, kinds))
     engine.bind("links", links)
 
     progress.stage("candidates")
-    candidates, workloads = _candidates(engine, allowed, run, profiles, links)
+    candidates, workloads = _candidates(engine, standing.exempt, run, profiles, links)
     engine.bind("candidates", candidates)
     engine.bind("workloads", workloads)
     run.relation("inside", engine, INSIDE_QUERY)
@@ -83,7 +87,7 @@ def detect(
     progress.stage("membership")
     assessment = assess_membership(behaviour, signals)
     engine.bind("signals", run.table("signals", SIGNALS, lambda: assessment.signals))
-    membership = run.table("membership", MEMBERSHIP, lambda: assessment.membership)
+    membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
     engine.bind("membership", membership)
     engine.bind("members", engine.table(MEMBERS_QUERY))
     run.relation("work", engine, WORK_QUERY)
@@ -93,7 +97,9 @@ def detect(
         "findings", FINDINGS, lambda: pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])
     )
     volumes = engine.table(_VOLUMES)
-    judgements = judge(findings, membership, volumes, workloads, limits)
+    judged = judge(findings, membership, volumes, workloads, limits)
+    matched = match_labels(standing.labels, membership)
+    judgements = obey(judged, matched)
     found = _named(select_campaigns(judgements, membership, volumes), state)
     bind_campaigns(engine, found, membership)
     run.relation("campaign_work", engine, WORK_OF_CAMPAIGNS)
@@ -105,7 +111,9 @@ def detect(
         "candidates": len(judgements),
         "campaigns": results.campaigns.num_rows,
     }
-    return Detection(results, {"detection": made})
+    told = pa.concat_tables([results.reasons, label_reasons(found, matched)])
+    labelled = tell_labels(standing.labels, matched, judged, found, profiles["account_id"])
+    return Detection(replace(results, reasons=told), labelled, {"detection": made})
 
 
 def _candidates(

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from stillwatch.app.allow import read_allow
 from stillwatch.app.detection import Detection, detect
 from stillwatch.app.intake import take_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.result import ScanResult
 from stillwatch.app.run_folder import RunFolder
+from stillwatch.app.standing import Known, Standing, find_standing
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
@@ -31,9 +31,9 @@ _TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
 
 def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> ScanResult:
     """Read logs, find campaigns, write the run folder; see :func:`stillwatch.scan`."""
-    allowed = read_allow(settings.allow) if settings.allow else {}
+    known = Known.read(settings)
     key = load_or_create_key(settings.sketch_key)
-    run = RunFolder(settings.out, _purpose(inputs, settings, key))
+    run = RunFolder(settings.out, _purpose(inputs, settings, key, known))
     ledger = Ledger((settings.state or run.path) / "ledger", key.id)
     with (
         ledger.in_use(lambda: progress.stage("wait for the ledger")),
@@ -43,18 +43,19 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
     ):
         counts = _intake(inputs, settings, key, run, ledger, engine, progress)
         _bind_ledger(engine, ledger, settings, run)
-        detection = detect(engine, settings.state, allowed, run, progress)
-    return _finish(run, settings, key, counts, detection, progress)
+        standing = find_standing(engine, known, key)
+        detection = detect(engine, settings.state, standing, run, progress)
+    return _finish(run, settings, key, counts, standing, detection, progress)
 
 
-def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey) -> dict[str, Any]:
+def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey, known: Known) -> dict[str, Any]:
     """Return what must be the same for an unfinished run to be gone on with; a pipe never is."""
     named = [*inputs, *([settings.accounts] if settings.accounts else [])]
     deciding = settings.model_dump(
         mode="json", exclude={"out", "threads", "memory", "fail_on", "max_rejects", "lang"}
     )
     sources = [(source.path, source.sha256 or uuid4().hex) for source in describe(named)]
-    return {"sources": sources, "settings": deciding, "key": key.id}
+    return {"sources": sources, "settings": deciding, "key": key.id, "known": known.digest}
 
 
 def _intake(
@@ -104,6 +105,7 @@ def _finish(
     settings: ScanSettings,
     key: SketchKey,
     counts: Mapping[str, Any],
+    standing: Standing,
     detection: Detection,
     progress: Progress,
 ) -> ScanResult:
@@ -112,9 +114,15 @@ def _finish(
         "inputs": counts["inputs"],
         "settings": settings.model_dump(mode="json"),
         "sketch_key": key.id,
-        "counts": {name: value for name, value in counts.items() if name != "inputs"} | detection.counts,
+        "counts": {
+            **{name: value for name, value in counts.items() if name != "inputs"},
+            "declared": dict(standing.counts),
+            **detection.counts,
+        },
+        "warnings": list(standing.warnings),
     }
     tables = {name: getattr(detection.results, name) for name in _TABLES}
+    tables |= {"declared": standing.declared, "labelled": detection.labelled}
     for name, table in tables.items():
         run.keep(name, table)
     manifest = run.manifest(facts)

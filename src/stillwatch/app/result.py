@@ -19,5 +19,7 @@ class ScanResult:
     members: pa.Table
     reasons: pa.Table
     timeline: pa.Table
+    declared: pa.Table
+    labelled: pa.Table
     manifest: Mapping[str, Any]
     out: Path
