@@ -100,7 +100,7 @@ same parts as attributes: `what`, `remedy`, `file`, `line`, `field`.
 }
 SETTINGS = (("scan", ScanSettings), ("simulate", SimulateSettings), ("ledger expire", ExpireSettings))
 _READ = ("EXCHANGE", "ACCOUNT")
-_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "REJECT")
+_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "DECLARED", "LABELLED", "REJECT")
 
 
 def pages() -> dict[str, str]:

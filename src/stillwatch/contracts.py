@@ -15,6 +15,9 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+ANALYST: Final = "analyst"
+"""Facet of a reason that tells of a label, which is no evidence and weighs nothing."""
+
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 FINGERPRINT: Final = pa.uint64()
 
@@ -398,7 +401,7 @@ LABELLED: Final = pa.schema(
         pa.field("campaign_id", pa.string()),  # the group of this run that it speaks of
         _required(
             "effect", pa.string()
-        ),  # kept-clear, called, agrees, too-weak, member or nothing: what it changed here
+        ),  # what it changed: kept-clear, called, agrees, too-weak, member or nothing
         _required("given_at", TIMESTAMP),
         _required("given_by", pa.string()),
         _required("note", pa.string()),

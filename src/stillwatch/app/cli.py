@@ -143,6 +143,8 @@ def scan(
 
     with bars.watched(quiet) as progress:
         result = run_scan(inputs, settings, progress)
+    if not quiet:
+        console.warn(result.manifest["warnings"])
     if json:
         documents.show(documents.scan_document(result))
     elif not quiet:
@@ -173,10 +175,11 @@ def explain(
         stillwatch explain run/ acct-20419 --json
     """
     from stillwatch.app import console, documents
+    from stillwatch.app.labelling import with_later_labels
     from stillwatch.evidence import explain as evidence
     from stillwatch.evidence.tables import RunTables
 
-    explanation = evidence.explain(RunTables.load(run), subject)
+    explanation = evidence.explain(with_later_labels(RunTables.load(run), run), subject)
     if json:
         documents.show(explanation.as_dict())
     elif not quiet:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -31,6 +33,13 @@ def show_scan(result: ScanResult) -> None:
     if groups:
         lines += [f"Explain:  stillwatch explain {shlex.quote(str(result.out))} {groups[0]['campaign_id']}"]
     show(*lines)
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Print warnings on stderr, one line each, harmless whatever the names in them hold."""
+    for warning in warnings:
+        line = "".join(char if char.isprintable() else " " for char in warning)
+        print(f"stillwatch: warning: {line}", file=sys.stderr)
 
 
 def show_world(world: WorldSummary) -> None:

@@ -29,6 +29,7 @@ def scan_document(result: ScanResult) -> dict[str, Any]:
         "campaigns": result.campaigns.to_pylist(maps_as_pydicts="strict"),
         "accounts": {verdict.value: verdicts[verdict] for verdict in Verdict},
         "counts": result.manifest["counts"],
+        "warnings": result.manifest["warnings"],
     }
 
 

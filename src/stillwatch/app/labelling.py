@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from stillwatch.accounts.signals import FACET, LIMIT
 from stillwatch.app.run_folder import MANIFEST
+from stillwatch.campaigns.labelling import later_labels
 from stillwatch.campaigns.labels import FILE, Evidence, Kind, Label, Said, add_label, in_force, read_labels
 from stillwatch.contracts import RunFolderError, UsageError
 from stillwatch.evidence.account import Account
@@ -61,6 +64,20 @@ def give_label(run: Path, subject: str, verdict: Said, *, note: str, by: str, st
     read_labels(file)  # nothing is added to a file that no scan could read
     add_label(file, label)
     return Given(label, file, _use(file, state, tables))
+
+
+def with_later_labels(tables: RunTables, run: Path) -> RunTables:
+    """Return the run's tables with the labels that were given since, in the run folder or in its state.
+
+    Raises:
+        InputError: a file of labels is damaged.
+    """
+    state = (tables.manifest.get("settings") or {}).get("state")
+    files = [run / FILE, *([Path(state) / FILE] if state else [])]
+    given = in_force(label for file in files for label in read_labels(file))
+    known = {(row["subject"], row["given_at"]) for row in tables.labelled.to_pylist()}
+    later = [label for label in given if (label.subject, label.given_at) not in known]
+    return replace(tables, labelled=pa.concat_tables([tables.labelled, later_labels(later)]))
 
 
 def list_labels(folder: Path) -> list[dict[str, Any]]:

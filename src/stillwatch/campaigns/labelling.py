@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from stillwatch.campaigns.judging import MIN_EXTRACTION, MIN_LINKING, Judgement
 from stillwatch.campaigns.labels import Kind, Label, Said, in_force
 from stillwatch.campaigns.selection import Campaign
-from stillwatch.contracts import LABELLED, REASONS, Verdict, conform
+from stillwatch.contracts import ANALYST, LABELLED, REASONS, Verdict, conform
 
 _SAME: Final = 0.5
 """Share of the members from which on a group is the one that was labelled."""
@@ -20,7 +20,6 @@ _SAME: Final = 0.5
 _PART: Final = 0.5
 """Part of its threshold that each side must reach where an analyst has called the group a campaign."""
 
-_FACET: Final = "analyst"
 _SIGNAL: Final = "labelled-campaign"
 
 
@@ -107,6 +106,12 @@ def tell_labels(
     return conform(pa.Table.from_pylist(rows, schema=LABELLED), LABELLED, "campaigns")
 
 
+def later_labels(labels: Sequence[Label]) -> pa.Table:
+    """Return LABELLED of labels that were given after their run."""
+    rows = [_told(label, None, "later") for label in labels]
+    return conform(pa.Table.from_pylist(rows, schema=LABELLED), LABELLED, "campaigns")
+
+
 def label_reasons(campaigns: Sequence[Campaign], matched: Mapping[int, Label]) -> pa.Table:
     """Return REASONS, without weight, that say of each campaign that an analyst had labelled it so."""
     rows = [
@@ -176,7 +181,7 @@ def _reason(campaign_id: str, label: Label) -> dict[str, Any]:
     return {
         "campaign_id": campaign_id,
         "account_id": None,
-        "facet": _FACET,
+        "facet": ANALYST,
         "signal": _SIGNAL,
         "side": "linking",
         "llr": 0.0,

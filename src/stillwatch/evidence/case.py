@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.contracts import Verdict
+from stillwatch.evidence.declared import GivenLabel, labels_of
 from stillwatch.evidence.phrases import day_count
 from stillwatch.evidence.tables import RunTables
 
@@ -72,6 +73,7 @@ class Case:
     summary: str
     reasons: tuple[Reason, ...]
     firmest: tuple[Member, ...]  # at most FIRMEST members, most strongly tied first
+    labels: tuple[GivenLabel, ...] = ()  # of analysts, oldest first
 
     @property
     def days(self) -> int:
@@ -134,6 +136,7 @@ def _case(tables: RunTables, row: dict[str, Any]) -> Case:
         facets=tuple(facets),
         reasons=reasons_of(tables, row["campaign_id"]),
         firmest=tuple(Member(**member) for member in firmest.to_pylist()),
+        labels=labels_of(tables, row["campaign_id"]),
     )
 
 

@@ -17,6 +17,7 @@ from stillwatch.contracts import Verdict
 from stillwatch.evidence import charts, telling, waterfall
 from stillwatch.evidence.case import Case, Member, Side, all_cases, members_of
 from stillwatch.evidence.charts import NARROW, WIDE, DailyCount
+from stillwatch.evidence.declared import declared_of, effect_text
 from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
 from stillwatch.evidence.scanned import EXCHANGES_NEEDED, QUIETEST_PACE, scanned
 from stillwatch.evidence.tables import RunTables
@@ -70,6 +71,7 @@ def render_report(tables: RunTables, phrases: Phrases = ENGLISH) -> str:
             headline=_headline(tables, campaigns),
             chapters=[_chapter(tables, case, number, phrases) for number, case in enumerate(campaigns, 1)],
             watched=[case for case in cases if case.verdict == Verdict.WATCH],
+            declared=declared_of(tables),
             scanned=scanned(tables, phrases),
         )
     )
@@ -100,6 +102,7 @@ def _environment(phrases: Phrases) -> Environment:
         "sentence": partial(telling.sentence, phrases=phrases),
         "measured": partial(telling.measured, phrases=phrases),
         "statement": partial(telling.statement, phrases=phrases),
+        "effect": partial(effect_text, phrases=phrases),
         "false_alarms": phrases.false_alarms,
         "q_text": phrases.q_text,
     }
