@@ -12,7 +12,7 @@ import pytest
 from stillwatch.contracts import RunFolderError
 from stillwatch.evidence.tables import RunTables
 
-NAMES = ("campaigns", "accounts", "members", "reasons", "timeline")
+NAMES = ("campaigns", "accounts", "members", "reasons", "timeline", "declared", "labelled")
 
 
 @pytest.fixture
