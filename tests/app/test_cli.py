@@ -112,7 +112,7 @@ def test_a_scan_prints_one_document_and_fails_on_a_campaign_if_told(scanned):
     assert scanned.returncode == 1
     assert scanned.stderr == ""  # no terminal, no progress
     assert document["version"] == 1
-    assert {"version", "out", "report", "campaigns", "accounts", "counts"} == set(document)
+    assert {"version", "out", "report", "campaigns", "accounts", "counts", "warnings"} == set(document)
     assert {group["verdict"] for group in document["campaigns"]} >= {"campaign"}
     assert set(document["accounts"]) == {"campaign", "watch", "clear"}
     assert Path(document["report"]).is_file()
