@@ -106,7 +106,18 @@ SETTINGS = (
     ("ledger expire", ExpireSettings),
 )
 _READ = ("EXCHANGE", "ACCOUNT")
-_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "LOOKALIKES", "TIES", "REJECT")
+_WRITTEN = (
+    "CAMPAIGNS",
+    "ACCOUNTS",
+    "MEMBERS",
+    "REASONS",
+    "TIMELINE",
+    "LOOKALIKES",
+    "TIES",
+    "DECLARED",
+    "LABELLED",
+    "REJECT",
+)
 
 
 def pages() -> dict[str, str]:

@@ -15,6 +15,9 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+ANALYST: Final = "analyst"
+"""Facet of a reason that tells of a label, which is no evidence and weighs nothing."""
+
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 FINGERPRINT: Final = pa.uint64()
 
@@ -37,6 +40,7 @@ class KeptClear(StrEnum):
     NO_EXTRACTION = "no-extraction"
     NOT_DEALT_OUT = "not-dealt-out"
     NOT_SURE = "not-sure"
+    LABELLED_HONEST = "labelled-honest"
 
 
 class Capability(StrEnum):
@@ -412,6 +416,37 @@ TIES: Final = pa.schema(
     ]
 )
 """Which shared thing each member holds: every one that at least two members of the group hold."""
+DECLARED: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        _required("exempt", pa.bool_()),  # it is in no candidate; else it only belongs to a party
+        _required("kind", pa.string()),  # as the list says, such as research; "labelled-honest" of a label
+        _required("entry", pa.string()),  # how it is named: "account_id acct-1", "organization Example Lab"
+        _required("reason", pa.string()),
+        _required("owner", pa.string()),  # who answers for the entry; of a label who gave it
+        pa.field("until", TIMESTAMP),  # from then on it does not hold
+        _required("party", pa.string()),  # those of one party belong together openly; empty where none
+        _required("source", pa.string()),
+        _required("line", pa.int64()),
+    ]
+)
+"""Accounts of this run that the allow list names or that an analyst labelled honest, one row an entry."""
+
+LABELLED: Final = pa.schema(
+    [
+        _required("subject", pa.string()),  # id of the campaign, group or account that was labelled
+        _required("kind", pa.string()),  # "group" or "account"
+        _required("verdict", pa.string()),  # "honest" or "campaign"
+        pa.field("campaign_id", pa.string()),  # the group of this run that it speaks of
+        _required(
+            "effect", pa.string()
+        ),  # what it changed: kept-clear, called, agrees, too-weak, member or nothing
+        _required("given_at", TIMESTAMP),
+        _required("given_by", pa.string()),
+        _required("note", pa.string()),
+    ]
+)
+"""Analysts' labels that were in force when the run was made, and what each of them changed."""
 
 TIMELINE: Final = pa.schema(
     [

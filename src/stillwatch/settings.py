@@ -180,7 +180,11 @@ class ScanSettings(ReportSettings):
     until: Instant | None = Field(None, description="Leave out requests at or after this time.")
     allow: FilePath | None = Field(
         None,
-        description="Accounts that are never flagged: one id per line, or CSV with account_id and reason.",
+        description="Allow list: accounts and organisations that are never flagged, one id per line or CSV.",
+    )
+    labels: FilePath | None = Field(
+        None,
+        description="Labels of `stillwatch label` to obey, beside those that the state folder holds.",
     )
     state: Path | None = Field(
         None,

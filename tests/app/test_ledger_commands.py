@@ -311,3 +311,19 @@ def test_quiet_says_nothing(stillwatch, state):
         name, *options = command
         done = stillwatch("ledger", name, state, *options, "--quiet")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_forget_reaches_labels_and_expire_leaves_them(stillwatch, state, scanned):
+    run = scanned / "run"
+    for account in ("account-1", "account-2"):
+        note = f"{account} resells, as account-1 does"
+        done = stillwatch("label", run, account, "honest", "--note", note, "--state", state)
+        assert done.returncode == 0, done.stderr
+    before = (state / "labels.jsonl").read_bytes()
+    assert document(stillwatch("ledger", "expire", state, "--keep", "1", "--yes", "--json"))["labels"] == 0
+    assert (state / "labels.jsonl").read_bytes() == before
+    gone = document(stillwatch("ledger", "forget", state, "account-1", "--yes", "--json"))
+    assert (gone["labels"], gone["unknown"]) == (2, [])
+    assert b"account-1" not in b"".join(contents(state).values())
+    [kept] = (state / "labels.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(kept)["note"] == "account-2 resells, as (forgotten) does"

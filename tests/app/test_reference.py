@@ -26,6 +26,7 @@ from stillwatch.simulate.presets import PRESETS
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
+LABEL = [f"label {name}" for name in ("add", "list")]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_the_generated_pages_are_fresh(reference):
 
 def test_every_command_setting_and_error_is_documented(reference):
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
-    commands = [f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER]]
+    commands = [f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER, *LABEL]]
     settings = [
         f"`{variable_name(settings, name)}`"
         for settings in (ScanSettings, SimulateSettings, ExpireSettings)

@@ -1,4 +1,4 @@
-"""The command line: ``scan``, ``explain``, ``report``, ``simulate``, ``formats``, ``doctor``, ``ledger``."""
+"""The command line: each command reads its settings, runs, and shows what came out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from stillwatch import __version__
-from stillwatch.app import bars, completion, ledger_commands
+from stillwatch.app import bars, completion, label_commands, ledger_commands
 from stillwatch.app.options import Json, Quiet, of_scan, option
 from stillwatch.contracts import StillwatchError, Verdict
 from stillwatch.settings import ReportSettings, ScanSettings, SimulateSettings
@@ -43,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+app.add_typer(label_commands.app)
 app.add_typer(ledger_commands.app)
 
 
@@ -91,6 +92,7 @@ def scan(
     since: Annotated[str | None, of_scan("since", "TIME", _LOG)] = None,
     until: Annotated[str | None, of_scan("until", "TIME", _LOG)] = None,
     allow: Annotated[str | None, of_scan("allow", "FILE", _LOG)] = None,
+    labels: Annotated[str | None, of_scan("labels", "FILE", _LOG)] = None,
     max_rejects: Annotated[str | None, of_scan("max_rejects", "FRACTION", _LOG)] = None,
     out: Annotated[str | None, of_scan("out", "DIR", _RUN)] = None,
     state: Annotated[str | None, of_scan("state", "DIR", _RUN)] = None,
@@ -129,6 +131,7 @@ def scan(
         since=since,
         until=until,
         allow=allow,
+        labels=labels,
         max_rejects=max_rejects,
         out=out,
         state=state,
@@ -178,10 +181,11 @@ def explain(
         stillwatch explain run/ acct-20419 --json
     """
     from stillwatch.app import console, documents
+    from stillwatch.app.labelling import with_later_labels
     from stillwatch.evidence import explain as evidence
     from stillwatch.evidence.tables import RunTables
 
-    explanation = evidence.explain(RunTables.load(run), subject)
+    explanation = evidence.explain(with_later_labels(RunTables.load(run), run), subject)
     if json:
         documents.show(explanation.as_dict())
     elif not quiet:

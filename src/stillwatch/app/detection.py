@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,10 +15,19 @@ from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import FACET, LIMIT, account_signals
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import RunFolder
+from stillwatch.app.standing import Standing
 from stillwatch.campaigns.calibration import shipped_reference
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
 from stillwatch.campaigns.judging import Judgement, judge
+from stillwatch.campaigns.labelling import (
+    admit,
+    label_reasons,
+    match_labels,
+    obey,
+    ordinary_margins,
+    tell_labels,
+)
 from stillwatch.campaigns.lookalikes import select_lookalikes
 from stillwatch.campaigns.registry import FILE as REGISTRY
 from stillwatch.campaigns.registry import Registry
@@ -39,7 +49,7 @@ from stillwatch.linking.activity import ACTIVITY_QUERY
 from stillwatch.linking.facets import facets
 from stillwatch.linking.families import find_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
-from stillwatch.linking.parties import PARTIES_QUERY
+from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 _VOLUMES = """
     SELECT w.candidate, count(*) AS exchanges, count(DISTINCT p.party) AS parties
@@ -52,6 +62,7 @@ class Detection:
     """The run's tables, and how much each stage made."""
 
     results: Results
+    labelled: pa.Table  # LABELLED
     counts: dict[str, dict[str, int]]
     judgements: tuple[Judgement, ...]  # of every candidate
 
@@ -59,15 +70,16 @@ class Detection:
 def detect(
     engine: Engine,
     state: Path | None,
-    allowed: Collection[str],
+    standing: Standing,
     false_discovery_rate: float,
     run: RunFolder,
     progress: Progress,
 ) -> Detection:
     """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``.
 
-    ``allowed`` accounts are in no candidate; ``state`` holds the names of earlier campaigns; of the groups
-    that are called campaigns at most the part ``false_discovery_rate`` is expected to be none.
+    ``standing`` says who is in no candidate, who belongs together and which labels are to be obeyed;
+    ``state`` holds the names of earlier campaigns; of the groups that are called campaigns at most the part
+    ``false_discovery_rate`` is expected to be none.
     """
     kinds, signals = facets(), account_signals()
     limits = facet_limits(kinds) | {FACET: LIMIT}
@@ -78,13 +90,13 @@ def detect(
     families = run.table("families", FAMILIES, lambda: find_families(engine))
     engine.bind("families", families)
     run.relation("activity", engine, ACTIVITY_QUERY)
-    engine.bind("parties", engine.table(PARTIES_QUERY))
+    engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), standing.parties))
     progress.stage("links")
     links = run.table("links", LINKS, lambda: find_links(engine, kinds))
     engine.bind("links", links)
 
     progress.stage("candidates")
-    candidates, workloads = _candidates(engine, allowed, run, profiles, links)
+    candidates, workloads = _candidates(engine, standing.exempt, run, profiles, links)
     engine.bind("candidates", candidates)
     engine.bind("workloads", workloads)
     run.relation("inside", engine, INSIDE_QUERY)
@@ -92,7 +104,7 @@ def detect(
     progress.stage("membership")
     assessment = assess_membership(behaviour, signals)
     engine.bind("signals", run.table("signals", SIGNALS, lambda: assessment.signals))
-    membership = run.table("membership", MEMBERSHIP, lambda: assessment.membership)
+    membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
     engine.bind("membership", membership)
     weighed = engine.table(MEMBERS_QUERY)
     engine.bind("members", weighed)
@@ -103,9 +115,12 @@ def detect(
         "findings", FINDINGS, lambda: pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])
     )
     volumes = engine.table(_VOLUMES)
-    judgements = judge(
-        findings, membership, volumes, workloads, limits, shipped_reference(), false_discovery_rate
-    )
+    matched = match_labels(standing.labels, membership)
+    weigh = partial(judge, findings, membership, volumes, workloads, limits)
+    first = weigh(shipped_reference(), false_discovery_rate)
+    taught = shipped_reference().with_honest(ordinary_margins(first, matched), among=len(first))
+    judged = weigh(taught, false_discovery_rate)
+    judgements = obey(judged, matched)
     found = _named(select_campaigns(judgements, membership, volumes), state)
     lookalikes = select_lookalikes(judgements, weighed, found)
     bind_campaigns(engine, found, membership)
@@ -119,7 +134,9 @@ def detect(
         "campaigns": results.campaigns.num_rows,
         "lookalikes": results.lookalikes.num_rows,
     }
-    return Detection(results, {"detection": made}, tuple(judgements))
+    told = pa.concat_tables([results.reasons, label_reasons(found, matched)])
+    labelled = tell_labels(standing.labels, matched, judged, found, profiles["account_id"])
+    return Detection(replace(results, reasons=told), labelled, {"detection": made}, tuple(judgements))
 
 
 def _candidates(

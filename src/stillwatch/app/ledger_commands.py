@@ -146,7 +146,7 @@ def forget(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Remove every trace of accounts: exchanges, account records, what is staged, members of campaigns.
+    """Remove every trace of accounts: exchanges, records, what is staged, members of campaigns, labels.
 
     It cannot reach run folders, gateway logs, account files, allow lists and backups: an account comes back
     when a log that holds it is scanned again. Account ids that begin with a dash follow after `--`.

@@ -90,6 +90,8 @@ def _goes(departure: Departure, verb: str) -> str:
         told.append(_counted(staged, "staged row"))
     members = _counted(departure.campaign_members, "campaign member")
     told.append(f"{members} ({_counted(departure.campaigns, 'campaign')} left without any)")
+    if departure.labels:
+        told.append(_counted(departure.labels, "label"))
     return f"{verb} {', '.join(told)}"
 
 

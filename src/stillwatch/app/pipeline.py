@@ -13,13 +13,13 @@ from uuid import uuid4
 import pyarrow.compute as pc
 
 from stillwatch.app import rejected
-from stillwatch.app.allow import read_allow
 from stillwatch.app.detection import Detection, detect
 from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.result import ScanResult
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.scaffolds import read_wordings
+from stillwatch.app.standing import Known, Standing, find_standing
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError, Verdict
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
@@ -44,12 +44,12 @@ _TABLES = ("campaigns", "accounts", "members", "reasons", "timeline", "lookalike
 
 def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> ScanResult:
     """Read logs, find campaigns, write the run folder; see :func:`stillwatch.scan`."""
-    allowed = read_allow(settings.allow) if settings.allow else {}
+    known = Known.read(settings)
     key = load_or_create_key(settings.sketch_key)
     log, records = open_logs(inputs, settings, key, progress)
     logs = log.sources()
     sources = [*logs, *(records.sources() if records is not None else [])]
-    run = RunFolder(settings.out, _purpose(sources, settings, key))
+    run = RunFolder(settings.out, _purpose(sources, settings, key, known))
     with run.explained():
         ledger = Ledger((settings.state or run.path) / "ledger", key.id)
         with (
@@ -65,23 +65,27 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
             )
             _refuse_rubbish(taken, settings, run)
             _bind_ledger(engine, ledger, settings, run)
-            detection = detect(engine, settings.state, allowed, settings.fdr, run, progress)
+            standing = find_standing(engine, known, key)
+            detection = detect(engine, settings.state, standing, settings.fdr, run, progress)
             wordings = _read_wordings(inputs, logs, settings, key, engine, detection, progress)
-        return _finish(run, settings, key, taken, detection, wordings, progress)
+        return _finish(run, settings, key, taken, standing, detection, wordings, progress)
 
 
-def _purpose(sources: Sequence[Source], settings: ScanSettings, key: SketchKey) -> dict[str, Any]:
+def _purpose(
+    sources: Sequence[Source], settings: ScanSettings, key: SketchKey, known: Known
+) -> dict[str, Any]:
     """Return what must be the same for an unfinished run to be gone on with, files by their content.
 
     A pipe and a database, whose content nobody knows before it is read, are never the same.
     """
-    files = {"mapping", "allow", "accounts"}
+    files = {"mapping", "allow", "labels", "accounts"}
     aside = {"out", "threads", "memory", "fail_on", "max_rejects", "lang", "pdf", "with_scaffolds", *files}
     return {
         "sources": [(source.path, source.sha256 or uuid4().hex) for source in sources],
-        "files": {name: _digest(getattr(settings, name)) for name in ("mapping", "allow")},
+        "files": {name: _digest(getattr(settings, name)) for name in ("mapping",)},
         "settings": settings.model_dump(mode="json", exclude=aside),
         "key": key.id,
+        "known": known.digest,
         "stillwatch": version("stillwatch"),
     }
 
@@ -146,6 +150,7 @@ def _finish(
     settings: ScanSettings,
     key: SketchKey,
     taken: Mapping[str, Any],
+    standing: Standing,
     detection: Detection,
     wordings: Wordings | None,
     progress: Progress,
@@ -155,10 +160,14 @@ def _finish(
         "inputs": taken["inputs"],
         "settings": settings.model_dump(mode="json"),
         "sketch_key": key.id,
-        "counts": taken["counts"] | detection.counts,
-        "warnings": [entry | {"text": warning_text(entry, ENGLISH)} for entry in taken["warnings"]],
+        "counts": taken["counts"] | {"declared": dict(standing.counts)} | detection.counts,
+        "warnings": [
+            entry | {"text": warning_text(entry, ENGLISH)}
+            for entry in [*taken["warnings"], *standing.warnings]
+        ],
     }
     tables = {name: getattr(detection.results, name) for name in _TABLES}
+    tables |= {"declared": standing.declared, "labelled": detection.labelled}
     for name, table in tables.items():
         run.keep(name, table)
     manifest = run.manifest(facts)

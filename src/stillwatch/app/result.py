@@ -21,5 +21,7 @@ class ScanResult:
     timeline: pa.Table
     lookalikes: pa.Table
     ties: pa.Table
+    declared: pa.Table
+    labelled: pa.Table
     manifest: Mapping[str, Any]
     out: Path

@@ -1,4 +1,4 @@
-"""Retention: what leaves a state folder, from the ledger and from the campaign registry together."""
+"""Retention: what leaves a state folder, from ledger, campaign registry and labels together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import is_run_folder
+from stillwatch.campaigns import labels
 from stillwatch.campaigns.registry import FILE as REGISTRY
 from stillwatch.campaigns.registry import Registry
 from stillwatch.contracts import RunFolderError
@@ -37,16 +38,21 @@ class Departure:
     removed: Removed
     campaign_members: int  # entries of members in the registry
     campaigns: int  # that have no member any more
+    labels: int = 0  # of analysts, taken away or cut
     unknown: tuple[str, ...] = ()  # accounts that were to be forgotten and of which nothing is held
 
     @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to remove."""
-        return not any(asdict(self.removed).values()) and not self.campaign_members
+        return not any(asdict(self.removed).values()) and not self.campaign_members and not self.labels
 
     def document(self) -> dict[str, Any]:
         """The counts for a program."""
-        counts = {"campaign_members": self.campaign_members, "campaigns": self.campaigns}
+        counts = {
+            "campaign_members": self.campaign_members,
+            "campaigns": self.campaigns,
+            "labels": self.labels,
+        }
         return {**asdict(self.removed), **counts}
 
 
@@ -56,8 +62,11 @@ class Request(Protocol):
     def plan(self, layout: Layout, on_bytes: Callable[[int], None]) -> tuple[Plan, Stays, frozenset[str]]:
         """Return the ledger's part, which members stay in the registry, and the accounts that were found."""
 
+    def forgotten(self) -> frozenset[str]:
+        """Return the accounts of which no trace may stay, in the labels of analysts neither."""
+
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
-        """Return the accounts that were named and of which nothing is held."""
+        """Return the accounts that were named and of which neither ledger nor registry holds anything."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,10 @@ class Expiry:
         """See :meth:`Request.plan`: a member stays while it has an exchange."""
         plan, remaining = plan_expiry(layout, self.cut, on_bytes)
         return plan, remaining.__contains__, frozenset()
+
+    def forgotten(self) -> frozenset[str]:
+        """See :meth:`Request.forgotten`: what an analyst said stays until the account is forgotten."""
+        return frozenset()
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """See :meth:`Request.unknown`: nobody is named."""
@@ -87,6 +100,10 @@ class Forgetting:
         plan, found = plan_forgetting(layout, self.accounts, on_bytes)
         return plan, lambda account: account not in self.accounts, found
 
+    def forgotten(self) -> frozenset[str]:
+        """See :meth:`Request.forgotten`."""
+        return self.accounts
+
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """See :meth:`Request.unknown`."""
         known = found.union(*registry.members.values())
@@ -99,6 +116,7 @@ def foresee(state: Path, request: Request, progress: Progress, waiting: Waiting)
     Raises:
         LedgerError: there is no ledger, or a file in it is damaged.
         RunFolderError: the folder is a run, or its registry is damaged.
+        InputError: its labels are damaged.
     """
     with _held(state, waiting) as layout:
         return _worked_out(state, layout, request, progress)[1]
@@ -112,6 +130,7 @@ def remove(state: Path, request: Request, progress: Progress, waiting: Waiting) 
     Raises:
         LedgerError: there is no ledger, it cannot be written, or a file in it is damaged.
         RunFolderError: the folder is a run, or its registry is damaged.
+        InputError: its labels are damaged.
     """
     with _held(state, waiting) as layout:
         plan, departure, registry = _worked_out(state, layout, request, progress)
@@ -119,6 +138,8 @@ def remove(state: Path, request: Request, progress: Progress, waiting: Waiting) 
         carry_out(layout, plan, progress.advance)
         if departure.campaign_members:
             registry.save(state / REGISTRY)
+        if departure.labels:
+            labels.forget(state / labels.FILE, request.forgotten())
         sweep([state])
         progress.done()
     return departure
@@ -132,11 +153,15 @@ def _worked_out(
     plan, stays, found = request.plan(layout, progress.advance)
     progress.done()
     kept = registry.keeping(stays)
+    told = labels.read_labels(state / labels.FILE)
+    touched = [label for label in told if labels.without([label], request.forgotten()) != (label,)]
+    named = frozenset(account for label in touched for account in (*label.members, label.subject))
     departure = Departure(
         plan.removed(layout),
         _memberships(registry) - _memberships(kept),
         len(registry.members) - len(kept.members),
-        request.unknown(found, registry),
+        len(touched),
+        request.unknown(found | named, registry),
     )
     return plan, departure, kept
 

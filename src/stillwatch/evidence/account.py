@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from stillwatch.contracts import Verdict
+from stillwatch.contracts import ANALYST, Verdict
 from stillwatch.evidence.case import Case, Member, Reason, case_of, reasons_of
+from stillwatch.evidence.declared import Declaration, GivenLabel, declarations_of, labels_of
 from stillwatch.evidence.tables import RunTables
 
 
@@ -34,6 +35,13 @@ class Account:
     facets: tuple[tuple[str, float], ...]  # log-likelihood ratio each, by name
     memberships: tuple[Membership, ...]
     looked_at: tuple[str, ...]  # facets that spoke about any group of this run, by name
+    declarations: tuple[Declaration, ...] = ()  # of the allow list, what exempts it first
+    labels: tuple[GivenLabel, ...] = ()
+
+    @property
+    def exempt(self) -> bool:
+        """Whether it was in no candidate because that was declared."""
+        return any(one.exempt for one in self.declarations)
 
 
 def account_of(tables: RunTables, account_id: str) -> Account | None:
@@ -52,6 +60,8 @@ def account_of(tables: RunTables, account_id: str) -> Account | None:
         facets=facets,
         memberships=_memberships(tables, account_id),
         looked_at=tuple(sorted(_facets_of_run(tables) | {name for name, _ in facets})),
+        declarations=declarations_of(tables, account_id),
+        labels=labels_of(tables, account_id),
     )
 
 
@@ -72,4 +82,4 @@ def _memberships(tables: RunTables, account_id: str) -> tuple[Membership, ...]:
 
 def _facets_of_run(tables: RunTables) -> set[str]:
     of_groups = {name for facets in tables.campaigns["facets"].to_pylist() for name, _ in facets}
-    return of_groups | set(pc.unique(tables.reasons["facet"]).to_pylist())
+    return (of_groups | set(pc.unique(tables.reasons["facet"]).to_pylist())) - {ANALYST}

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.contracts import KeptClear, Verdict
+from stillwatch.evidence.declared import GivenLabel, labels_of
 from stillwatch.evidence.phrases import day_count
 from stillwatch.evidence.tables import RunTables
 
@@ -82,6 +83,7 @@ class Case:
     reasons: tuple[Reason, ...]
     firmest: tuple[Member, ...]  # at most FIRMEST members, most strongly tied first; of a look-alike none
     clearance: Clearance | None = None  # of a look-alike alone
+    labels: tuple[GivenLabel, ...] = ()  # of analysts, oldest first
 
     @property
     def days(self) -> int:
@@ -155,6 +157,7 @@ def _case(tables: RunTables, row: dict[str, Any]) -> Case:
         reasons=reasons_of(tables, row["campaign_id"]),
         firmest=tuple(Member(**member) for member in firmest.to_pylist()),
         clearance=clearance,
+        labels=labels_of(tables, row["campaign_id"]),
     )
 
 

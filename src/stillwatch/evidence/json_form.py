@@ -9,6 +9,7 @@ from typing import Any
 from stillwatch.evidence import waterfall
 from stillwatch.evidence.account import Account, Membership
 from stillwatch.evidence.case import Case, Member, Reason
+from stillwatch.evidence.declared import declaration_form, label_form
 from stillwatch.evidence.telling import kept_clear, sentence
 
 
@@ -35,6 +36,7 @@ def case_form(case: Case) -> dict[str, Any]:
             for step in waterfall.steps(case)
         ],
         "firmest_members": [_member_form(member) for member in case.firmest],
+        "labels": [label_form(label) for label in case.labels],
         **_clearance_form(case),
     }
 
@@ -60,6 +62,9 @@ def account_form(account: Account) -> dict[str, Any]:
         "first_evidence_at": _time(account.first_evidence_at),
         "facets": {name: _number(llr) for name, llr in account.facets},
         "looked_at": list(account.looked_at),
+        "exempt": account.exempt,
+        "declarations": [declaration_form(declared) for declared in account.declarations],
+        "labels": [label_form(label) for label in account.labels],
         "memberships": [_membership_form(membership) for membership in account.memberships],
     }
 

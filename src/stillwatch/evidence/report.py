@@ -19,6 +19,7 @@ from stillwatch.evidence import charts, facts, graph_chart, telling, waterfall
 from stillwatch.evidence.account_graph import AccountGraph, Hub, account_graph
 from stillwatch.evidence.case import Case, Member, Side, all_cases, lookalike_cases, members_of
 from stillwatch.evidence.charts import NARROW, WIDE, DailyCount
+from stillwatch.evidence.declared import declared_of, effect_text
 from stillwatch.evidence.facts import Headline
 from stillwatch.evidence.phrases import ENGLISH, Phrases, visible
 from stillwatch.evidence.scanned import Scanned, scanned
@@ -98,6 +99,7 @@ def render_report(tables: RunTables, phrases: Phrases = ENGLISH, wordings: Wordi
             chapters=report.chapters,
             watched=report.watched,
             lookalikes=report.lookalikes,
+            declared=declared_of(tables),
             scanned=report.scanned,
             wordings=report.wordings,
         )
@@ -151,6 +153,7 @@ def _environment(phrases: Phrases) -> Environment:
         "kept_clear": partial(telling.kept_clear, phrases=phrases),
         "measured": partial(telling.measured, phrases=phrases),
         "statement": partial(telling.statement, phrases=phrases),
+        "effect": partial(effect_text, phrases=phrases),
         "false_alarms": phrases.false_alarms,
         "facts": partial(facts.case_facts, phrases=phrases),
         "days": partial(facts.days, phrases=phrases),

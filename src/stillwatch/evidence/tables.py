@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from stillwatch.contracts import (
     ACCOUNTS,
     CAMPAIGNS,
+    DECLARED,
+    LABELLED,
     LOOKALIKES,
     MEMBERS,
     REASONS,
@@ -32,13 +34,15 @@ _SCHEMAS: Final = {
     "timeline": TIMELINE,
     "lookalikes": LOOKALIKES,
     "ties": TIES,
+    "declared": DECLARED,
+    "labelled": LABELLED,
 }
 _AGAIN: Final = "Run `stillwatch scan` again with the same --out to complete the folder"
 
 
 @dataclass(frozen=True)
 class RunTables:
-    """Everything the evidence stage knows of a run: seven tables of the contracts and the manifest.
+    """Everything the evidence stage knows of a run: the tables of the contracts and the manifest.
 
     The manifest is read for these keys, each of which may be absent: ``stillwatch`` (version),
     ``started_at`` (ISO 8601), ``inputs`` (a list of objects with ``path``, ``bytes``, ``sha256``,
@@ -54,6 +58,8 @@ class RunTables:
     lookalikes: pa.Table
     ties: pa.Table
     manifest: Mapping[str, Any]
+    declared: pa.Table = field(default_factory=DECLARED.empty_table)
+    labelled: pa.Table = field(default_factory=LABELLED.empty_table)
 
     @classmethod
     def load(cls, run_dir: Path) -> RunTables:

@@ -9,6 +9,7 @@ from typing import Final
 from stillwatch.evidence import waterfall
 from stillwatch.evidence.account import Account, Membership
 from stillwatch.evidence.case import Case, Reason, Side
+from stillwatch.evidence.declared import GivenLabel, declaration_text, label_text
 from stillwatch.evidence.phrases import ENGLISH
 from stillwatch.evidence.telling import aims, kept_clear, measured
 
@@ -28,16 +29,36 @@ def case_text(case: Case) -> str:
 
 def account_text(account: Account) -> str:
     """An account: numbers, then for each group it serves its own reasons and the group's."""
-    lines = [f"{ENGLISH.visible(account.account_id)}   {account.verdict.value}", ""]
+    lines = [f"{ENGLISH.visible(account.account_id)}   {_standing(account)}", ""]
     lines += _row("Risk", f"{ENGLISH.decimal(account.risk)} of 1")
     lines += _row("Exchanges", ENGLISH.count(account.exchanges))
     if account.first_evidence_at is not None:
         lines += _row("First evidence", ENGLISH.moment(account.first_evidence_at))
+    lines += [line for label in account.labels for line in _label(label)]
+    if account.declarations:
+        lines += ["", *_declared(account)]
+    if account.exempt:
+        return _joined(lines)
     if not account.memberships:
         return _joined([*lines, "", *_clear(account)])
     for membership in account.memberships:
         lines += ["", *_membership(account, membership)]
     return _joined(lines)
+
+
+def _standing(account: Account) -> str:
+    return f"{account.verdict.value} (allowed)" if account.exempt else account.verdict.value
+
+
+def _declared(account: Account) -> Iterator[str]:
+    for declared in account.declarations:
+        yield from _wrapped(declaration_text(declared, ENGLISH))
+    if account.exempt:
+        yield from _wrapped(ENGLISH.say("declared.not_weighed"))
+
+
+def _label(label: GivenLabel) -> list[str]:
+    return _row("Label", label_text(label, ENGLISH))
 
 
 def _joined(lines: Sequence[str]) -> str:
@@ -58,6 +79,8 @@ def _case_head(case: Case) -> Iterator[str]:
     yield from _row("Score", _score(case))
     if case.clearance is not None:
         yield from _row("Stayed clear", kept_clear(case))
+    for label in case.labels:
+        yield from _label(label)
 
 
 def _volume(case: Case) -> str:

@@ -6,7 +6,10 @@ only sharing between parties is hidden, and only hidden sharing links.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
+
+import pyarrow as pa
 
 PARTIES_QUERY: Final = """
     SELECT s.account_id,
@@ -20,3 +23,30 @@ PARTIES_QUERY: Final = """
     ORDER BY account_id
 """
 """Account and party, over ``sketches`` and ``accounts``: the declared organisation, else itself."""
+
+
+def join_parties(parties: pa.Table, declared: Iterable[tuple[str, str]]) -> pa.Table:
+    """Return account and party where declared parties count as one with all whom they touch.
+
+    Belonging together is mutual and passes on: an account that is declared to belong to a party brings
+    the organisation that its record names along.
+
+    Args:
+        parties: the rows of PARTIES_QUERY.
+        declared: account and the name of a party; accounts that ``parties`` lacks say nothing.
+    """
+    own = dict(zip(parties["account_id"].to_pylist(), parties["party"].to_pylist(), strict=True))
+    parent: dict[str, str] = {}
+    for account, name in declared:
+        if account in own:
+            left, right = sorted((_root(parent, own[account]), _root(parent, f"declared party {name}")))
+            parent[right] = left
+    joined = pa.array([_root(parent, party) for party in own.values()], pa.string())
+    return pa.table({"account_id": parties["account_id"], "party": joined})
+
+
+def _root(parent: dict[str, str], party: str) -> str:
+    """Return what stands for the parties that were joined with this one (union-find)."""
+    while parent.get(party, party) != party:
+        party = parent[party]
+    return party
