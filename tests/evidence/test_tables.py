@@ -12,7 +12,10 @@ import pytest
 from stillwatch.contracts import RunFolderError
 from stillwatch.evidence.tables import RunTables
 
-NAMES = ("campaigns", "accounts", "members", "reasons", "timeline", "lookalikes", "ties")
+NAMES = (
+    *("campaigns", "accounts", "members", "reasons", "timeline", "lookalikes", "ties"),
+    *("declared", "labelled"),
+)
 
 
 @pytest.fixture
