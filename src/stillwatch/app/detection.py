@@ -13,7 +13,7 @@ from stillwatch.accounts.membership import assess_membership
 from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import FACET, LIMIT, account_signals
 from stillwatch.app.progress import Progress
-from stillwatch.app.run_folder import RunFolder
+from stillwatch.app.stage_tables import StageTables
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
 from stillwatch.campaigns.judging import judge
@@ -54,7 +54,7 @@ class Detection:
 
 
 def detect(
-    engine: Engine, state: Path | None, allowed: Collection[str], run: RunFolder, progress: Progress
+    engine: Engine, state: Path | None, allowed: Collection[str], run: StageTables, progress: Progress
 ) -> Detection:
     """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``.
 
@@ -109,7 +109,7 @@ def detect(
 
 
 def _candidates(
-    engine: Engine, allowed: Collection[str], run: RunFolder, profiles: pa.Table, links: pa.Table
+    engine: Engine, allowed: Collection[str], run: StageTables, profiles: pa.Table, links: pa.Table
 ) -> tuple[pa.Table, pa.Table]:
     """Return CANDIDATES without the accounts that are allowed, and WORKLOADS."""
     proposed = propose_candidates(engine, profiles, links)
