@@ -49,7 +49,7 @@ class EventLog:
         self._known = _microseconds(self._accounts, "known_at")
 
     def __len__(self) -> int:
-        return self._sketches.num_rows
+        return int(self._sketches.num_rows)
 
     def ticks(self, length: timedelta) -> list[datetime]:
         """Return the ends of all ticks from the first request to the last, counted from 1970 on."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,8 @@ from stillwatch.app.allow import read_allow
 from stillwatch.app.detection import Detection, detect
 from stillwatch.app.intake import take_in
 from stillwatch.app.progress import Progress
-from stillwatch.app.result import ScanResult
+from stillwatch.app.replay import replay as replay_log
+from stillwatch.app.result import ReplayResult, ScanResult
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError
 from stillwatch.engines.engine import Engine, open_engine
@@ -23,7 +25,7 @@ from stillwatch.evidence.spreadsheet import render_campaigns_csv
 from stillwatch.evidence.tables import RunTables
 from stillwatch.ingest.reader import describe
 from stillwatch.ledger.ledger import Ledger
-from stillwatch.settings import ScanSettings
+from stillwatch.settings import ReplaySettings, ScanSettings
 from stillwatch.sketch.key import SketchKey, load_or_create_key
 
 _TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
@@ -31,6 +33,34 @@ _TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
 
 def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> ScanResult:
     """Read logs, find campaigns, write the run folder; see :func:`stillwatch.scan`."""
+    with _opened(inputs, settings, progress) as (allowed, key, run, ledger, engine):
+        counts = _intake(inputs, settings, key, run, ledger, engine, progress)
+        _bind_ledger(engine, ledger, settings, run)
+        detection = detect(engine, settings.state, allowed, run, progress)
+    return _finish(run, settings, key, counts, detection, progress)
+
+
+def replay(inputs: Sequence[str], settings: ReplaySettings, progress: Progress) -> ReplayResult:
+    """Read logs, decide tick by tick as a live system would have, then write what a scan of it all does.
+
+    Names of campaigns are the replay's own: the state may know more than was known at the time.
+    """
+    with _opened(inputs, settings, progress) as (allowed, key, run, ledger, engine):
+        counts = _intake(inputs, settings, key, run, ledger, engine, progress)
+        _bind_ledger(engine, ledger, settings, run)
+        decisions, replayed = replay_log(engine, settings.tick, allowed, run, progress)
+        _bind_ledger(engine, ledger, settings, run)
+        detection = detect(engine, run.stages, allowed, run, progress)
+    run.keep("decisions", decisions)
+    result = _finish(run, settings, key, {**counts, "replay": replayed}, detection, progress)
+    return ReplayResult(**vars(result), decisions=decisions)
+
+
+@contextmanager
+def _opened(
+    inputs: Sequence[str], settings: ScanSettings, progress: Progress
+) -> Iterator[tuple[Mapping[str, str], SketchKey, RunFolder, Ledger, Engine]]:
+    """Read the allow list and open the sketch key, the run folder, the ledger and the engine."""
     allowed = read_allow(settings.allow) if settings.allow else {}
     key = load_or_create_key(settings.sketch_key)
     run = RunFolder(settings.out, _purpose(inputs, settings, key))
@@ -41,10 +71,7 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
             settings.engine, memory=settings.memory, threads=settings.workers, spill=run.path / "spill"
         ) as engine,
     ):
-        counts = _intake(inputs, settings, key, run, ledger, engine, progress)
-        _bind_ledger(engine, ledger, settings, run)
-        detection = detect(engine, settings.state, allowed, run, progress)
-    return _finish(run, settings, key, counts, detection, progress)
+        yield allowed, key, run, ledger, engine
 
 
 def _purpose(inputs: Sequence[str], settings: ScanSettings, key: SketchKey) -> dict[str, Any]:

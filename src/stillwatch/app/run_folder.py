@@ -26,6 +26,8 @@ from stillwatch.engines.parquet import replacing, write_parquet
 MANIFEST: Final = "manifest.json"
 _JOURNAL: Final = "unfinished.json"
 _OWN: Final = ("ledger", "stages")
+_OF_SOME_RUNS: Final = ("decisions.parquet",)
+"""Files that not every command writes: an earlier run's would lie beside tables that it has no part in."""
 
 
 class RunFolder:
@@ -65,7 +67,8 @@ class RunFolder:
             )
         for name in _OWN:
             shutil.rmtree(self.path / name, ignore_errors=True)
-        (self.path / MANIFEST).unlink(missing_ok=True)
+        for name in (MANIFEST, *_OF_SOME_RUNS):
+            (self.path / name).unlink(missing_ok=True)
         self.stages.mkdir(parents=True)
         self._note()
 

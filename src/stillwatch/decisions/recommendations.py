@@ -4,6 +4,10 @@ A recommendation outlives the judgement that made it. A throttle stands as long 
 even where a later judgement no longer counts the account in, since a member that was found out falls
 silent; when the verdict is gone it is released. To be observed asks nothing of the gateway, so that it
 lapses without a word.
+
+A log that is judged again and again gives chance as many tries. The error rate is therefore spent over the
+judgements (alpha spending, Lan & DeMets 1983): the ``j``-th one throttles where the q-value is at most
+``0.01 / (j (j + 1))``, which over all judgements sums up to 0.01. Until then the group is observed.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ import pyarrow.compute as pc
 
 from stillwatch.contracts import DECISIONS, Action, Verdict, conform
 
-_ACTIONS: Final = {Verdict.CAMPAIGN: Action.THROTTLE, Verdict.WATCH: Action.OBSERVE}
+ERROR_RATE: Final = 0.01
+"""False discovery rate over all judgements of a log together."""
 
 _CODES: Final = 3
 """Reason codes of the campaign, and as many of the account itself: enough to know what to look at."""
@@ -39,16 +44,18 @@ class Recommendations:
 
     _standing: dict[str, _Recommendation] = field(default_factory=dict)
     _changes: list[dict[str, Any]] = field(default_factory=list)
+    _sure: set[str] = field(default_factory=set)  # campaigns called so surely that they may be throttled
+    _judgements: int = 0
 
     def judge(self, at: datetime, campaigns: pa.Table, accounts: pa.Table, reasons: pa.Table) -> None:
         """Take a judgement that was made ``at`` a tick's end: its CAMPAIGNS, ACCOUNTS and REASONS."""
         q_values = _by(campaigns, "campaign_id", "q_value")
-        called = {name for name, verdict in _by(campaigns, "campaign_id", "verdict").items() if verdict == Verdict.CAMPAIGN}
-        named = accounts.filter(pc.is_valid(accounts["campaign_id"])).sort_by("account_id")
-        wanted = {
-            row["account_id"]: _Recommendation(_ACTIONS[Verdict(row["verdict"])], row["campaign_id"])
-            for row in named.select(["account_id", "verdict", "campaign_id"]).to_pylist()
-        }
+        verdicts = _by(campaigns, "campaign_id", "verdict")
+        called = {name for name, verdict in verdicts.items() if verdict == Verdict.CAMPAIGN}
+        self._judgements += 1
+        least = ERROR_RATE / (self._judgements * (self._judgements + 1))
+        self._sure = {name for name in called if name in self._sure or q_values[name] <= least}
+        wanted = self._wanted(accounts)
         codes = _Codes(reasons)
         for account in sorted(wanted.keys() | self._standing.keys()):
             new = _next(self._standing.get(account), wanted.get(account), called)
@@ -61,11 +68,20 @@ class Recommendations:
                     "campaign_id": new.campaign_id,
                     "decided_at": at,
                     "action": new.action.value,
-                    "reason_codes": [] if new.action is Action.RELEASE else codes.of(new.campaign_id, account),
+                    "reason_codes": []
+                    if new.action is Action.RELEASE
+                    else codes.of(new.campaign_id, account),
                     "q_value": q_values.get(new.campaign_id, _NOTHING_LEFT),
                     "dry_run": True,
                 }
             )
+
+    def _wanted(self, accounts: pa.Table) -> dict[str, _Recommendation]:
+        named = accounts.filter(pc.is_valid(accounts["campaign_id"]))
+        return {
+            account: _Recommendation(Action.THROTTLE if campaign in self._sure else Action.OBSERVE, campaign)
+            for account, campaign in _by(named, "account_id", "campaign_id").items()
+        }
 
     def table(self) -> pa.Table:
         """Return DECISIONS: every change, in the order of time and of accounts."""
