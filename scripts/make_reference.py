@@ -33,6 +33,7 @@ from stillwatch.linking.facets import Facet, facets
 from stillwatch.linking.facets.elicitation import CUE_SIGNALS
 from stillwatch.settings import (
     ExpireSettings,
+    ReplaySettings,
     ScanSettings,
     Settings,
     SimulateSettings,
@@ -98,9 +99,14 @@ to do about it. From Python each is an exception, a `stillwatch.contracts.Stillw
 same parts as attributes: `what`, `remedy`, `file`, `line`, `field`.
 """,
 }
-SETTINGS = (("scan", ScanSettings), ("simulate", SimulateSettings), ("ledger expire", ExpireSettings))
+SETTINGS = (
+    ("scan", ScanSettings),
+    ("replay", ReplaySettings),
+    ("simulate", SimulateSettings),
+    ("ledger expire", ExpireSettings),
+)
 _READ = ("EXCHANGE", "ACCOUNT")
-_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "REJECT")
+_WRITTEN = ("CAMPAIGNS", "ACCOUNTS", "MEMBERS", "REASONS", "TIMELINE", "DECISIONS", "REJECT")
 
 
 def pages() -> dict[str, str]:
@@ -307,7 +313,7 @@ def _tables() -> Iterator[str]:
     between = [name for name in schemas if name not in _READ + _WRITTEN]
     for title, names in (
         ("What is read", _READ),
-        ("What a scan writes", _WRITTEN),
+        ("What a scan or a replay writes", _WRITTEN),
         ("What the stages hand on", between),
     ):
         yield from [f"## {title}", ""]
