@@ -71,10 +71,11 @@ def test_a_log_cut_off_gives_the_same_decisions_up_to_there(run, world, decision
 
 def test_every_decision_is_of_an_account_that_was_seen_by_then(world, decisions):
     log = pq.read_table(world / "exchanges-00000.parquet", columns=["account_id", "timestamp"])
-    first = log.group_by("account_id").aggregate([("timestamp", "min")])
-    joined = decisions.select(["account_id", "decided_at"]).join(first, "account_id")
-    assert joined.num_rows == decisions.num_rows > 0
-    assert pc.all(pc.greater(joined["decided_at"], joined["timestamp_min"])).as_py()
+    first = log.group_by("account_id").aggregate([("timestamp", "min")]).to_pydict()
+    seen = dict(zip(first["account_id"], first["timestamp_min"], strict=True))
+    rows = decisions.to_pylist()
+    assert [row for row in rows if row["decided_at"] <= seen[row["account_id"]]] == []
+    assert len(rows) > 0
 
 
 def test_the_campaigns_are_throttled_and_nobody_else(world, decisions):
@@ -116,7 +117,7 @@ def test_the_table_of_decisions_keeps_its_contract(decisions):
     assert decisions.schema.equals(DECISIONS, check_metadata=False)
     rows = decisions.to_pylist()
     assert {row["action"] for row in rows} <= {"observe", "throttle", "release"}
-    assert {code for row in rows for code in row["reason_codes"]} <= catalogue("en")["statements"].keys()
+    assert {code for row in rows for code in row["reason_codes"]} <= catalogue("ko")["statements"].keys()
     assert all(row["reason_codes"] for row in rows if row["action"] == "throttle")
     assert all(row["dry_run"] for row in rows)
     assert all((row["decided_at"] - START) % TICK == timedelta() for row in rows)
