@@ -123,24 +123,42 @@ def test_the_table_of_decisions_keeps_its_contract(decisions):
     assert all((row["decided_at"] - START) % TICK == timedelta() for row in rows)
 
 
-def test_the_first_ticks_of_a_small_log_decide_nothing_and_a_scan_takes_the_folder_over(
-    tmp_path, capfdbinary
-):
-    log = tmp_path / "log.jsonl"
-    lines = [
+@pytest.fixture
+def small(tmp_path) -> list[str]:
+    """Arguments that name a log of seven accounts and less than eight hours."""
+    rows = [
         {"timestamp": 1767225600 + 61 * n, "request_id": f"r{n}", "account_id": f"a{n % 7}"}
         for n in range(450)
     ]
-    log.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    files = [str(log), "--out", str(tmp_path / "run"), "--sketch-key", str(tmp_path / "key")]
-    assert cli.run(["replay", *files, "--tick", "30m", "--json"]) == 0
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return [str(log), "--out", str(tmp_path / "run"), "--sketch-key", str(tmp_path / "key")]
+
+
+def test_the_first_ticks_of_a_small_log_decide_nothing_and_a_scan_takes_the_folder_over(
+    small, tmp_path, capfdbinary
+):
+    assert cli.run(["replay", *small, "--tick", "30m", "--json"]) == 0
     document = json.loads(capfdbinary.readouterr().out)
     assert document["decisions"] == {"observe": 0, "throttle": 0, "release": 0}
     assert document["first_decision"] is None
     assert document["counts"]["replay"] == {"ticks": 16, "judgements": 2, "decisions": 0}
     assert pq.read_table(tmp_path / "run" / "decisions.parquet").num_rows == 0
-    assert cli.run(["scan", *files, "--quiet"]) == 0
+    assert cli.run(["scan", *small, "--quiet"]) == 0
     assert not (tmp_path / "run" / "decisions.parquet").exists()
+
+
+def test_a_replay_that_died_does_not_go_through_the_log_again(small, monkeypatch, capfdbinary):
+    def die(*_):
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stillwatch.app.pipeline.detect", die)  # the look at the whole log, after all ticks
+        assert cli.run(["replay", *small, "--quiet"]) == cli.DEFECT
+    monkeypatch.setattr("stillwatch.app.replay.detect", die)
+    capfdbinary.readouterr()
+    assert cli.run(["replay", *small, "--json"]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["counts"]["replay"]["judgements"] == 2
 
 
 def test_a_tick_that_is_no_span_of_time_is_a_usage_error(tmp_path, capfd):
