@@ -33,6 +33,7 @@ from stillwatch.linking.facets import Facet, facets
 from stillwatch.linking.facets.elicitation import CUE_SIGNALS
 from stillwatch.settings import (
     ExpireSettings,
+    ReplaySettings,
     ReportSettings,
     ScanSettings,
     Settings,
@@ -102,6 +103,7 @@ same parts as attributes: `what`, `remedy`, `file`, `line`, `field`.
 SETTINGS = (
     ("scan", ScanSettings),
     ("report", ReportSettings),
+    ("replay", ReplaySettings),
     ("simulate", SimulateSettings),
     ("ledger expire", ExpireSettings),
 )
@@ -114,6 +116,7 @@ _WRITTEN = (
     "TIMELINE",
     "LOOKALIKES",
     "TIES",
+    "DECISIONS",
     "DECLARED",
     "LABELLED",
     "REJECT",
@@ -324,7 +327,7 @@ def _tables() -> Iterator[str]:
     between = [name for name in schemas if name not in _READ + _WRITTEN]
     for title, names in (
         ("What is read", _READ),
-        ("What a scan writes", _WRITTEN),
+        ("What a scan or a replay writes", _WRITTEN),
         ("What the stages hand on", between),
     ):
         yield from [f"## {title}", ""]

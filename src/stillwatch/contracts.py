@@ -43,6 +43,14 @@ class KeptClear(StrEnum):
     LABELLED_HONEST = "labelled-honest"
 
 
+class Action(StrEnum):
+    """What a decision asks of the gateway."""
+
+    OBSERVE = "observe"
+    THROTTLE = "throttle"
+    RELEASE = "release"
+
+
 class Capability(StrEnum):
     """What an exchange asks the model to do; the order is the class number in ``SKETCH.capability``."""
 
@@ -456,6 +464,22 @@ TIMELINE: Final = pa.schema(
         _required("accounts", pa.int64()),  # active that day
     ]
 )
+
+
+DECISIONS: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        _required("campaign_id", pa.string()),  # the group that it is for; holds over ticks
+        _required("decided_at", TIMESTAMP),  # the tick's end
+        _required("action", pa.string()),  # observe, throttle, or release from a throttle
+        _required(
+            "reason_codes", pa.list_(pa.field("item", pa.string(), nullable=False))
+        ),  # signals that weigh most, the campaign's before the account's own; none for a release
+        _required("q_value", pa.float64()),  # the campaign's at that tick; 1 where it no longer stands
+        _required("dry_run", pa.bool_()),  # true: recommended only, nothing was done
+    ]
+)
+"""What a replay would have done and when: one row each time that an account's recommendation changes."""
 
 
 class Sifted(NamedTuple):

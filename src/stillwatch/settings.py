@@ -24,6 +24,7 @@ _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
     "GIB": 2**30,
     "TIB": 2**40,
 }
+_SPANS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _LEAST_MEMORY: Final = 256 * 2**20  # below this even sorting a batch spills without end
 
 
@@ -69,6 +70,16 @@ def memory_bytes(quantity: str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
+def _span(value: Any) -> Any:
+    """Read a span of time such as 30m, 1h or 7d."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d{1,6})\s*([mhd])\s*", value)
+    if match is None or not int(match[1]):
+        raise ValueError("is no span of time; write it like 30m, 1h or 1d")
+    return int(match[1]) * _SPANS[match[2]]
+
+
 def _enough_memory(quantity: str) -> str:
     if memory_bytes(quantity) < _LEAST_MEMORY:
         raise ValueError("is less than a scan can work with; give at least 256MiB")
@@ -90,6 +101,7 @@ Format = Literal[
 ]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Memory = Annotated[str, AfterValidator(_enough_memory)]
+Span = Annotated[timedelta, BeforeValidator(_span)]
 
 
 class Settings(BaseSettings):
@@ -232,6 +244,16 @@ class ScanSettings(ReportSettings):
     def workers(self) -> int:
         """Threads to start: the setting, or every core that this process may use."""
         return self.threads or available_cores()
+
+
+class ReplaySettings(ScanSettings):
+    """What ``stillwatch replay`` can be told."""
+
+    tick: Span = Field(
+        timedelta(hours=1),
+        description="Step of time at whose end there may be decisions, such as 30m, 1h or 1d.",
+        json_schema_extra={"default_text": "1h"},
+    )
 
 
 class SimulateSettings(Settings):

@@ -71,7 +71,7 @@ def test_the_version_is_told(stillwatch):
     assert stillwatch("--version").stdout == f"stillwatch {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["scan", "explain", "simulate"])
+@pytest.mark.parametrize("command", ["scan", "replay", "explain", "simulate"])
 def test_help_teaches_by_example(stillwatch, command):
     done = stillwatch(command, "--help")
     assert done.returncode == 0

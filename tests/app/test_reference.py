@@ -20,7 +20,7 @@ from stillwatch.app import cli
 from stillwatch.contracts import Cue
 from stillwatch.evidence.phrases import catalogue
 from stillwatch.linking.facets import facets
-from stillwatch.settings import ExpireSettings, ScanSettings, SimulateSettings, variable_name
+from stillwatch.settings import ExpireSettings, ReplaySettings, ScanSettings, SimulateSettings, variable_name
 from stillwatch.simulate.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def test_every_command_setting_and_error_is_documented(reference):
     commands = [f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER, *LABEL]]
     settings = [
         f"`{variable_name(settings, name)}`"
-        for settings in (ScanSettings, SimulateSettings, ExpireSettings)
+        for settings in (ScanSettings, ReplaySettings, SimulateSettings, ExpireSettings)
         for name in settings.model_fields
     ]
     errors = [f"`{error.__name__}`" for error in reference.error_classes()]

@@ -8,16 +8,19 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from typer.main import get_command
 
 from stillwatch import __version__
 from stillwatch.app import bars, completion, label_commands, ledger_commands
-from stillwatch.app.options import Json, Quiet, of_scan, option
+from stillwatch.app.options import Json, Quiet, of_replay, of_scan, option
 from stillwatch.contracts import StillwatchError, Verdict
-from stillwatch.settings import ReportSettings, ScanSettings, SimulateSettings
+from stillwatch.settings import ReplaySettings, ReportSettings, ScanSettings, SimulateSettings
+
+if TYPE_CHECKING:
+    from stillwatch.app.result import ScanResult
 
 FOUND: Final = 1
 DEFECT: Final = 70  # not Python's 1, which a caller would take for "campaign found"
@@ -154,6 +157,89 @@ def scan(
         documents.show(documents.scan_document(result))
     elif not quiet:
         console.show_scan(result)
+    return _verdict_code(result, settings)
+
+
+@app.command()
+def replay(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="Files, folders or globs of the log; - is standard input, postgresql://... a database.",
+        ),
+    ],
+    tick: Annotated[str | None, of_replay("tick", "SPAN", _WORK)] = None,
+    accounts: Annotated[str | None, of_replay("accounts", "FILE", _LOG)] = None,
+    format: Annotated[str | None, of_replay("format", "NAME", _LOG)] = None,
+    mapping: Annotated[str | None, of_replay("mapping", "FILE", _LOG)] = None,
+    account_key: Annotated[str | None, of_replay("account_key", "FIELD", _LOG)] = None,
+    since: Annotated[str | None, of_replay("since", "TIME", _LOG)] = None,
+    until: Annotated[str | None, of_replay("until", "TIME", _LOG)] = None,
+    allow: Annotated[str | None, of_replay("allow", "FILE", _LOG)] = None,
+    labels: Annotated[str | None, of_replay("labels", "FILE", _LOG)] = None,
+    max_rejects: Annotated[str | None, of_replay("max_rejects", "FRACTION", _LOG)] = None,
+    out: Annotated[str | None, of_replay("out", "DIR", _RUN)] = None,
+    state: Annotated[str | None, of_replay("state", "DIR", _RUN)] = None,
+    lang: Annotated[str | None, of_replay("lang", "en|ko", _RUN)] = None,
+    pdf: Annotated[bool | None, of_replay("pdf", "", _RUN)] = None,
+    with_scaffolds: Annotated[bool | None, of_replay("with_scaffolds", "", _RUN)] = None,
+    sketch_key: Annotated[str | None, of_replay("sketch_key", "FILE", _RUN)] = None,
+    fdr: Annotated[str | None, of_replay("fdr", "RATE", _WORK)] = None,
+    engine: Annotated[str | None, of_replay("engine", "NAME", _WORK)] = None,
+    memory: Annotated[str | None, of_replay("memory", "SIZE", _WORK)] = None,
+    threads: Annotated[str | None, of_replay("threads", "N", _WORK)] = None,
+    fail_on: Annotated[str | None, of_replay("fail_on", "campaign", _WORK)] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run a log in event time: what would have been decided of which account, and when.
+
+    Goes through the log tick by tick and uses at each only what was known by then: the requests before
+    it, and the account records made by then. Writes `decisions.parquet` beside everything that a scan of
+    the whole log writes. Nothing is acted on.
+
+    Examples:
+
+        stillwatch replay logs/*.jsonl.gz --accounts accounts.csv --out replay/
+        stillwatch replay logs/ --accounts accounts.csv --tick 6h --json
+    """
+    settings = ReplaySettings.read(
+        tick=tick,
+        accounts=accounts,
+        format=format,
+        mapping=mapping,
+        account_key=account_key,
+        since=since,
+        until=until,
+        allow=allow,
+        labels=labels,
+        max_rejects=max_rejects,
+        out=out,
+        state=state,
+        pdf=pdf,
+        with_scaffolds=with_scaffolds,
+        sketch_key=sketch_key,
+        fdr=fdr,
+        engine=engine,
+        memory=memory,
+        threads=threads,
+        lang=lang,
+        fail_on=fail_on,
+    )
+    from stillwatch.app import console, documents
+    from stillwatch.app.pipeline import replay as run_replay
+
+    with bars.watched(quiet) as progress:
+        result = run_replay(inputs, settings, progress)
+    if json:
+        documents.show(documents.replay_document(result))
+    elif not quiet:
+        console.show_replay(result)
+    return _verdict_code(result, settings)
+
+
+def _verdict_code(result: ScanResult, settings: ScanSettings) -> int:
     found = Verdict.CAMPAIGN in result.campaigns["verdict"].to_pylist()
     return FOUND if found and settings.fail_on == "campaign" else 0
 

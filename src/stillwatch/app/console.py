@@ -6,15 +6,16 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.text import Text
 
-from stillwatch.contracts import Verdict
+from stillwatch.contracts import Action, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stillwatch.app.result import ScanResult
+    from stillwatch.app.result import ReplayResult, ScanResult
     from stillwatch.simulate.world import WorldSummary
 
 _LISTED: Final = 20  # groups on the screen; campaigns.parquet has them all
@@ -45,6 +46,16 @@ def show_report(page: Path, pdf: Path | None = None) -> None:
 
 def _reports(page: Path, pdf: Path | None) -> list[str]:
     return [f"Report:   {page}", *([f"In print: {pdf}"] if pdf else [])]
+
+
+def show_replay(result: ReplayResult) -> None:
+    """Print what the whole log shows, when its first throttle came, and how many of each there were."""
+    show_scan(result)
+    actions = Counter(result.decisions["action"].to_pylist())
+    throttles = result.decisions.filter(pc.equal(result.decisions["action"], Action.THROTTLE))
+    counted = ", ".join(f"{actions[action]:,} {action}" for action in Action)
+    first = f"; first throttle {throttles['decided_at'][0].as_py():%Y-%m-%d %H:%M} UTC" if throttles else ""
+    show(f"Decided:  {counted}{first}", f"Table:    {result.out / 'decisions.parquet'}")
 
 
 def show_world(world: WorldSummary) -> None:

@@ -14,7 +14,7 @@ from stillwatch.accounts.membership import assess_membership
 from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import FACET, LIMIT, account_signals
 from stillwatch.app.progress import Progress
-from stillwatch.app.run_folder import RunFolder
+from stillwatch.app.stage_tables import StageTables
 from stillwatch.app.standing import Standing
 from stillwatch.campaigns.calibration import shipped_reference
 from stillwatch.campaigns.candidates import propose_candidates
@@ -72,7 +72,7 @@ def detect(
     state: Path | None,
     standing: Standing,
     false_discovery_rate: float,
-    run: RunFolder,
+    run: StageTables,
     progress: Progress,
 ) -> Detection:
     """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``.
@@ -140,7 +140,7 @@ def detect(
 
 
 def _candidates(
-    engine: Engine, allowed: Collection[str], run: RunFolder, profiles: pa.Table, links: pa.Table
+    engine: Engine, allowed: Collection[str], run: StageTables, profiles: pa.Table, links: pa.Table
 ) -> tuple[pa.Table, pa.Table]:
     """Return CANDIDATES without the accounts that are allowed, and WORKLOADS."""
     proposed = propose_candidates(engine, profiles, links)

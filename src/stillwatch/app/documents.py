@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from stillwatch.contracts import Verdict
+from stillwatch.contracts import Action, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stillwatch.app.result import ScanResult
+    from stillwatch.app.result import ReplayResult, ScanResult
     from stillwatch.simulate.world import WorldSummary
 
 
@@ -39,6 +39,17 @@ def scan_document(result: ScanResult) -> dict[str, Any]:
 def report_document(page: Path, pdf: Path | None = None) -> dict[str, Any]:
     """Where the report is that was written again."""
     return {"report": str(page), "pdf": None if pdf is None else str(pdf)}
+
+
+def replay_document(result: ReplayResult) -> dict[str, Any]:
+    """What a scan of the whole log tells, and how often each action was recommended on the way."""
+    actions = Counter(result.decisions["action"].to_pylist())
+    decided = result.decisions["decided_at"].drop_null().to_pylist()
+    return scan_document(result) | {
+        "decisions": {action.value: actions[action] for action in Action},
+        "first_decision": decided[0] if decided else None,
+        "last_decision": decided[-1] if decided else None,
+    }
 
 
 def world_document(world: WorldSummary) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stillwatch.app.completion import words_of
-from stillwatch.settings import ScanSettings, Settings, default_text, option_name
+from stillwatch.settings import ReplaySettings, ScanSettings, Settings, default_text, option_name
 
 
 def option(settings: type[Settings], setting: str, metavar: str, panel: str | None = None) -> Any:
@@ -32,6 +32,11 @@ def _default(settings: type[Settings], setting: str) -> str:
 def of_scan(setting: str, metavar: str, panel: str | None = None) -> Any:
     """Make an option of a setting that ``scan`` has."""
     return option(ScanSettings, setting, metavar, panel)
+
+
+def of_replay(setting: str, metavar: str, panel: str | None = None) -> Any:
+    """Make an option of a setting that ``replay`` has."""
+    return option(ReplaySettings, setting, metavar, panel)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +18,8 @@ from stillwatch.app import rejected
 from stillwatch.app.detection import Detection, detect
 from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Progress
-from stillwatch.app.result import ScanResult
+from stillwatch.app.replay import replay as replay_log
+from stillwatch.app.result import ReplayResult, ScanResult
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.scaffolds import read_wordings
 from stillwatch.app.standing import Known, Standing, find_standing
@@ -36,19 +39,66 @@ from stillwatch.evidence.wording import Wordings
 from stillwatch.ingest.plan import Source
 from stillwatch.ingest.reader import Reading
 from stillwatch.ledger.ledger import Ledger
-from stillwatch.settings import ScanSettings
+from stillwatch.settings import ReplaySettings, ScanSettings
 from stillwatch.sketch.key import SketchKey, load_or_create_key
 
 _TABLES = ("campaigns", "accounts", "members", "reasons", "timeline", "lookalikes", "ties")
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What every stage of a scan or a replay works with."""
+
+    inputs: Sequence[str]
+    settings: ScanSettings
+    progress: Progress
+    known: Known
+    key: SketchKey
+    log: Reading
+    records: Reading | None
+    sources: tuple[Source, ...]  # as they were before they were read, the log's first
+    run: RunFolder
+    ledger: Ledger
+    engine: Engine
+
+
 def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> ScanResult:
     """Read logs, find campaigns, write the run folder; see :func:`stillwatch.scan`."""
+    with _opened(inputs, settings, progress) as job:
+        taken = _intake(job)
+        _bind_ledger(job)
+        standing = find_standing(job.engine, job.known, job.key)
+        detection = detect(job.engine, settings.state, standing, settings.fdr, job.run, progress)
+        wordings = _read_wordings(job, detection)
+        return _finish(job, taken, standing, detection, wordings)
+
+
+def replay(inputs: Sequence[str], settings: ReplaySettings, progress: Progress) -> ReplayResult:
+    """Read logs, decide tick by tick as a live system would have, then write what a scan of it all does.
+
+    Names of campaigns are the replay's own: the state may know more than was known at the time.
+    """
+    with _opened(inputs, settings, progress) as job:
+        taken = _intake(job)
+        _bind_ledger(job)
+        standing = find_standing(job.engine, job.known, job.key)
+        decisions, counts = replay_log(job.engine, settings.tick, standing, settings.fdr, job.run, progress)
+        _bind_ledger(job)
+        detection = detect(job.engine, job.run.stages, standing, settings.fdr, job.run, progress)
+        wordings = _read_wordings(job, detection)
+        job.run.keep("decisions", decisions)
+        taken = {**taken, "counts": {**taken["counts"], "replay": counts}}
+        result = _finish(job, taken, standing, detection, wordings)
+        return ReplayResult(**vars(result), decisions=decisions)
+
+
+@contextmanager
+def _opened(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> Iterator[_Job]:
+    """Read what is known, and open the sketch key, the inputs, the run folder, the ledger and the engine."""
     known = Known.read(settings)
     key = load_or_create_key(settings.sketch_key)
     log, records = open_logs(inputs, settings, key, progress)
-    logs = log.sources()
-    sources = [*logs, *(records.sources() if records is not None else [])]
+    sources = (*log.sources(), *(records.sources() if records is not None else ()))
     run = RunFolder(settings.out, _purpose(sources, settings, key, known))
     with run.explained():
         ledger = Ledger((settings.state or run.path) / "ledger", key.id)
@@ -58,17 +108,27 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
                 settings.engine, memory=settings.memory, threads=settings.workers, spill=run.path / "spill"
             ) as engine,
         ):
-            progress.stage("read and sketch", _size(log), "bytes")
-            taken = run.once(
-                "intake",
-                lambda: take_in(log, records, sources, settings, key, ledger, engine, run.path, progress),
-            )
-            _refuse_rubbish(taken, settings, run)
-            _bind_ledger(engine, ledger, settings, run)
-            standing = find_standing(engine, known, key)
-            detection = detect(engine, settings.state, standing, settings.fdr, run, progress)
-            wordings = _read_wordings(inputs, logs, settings, key, engine, detection, progress)
-        return _finish(run, settings, key, taken, standing, detection, wordings, progress)
+            yield _Job(inputs, settings, progress, known, key, log, records, sources, run, ledger, engine)
+
+
+def _intake(job: _Job) -> Mapping[str, Any]:
+    job.progress.stage("read and sketch", _size(job.log), "bytes")
+    taken = job.run.once(
+        "intake",
+        lambda: take_in(
+            job.log,
+            job.records,
+            job.sources,
+            job.settings,
+            job.key,
+            job.ledger,
+            job.engine,
+            job.run.path,
+            job.progress,
+        ),
+    )
+    _refuse_rubbish(taken, job.settings, job.run)
+    return taken
 
 
 def _purpose(
@@ -112,8 +172,9 @@ def _refuse_rubbish(taken: Mapping[str, Any], settings: ScanSettings, run: RunFo
         )
 
 
-def _bind_ledger(engine: Engine, ledger: Ledger, settings: ScanSettings, run: RunFolder) -> None:
+def _bind_ledger(job: _Job) -> None:
     """Make ``sketches`` and ``accounts``; with a state the ledger may hold more than was asked for."""
+    engine, ledger, settings, run = job.engine, job.ledger, job.settings, job.run
     engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
     engine.bind("ledger", ledger.sketch_files(settings.since, settings.until), SKETCH)
     bounds = {">=": settings.since, "<": settings.until} if settings.state else {}
@@ -129,37 +190,30 @@ def _bind_ledger(engine: Engine, ledger: Ledger, settings: ScanSettings, run: Ru
         engine.bind("sketches", ledger.sketch_files(), SKETCH)
 
 
-def _read_wordings(
-    inputs: Sequence[str],
-    sources: Sequence[Source],
-    settings: ScanSettings,
-    key: SketchKey,
-    engine: Engine,
-    detection: Detection,
-    progress: Progress,
-) -> Wordings | None:
-    if not settings.with_scaffolds:
+def _read_wordings(job: _Job, detection: Detection) -> Wordings | None:
+    if not job.settings.with_scaffolds:
         return None
     found = detection.results.campaigns
     called = found.filter(pc.field("verdict") == Verdict.CAMPAIGN.value)["campaign_id"].to_pylist()
-    return read_wordings(inputs, sources, settings, key, engine, called, datetime.now(UTC), progress)
+    logs = job.sources[: len(job.log.sources())]
+    return read_wordings(
+        job.inputs, logs, job.settings, job.key, job.engine, called, datetime.now(UTC), job.progress
+    )
 
 
 def _finish(
-    run: RunFolder,
-    settings: ScanSettings,
-    key: SketchKey,
+    job: _Job,
     taken: Mapping[str, Any],
     standing: Standing,
     detection: Detection,
     wordings: Wordings | None,
-    progress: Progress,
 ) -> ScanResult:
-    progress.stage("report")
+    job.progress.stage("report")
+    run = job.run
     facts = {
         "inputs": taken["inputs"],
-        "settings": settings.model_dump(mode="json"),
-        "sketch_key": key.id,
+        "settings": job.settings.model_dump(mode="json"),
+        "sketch_key": job.key.id,
         "counts": taken["counts"] | {"declared": dict(standing.counts)} | detection.counts,
         "warnings": [
             entry | {"text": warning_text(entry, ENGLISH)}
@@ -171,10 +225,10 @@ def _finish(
     for name, table in tables.items():
         run.keep(name, table)
     manifest = run.manifest(facts)
-    _write_evidence(run.path, RunTables(**tables, manifest=manifest), settings, wordings)
-    _keep_wordings(run.path, wordings, key)
+    _write_evidence(run.path, RunTables(**tables, manifest=manifest), job.settings, wordings)
+    _keep_wordings(run.path, wordings, job.key)
     run.finish(manifest)
-    progress.done()
+    job.progress.done()
     return ScanResult(**tables, manifest=manifest, out=run.path)
 
 

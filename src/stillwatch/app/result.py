@@ -25,3 +25,10 @@ class ScanResult:
     labelled: pa.Table
     manifest: Mapping[str, Any]
     out: Path
+
+
+@dataclass(frozen=True)
+class ReplayResult(ScanResult):
+    """A scan's result for the whole log, and what would have been decided on the way."""
+
+    decisions: pa.Table

@@ -28,6 +28,8 @@ from stillwatch.engines.parquet import replacing, write_parquet
 MANIFEST: Final = "manifest.json"
 _JOURNAL: Final = "unfinished.json"
 _OWN: Final = ("ledger", "stages", "spill")
+_OF_SOME_RUNS: Final = ("decisions.parquet",)
+"""Files that not every command writes: an earlier run's would lie beside tables that it has no part in."""
 
 
 class RunFolder:
@@ -70,7 +72,8 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self._note()  # before anything else, so that the folder is known as a run's whenever this one dies
         self._clear()
-        (self.path / MANIFEST).unlink(missing_ok=True)
+        for name in (MANIFEST, *_OF_SOME_RUNS):
+            (self.path / name).unlink(missing_ok=True)
         self.stages.mkdir()
 
     def _is_anothers(self) -> bool:

@@ -1,0 +1,88 @@
+"""Replay: a log in event time, judged tick by tick as a live system would have, and what it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.app.detection import detect
+from stillwatch.app.event_log import EventLog
+from stillwatch.app.progress import Progress, Silent
+from stillwatch.app.run_folder import RunFolder
+from stillwatch.app.stage_tables import InMemory
+from stillwatch.app.standing import Standing
+from stillwatch.campaigns.registry import FILE as REGISTRY
+from stillwatch.contracts import DECISIONS, conform
+from stillwatch.decisions.recommendations import Recommendations
+from stillwatch.engines.engine import Engine
+from stillwatch.engines.parquet import write_parquet
+
+GROWTH: Final = 0.08
+"""The log is judged again once it has grown by this share: what all judgements together cost stays
+in proportion to the log, since each is paid for by the requests that came after the one before."""
+
+LEAST_NEW: Final = 200
+"""So few new requests are never worth a judgement."""
+
+
+def replay(
+    engine: Engine,
+    tick: timedelta,
+    standing: Standing,
+    false_discovery_rate: float,
+    run: RunFolder,
+    progress: Progress,
+) -> tuple[pa.Table, Mapping[str, Any]]:
+    """Run the relations ``sketches`` and ``accounts`` in event time; return DECISIONS, and counts.
+
+    Afterwards both relations hold what they held before. Campaign ids, splits and merges are kept in
+    ``campaigns.jsonl`` beside the stage tables of ``run``.
+    """
+    path = run.stages / "decisions.parquet"
+
+    def work() -> Mapping[str, Any]:
+        (run.stages / REGISTRY).unlink(missing_ok=True)
+        progress.stage("order")
+        log = EventLog(engine, run.stages)
+        decisions, counts = _decide(engine, log, tick, standing, false_discovery_rate, run, progress)
+        write_parquet(decisions.to_batches(), DECISIONS, path)
+        return counts
+
+    counts = run.once("replay", work)
+    return conform(pq.read_table(path), DECISIONS, "decisions"), counts
+
+
+def _decide(
+    engine: Engine,
+    log: EventLog,
+    tick: timedelta,
+    standing: Standing,
+    false_discovery_rate: float,
+    run: RunFolder,
+    progress: Progress,
+) -> tuple[pa.Table, Mapping[str, Any]]:
+    """Go through the ticks; whether one is judged depends on what came before it alone."""
+    recommendations = Recommendations()
+    ticks = log.ticks(tick)
+    seen = judged = judgements = 0
+    progress.stage("replay", len(log))
+    for end in ticks:
+        progress.advance(log.seen(end) - seen)
+        seen = log.seen(end)
+        if not is_due(seen, judged):
+            continue
+        log.bind(end)
+        found = detect(engine, run.stages, standing, false_discovery_rate, InMemory(), Silent()).results
+        recommendations.judge(end, found.campaigns, found.accounts, found.reasons)
+        judged, judgements = seen, judgements + 1
+    decisions = recommendations.table()
+    return decisions, {"ticks": len(ticks), "judgements": judgements, "decisions": decisions.num_rows}
+
+
+def is_due(seen: int, judged: int) -> bool:
+    """Whether ``seen`` requests are to be judged when the last judgement was of ``judged``."""
+    return seen - judged >= max(LEAST_NEW, GROWTH * judged)

@@ -1,0 +1,33 @@
+"""Where detection keeps each stage's table: on disk in a run folder, or in memory for a single look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import pyarrow as pa
+
+from stillwatch.contracts import conform
+from stillwatch.engines.engine import Engine
+
+
+class StageTables(Protocol):
+    """Keeps tables by name; :class:`~stillwatch.app.run_folder.RunFolder` is the one that lasts."""
+
+    def table(self, name: str, schema: pa.Schema, make: Callable[[], pa.Table]) -> pa.Table:
+        """Return the stage table ``name``, made if need be."""
+
+    def relation(self, name: str, engine: Engine, sql: str) -> None:
+        """Make the relation ``name`` in ``engine``: the result of ``sql``."""
+
+
+class InMemory:
+    """Keeps nothing beyond the engine's relations: for a judgement whose tables nobody will ask for."""
+
+    def table(self, name: str, schema: pa.Schema, make: Callable[[], pa.Table]) -> pa.Table:
+        """Make the table."""
+        return conform(make(), schema, name)
+
+    def relation(self, name: str, engine: Engine, sql: str) -> None:
+        """Run the query and bind its result."""
+        engine.bind(name, engine.table(sql))

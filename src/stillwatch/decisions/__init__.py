@@ -1,0 +1,1 @@
+"""Decisions stage: what a verdict asks of the gateway, account by account, and when that changes."""

@@ -1,0 +1,123 @@
+"""What is recommended for each account, and the rows that say when it changed.
+
+A recommendation outlives the judgement that made it. A throttle stands as long as its campaign is called,
+even where a later judgement no longer counts the account in, since a member that was found out falls
+silent; when the verdict is gone it is released. To be observed asks nothing of the gateway, so that it
+lapses without a word.
+
+A log that is judged again and again gives chance as many tries. The error rate is therefore spent over the
+judgements (alpha spending, Lan & DeMets 1983): the ``j``-th one throttles where the q-value is at most
+``0.01 / (j (j + 1))``, which over all judgements sums up to 0.01. Until then the group is observed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.contracts import DECISIONS, Action, Verdict, conform
+
+ERROR_RATE: Final = 0.01
+"""False discovery rate over all judgements of a log together."""
+
+_CODES: Final = 3
+"""Reason codes of the campaign, and as many of the account itself: enough to know what to look at."""
+
+_NOTHING_LEFT: Final = 1.0
+"""The q-value of a campaign that no longer stands."""
+
+
+@dataclass(frozen=True)
+class _Recommendation:
+    action: Action
+    campaign_id: str
+
+
+@dataclass
+class Recommendations:
+    """The recommendation that stands for each account, and every change so far."""
+
+    _standing: dict[str, _Recommendation] = field(default_factory=dict)
+    _changes: list[dict[str, Any]] = field(default_factory=list)
+    _sure: set[str] = field(default_factory=set)  # campaigns called so surely that they may be throttled
+    _judgements: int = 0
+
+    def judge(self, at: datetime, campaigns: pa.Table, accounts: pa.Table, reasons: pa.Table) -> None:
+        """Take a judgement that was made ``at`` a tick's end: its CAMPAIGNS, ACCOUNTS and REASONS."""
+        q_values = _by(campaigns, "campaign_id", "q_value")
+        verdicts = _by(campaigns, "campaign_id", "verdict")
+        called = {name for name, verdict in verdicts.items() if verdict == Verdict.CAMPAIGN}
+        self._judgements += 1
+        least = ERROR_RATE / (self._judgements * (self._judgements + 1))
+        self._sure = {name for name in called if name in self._sure or q_values[name] <= least}
+        wanted = self._wanted(accounts)
+        codes = _Codes(reasons)
+        for account in sorted(wanted.keys() | self._standing.keys()):
+            new = _next(self._standing.get(account), wanted.get(account), called)
+            if new is None or new == self._standing.get(account):
+                continue
+            self._standing[account] = new
+            self._changes.append(
+                {
+                    "account_id": account,
+                    "campaign_id": new.campaign_id,
+                    "decided_at": at,
+                    "action": new.action.value,
+                    "reason_codes": []
+                    if new.action is Action.RELEASE
+                    else codes.of(new.campaign_id, account),
+                    "q_value": q_values.get(new.campaign_id, _NOTHING_LEFT),
+                    "dry_run": True,
+                }
+            )
+
+    def _wanted(self, accounts: pa.Table) -> dict[str, _Recommendation]:
+        named = accounts.filter(pc.is_valid(accounts["campaign_id"]))
+        return {
+            account: _Recommendation(Action.THROTTLE if campaign in self._sure else Action.OBSERVE, campaign)
+            for account, campaign in _by(named, "account_id", "campaign_id").items()
+        }
+
+    def table(self) -> pa.Table:
+        """Return DECISIONS: every change, in the order of time and of accounts."""
+        return conform(pa.Table.from_pylist(self._changes, schema=DECISIONS), DECISIONS, "decisions")
+
+
+def _next(
+    standing: _Recommendation | None, wanted: _Recommendation | None, called: set[str]
+) -> _Recommendation | None:
+    """Return what is recommended from now on, given what stood and what a judgement says."""
+    if standing is None:
+        return wanted
+    if standing.action is Action.THROTTLE:
+        if standing.campaign_id in called:
+            return standing
+        return wanted or _Recommendation(Action.RELEASE, standing.campaign_id)
+    if wanted is None or wanted.action is standing.action:
+        return standing
+    return wanted
+
+
+class _Codes:
+    """Signals by what they weigh, for campaigns and for the accounts in them."""
+
+    def __init__(self, reasons: pa.Table) -> None:
+        self._signals: dict[tuple[str, str | None], list[str]] = {}
+        speaking = reasons.filter(pc.greater(reasons["llr"], 0.0))
+        order = [("llr", "descending"), ("signal", "ascending")]
+        for row in speaking.sort_by(order).select(["campaign_id", "account_id", "signal"]).to_pylist():
+            self._signals.setdefault((row["campaign_id"], row["account_id"]), []).append(row["signal"])
+
+    def of(self, campaign: str, account: str) -> list[str]:
+        """Return what weighs most for the campaign, then what does for the account, each named once."""
+        own = [self._signals.get(key, [])[:_CODES] for key in ((campaign, None), (campaign, account))]
+        return list(dict.fromkeys(own[0] + own[1]))
+
+
+def _by(table: pa.Table, key: str, value: str) -> Mapping[str, Any]:
+    return dict(zip(table[key].to_pylist(), table[value].to_pylist(), strict=True))
