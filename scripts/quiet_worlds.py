@@ -14,6 +14,7 @@ from stillwatch.app.detection import detect
 from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
+from stillwatch.app.standing import Known, find_standing
 from stillwatch.campaigns.judging import MEANINGLESS, Judgement
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
 from stillwatch.engines.engine import open_engine
@@ -99,4 +100,5 @@ def detect_in(world: Path, run: Path) -> tuple[Judgement, ...]:
         take_in(log, records, before, settings, key, ledger, engine, run, Silent())
         engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
         engine.bind("sketches", ledger.sketch_files(), SKETCH)
-        return detect(engine, None, (), settings.fdr, folder, Silent()).judgements
+        standing = find_standing(engine, Known.read(settings), key)
+        return detect(engine, None, standing, settings.fdr, folder, Silent()).judgements

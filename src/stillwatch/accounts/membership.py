@@ -41,7 +41,7 @@ _CHOICE_COST: Final = 0.5
 """Nats by which an honest account that happens to be chosen looks like a member, on average."""
 
 
-_LEAST_CREDIT: Final = 0.5
+_LEAST_CREDIT: Final = 0.65
 """Members whose evidence is mostly the freedom of choosing them are nobody's pool: then nobody is one."""
 
 

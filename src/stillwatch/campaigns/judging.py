@@ -20,8 +20,8 @@ from stillwatch.campaigns.calibration import Reference, benjamini_hochberg
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, MIN_EXCHANGES
 from stillwatch.contracts import FacetLimit, KeptClear, Verdict
 
-MIN_LINKING: Final = 3.0
-"""Nats of linking evidence that a campaign needs: odds of about twenty to one."""
+MIN_LINKING: Final = 2.0
+"""Nats of linking evidence that a campaign needs: odds of about seven to one, as one rare scaffold gives."""
 
 MIN_EXTRACTION: Final = 6.0
 """Nats of extraction evidence: honest templates, judges and pipelines reach four."""
