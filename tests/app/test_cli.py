@@ -249,6 +249,7 @@ def test_ctrl_c_says_how_to_go_on(environment, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
+        preexec_fn=_hear_ctrl_c,
     ) as process:
         row = b'{"timestamp": "2026-05-01T00:00:00Z", "account_id": "a"}\n'
         process.stdin.write(row * 40_000)  # more than it looks at before it begins
@@ -259,6 +260,10 @@ def test_ctrl_c_says_how_to_go_on(environment, tmp_path):
         process.wait(SECONDS)
     assert process.returncode == 130
     assert "goes on from the last stage" in one_line(complaint)
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
 
 
 def _wait_for(path: Path) -> None:
