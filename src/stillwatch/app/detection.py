@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from stillwatch.accounts.membership import assess_membership
 from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
-from stillwatch.accounts.signals import FACET, LIMIT, account_signals
+from stillwatch.accounts.signals import FACET, LIMIT, AccountSignal, account_signals
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.campaigns.candidates import propose_candidates
@@ -34,7 +34,7 @@ from stillwatch.contracts import (
 )
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.activity import ACTIVITY_QUERY
-from stillwatch.linking.facets import facets
+from stillwatch.linking.facets import Facet, facets
 from stillwatch.linking.families import find_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
 from stillwatch.linking.parties import PARTIES_QUERY
@@ -54,13 +54,21 @@ class Detection:
 
 
 def detect(
-    engine: Engine, state: Path | None, allowed: Collection[str], run: RunFolder, progress: Progress
+    engine: Engine,
+    state: Path | None,
+    allowed: Collection[str],
+    run: RunFolder,
+    progress: Progress,
+    kinds: Mapping[str, Facet] | None = None,
+    signals: Mapping[str, AccountSignal] | None = None,
 ) -> Detection:
     """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``.
 
-    ``allowed`` accounts are in no candidate; ``state`` holds the names of earlier campaigns.
+    ``allowed`` accounts are in no candidate; ``state`` holds the names of earlier campaigns. ``kinds`` and
+    ``signals`` are the facets and account signals to go by, every registered one where they are None.
     """
-    kinds, signals = facets(), account_signals()
+    kinds = facets() if kinds is None else kinds
+    signals = account_signals() if signals is None else signals
     limits = facet_limits(kinds) | {FACET: LIMIT}
 
     progress.stage("accounts")

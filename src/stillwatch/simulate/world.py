@@ -90,10 +90,28 @@ def simulate(
         UsageError: no such preset, a number that cannot be meant, or a folder that holds other things.
     """
     plan = _preset(preset, scale, honest)
-    _clear(out, preset)
+    return write_world(plan, preset, scale=scale, seed=seed, honest=honest, out=out, on_rows=on_rows)
+
+
+def write_world(
+    plan: Preset,
+    name: str,
+    *,
+    scale: float = 1.0,
+    seed: int,
+    honest: float = 1.0,
+    out: Path,
+    on_rows: Callable[[int], None] = ignore,
+) -> WorldSummary:
+    """Write a world that need not be a preset; ``name`` marks the folder, which only it may replace.
+
+    Raises:
+        UsageError: the folder holds other things.
+    """
+    _clear(out, name)
     rosters = _rosters(plan, scale, honest, seed)
     ids = pa.chunked_array([account_ids(0, _accounts(rosters), seed)]).combine_chunks()
-    _write(_marked(_accounts_table(rosters, seed), preset), out / "accounts.parquet")
+    _write(_marked(_accounts_table(rosters, seed), name), out / "accounts.parquet")
     tally = _Tally(np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.int64))
     found = streams(rosters, plan.window)
     scribe = Scribe(seed, plan.window, found, ids)
@@ -102,7 +120,7 @@ def simulate(
     _write(_truth(rosters, ids, tally), out / "truth.parquet")
     return WorldSummary(
         out=out,
-        preset=preset,
+        preset=name,
         accounts=len(ids),
         exchanges=int(tally.exchanges.sum()),
         attack_exchanges=int(tally.attacks.sum()),
