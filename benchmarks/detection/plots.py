@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +38,7 @@ def recall_against_false_flags(
         "honest_flagged_per_100k:Q",
         title="honest accounts flagged per 100,000",
         scale=alt.Scale(type="symlog", constant=5, domain=[0, 100_000]),
-        axis=alt.Axis(values=list(_TICKS), format="~s"),
+        axis=alt.Axis(values=list(_TICKS), format=",d"),
     )
     y = alt.Y("recall:Q", title="mean recall of campaigns", scale=alt.Scale(domain=[0, 1]))
     colour = alt.Color(
@@ -57,10 +59,12 @@ def recall_against_false_flags(
         .mark_point(filled=True, size=110, opacity=1)
         .encode(x=x, y=y, color=colour)
     )
+    title = alt.TitleParams("Lines: over the threshold. Points: the usual one.", anchor="middle", fontSize=11)
     return (
         alt.layer(lines, usual, data=alt.Data(values=rows))
-        .properties(width=360, height=280)
+        .properties(width=330, height=240)
         .facet(column=alt.Column("source:N", title=None, sort=list(dict.fromkeys(r["source"] for r in rows))))
+        .properties(title=title)
     )
 
 
@@ -84,7 +88,7 @@ def recall_against_served(worlds: Sequence[Mapping[str, Any]]) -> alt.LayerChart
         .mark_line(strokeWidth=3.5, point={"size": 70})
         .encode(x=x, y=y, color=colour, order="time:Q")
     )
-    return (single + mean).properties(width=520, height=300)
+    return (single + mean).properties(width=460, height=260)
 
 
 def _keep(chart: alt.FacetChart | alt.LayerChart, path: Path) -> None:
@@ -93,4 +97,26 @@ def _keep(chart: alt.FacetChart | alt.LayerChart, path: Path) -> None:
     )
     drawn = configured.to_dict()
     path.with_suffix(".svg").write_text(vl_convert.vegalite_to_svg(drawn), encoding="utf-8")
-    path.with_suffix(".png").write_bytes(vl_convert.vegalite_to_png(drawn, scale=1.5))
+    path.with_suffix(".png").write_bytes(packed(vl_convert.vegalite_to_png(drawn, scale=1.5)))
+
+
+def packed(png: bytes) -> bytes:
+    """Return the same picture in a third of the bytes: the renderer compresses fast rather than well."""
+    pixels = zlib.compress(
+        zlib.decompress(b"".join(data for kind, data in _chunks(png) if kind == b"IDAT")), 9
+    )
+    header = next(data for kind, data in _chunks(png) if kind == b"IHDR")
+    chunks = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
+    return png[:8] + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and data of each chunk (PNG 1.2, section 3.2)."""
+    at = 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        yield png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        at += 12 + length
