@@ -136,11 +136,13 @@ def chosen(extent: Extent, shared: Path = SHARED) -> list[World]:
 _BOTH: Final[frozenset[Study]] = frozenset({"ablation", "served"})
 _SERVED: Final[frozenset[Study]] = frozenset({"served"})
 _ONE_OF_EACH: Final = [Attack(family, 150, _MIDDLE) for family in FAMILIES]
+_HARD: Final = ("D-mixed", "E-paraphrased", "F-grading", "G-trajectories", "H-failover", "J-replay")
 _CORNERS: Final = [
-    Attack("A-elicitation", accounts, each, work_only=True)
-    for accounts in (60, 400)
-    for each in (_LOW, _HIGH)
-] + [Attack("A-elicitation", 150, _MIDDLE, work_only=True), Attack("A-elicitation", 60, _LOW)]
+    *(Attack("A-elicitation", size, each, work_only=True) for size in (60, 400) for each in (_LOW, _HIGH)),
+    *(Attack(family, 150, _LOW, work_only=True) for family in _HARD),
+    Attack("A-elicitation", 150, _MIDDLE, work_only=True),
+    Attack("A-elicitation", 60, _LOW),
+]
 _QUICK_MIX: Final = [Attack(family, 80, 30) for family in ("A-elicitation", "F-grading", "G-trajectories")]
 
 
