@@ -20,7 +20,7 @@ from scoring import Found, Truth, read_truth, score
 from stillwatch.accounts.signals import account_signals
 from stillwatch.campaigns.results import Results
 from stillwatch.linking.facets import facets
-from worlds import World
+from worlds import DAYS, Attack, World
 
 PRODUCT: Final = "stillwatch"
 FRACTIONS: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
@@ -61,10 +61,10 @@ def _measured(world: World, lies: Path, folder: Path) -> dict[str, Any]:
     }
 
 
-def _described(attack: Any) -> dict[str, Any]:
+def _described(attack: Attack) -> dict[str, Any]:
     return {
         "family": attack.family,
-        "requests_a_day": round(attack.each / 14, 2),
+        "requests_a_day": round(attack.each / DAYS, 2),
         "share": round(attack.share, 2),
         "shared": "the work only" if attack.work_only else "as the family does",
     }
@@ -140,12 +140,14 @@ def _ablation(sketched: Sketched, truth: Truth, whole: Mapping[str, Any]) -> lis
     rows: list[dict[str, Any]] = [{"without": None, "kind": None, **_figures(whole)}]
     for name in kinds:
         others = {key: signal for key, signal in signals.items() if signal.card.facet != name}
-        kept = product.BEFORE_FACETS
-        results = sketched.scan(f"facet-{name}", kinds=_without(kinds, name), signals=others, keep=kept)
+        results = sketched.scan(
+            f"facet-{name}", kinds=_without(kinds, name), signals=others, keep=product.BEFORE_FACETS
+        )
         rows.append({"without": name, "kind": "facet", **_figures(_scored(truth, results))})
     for name in signals:
-        kept = product.BEFORE_SIGNALS
-        results = sketched.scan(f"signal-{name}", signals=_without(signals, name), keep=kept)
+        results = sketched.scan(
+            f"signal-{name}", signals=_without(signals, name), keep=product.BEFORE_SIGNALS
+        )
         rows.append({"without": name, "kind": "signal", **_figures(_scored(truth, results))})
     return rows
 

@@ -47,9 +47,9 @@ def main() -> None:
     assert options.extent in get_args(Extent)
     if options.extent != "quick" and not options.worlds.is_dir():
         print(f"{options.worlds} is not there: simulated worlds only.")
-    began = time.monotonic()
+    began, made = time.monotonic(), environment()
     rows = measured(chosen(options.extent, options.worlds), options.jobs)
-    results = summarised(rows, options.extent, round(time.monotonic() - began))
+    results = summarised(rows, options.extent, made, round(time.monotonic() - began))
     print("\n" + detector_table(results["detectors"]))
     out = options.out or (None if options.extent == "quick" else RESULTS)
     if out is not None:
@@ -67,13 +67,15 @@ def measured(worlds: list[World], jobs: int) -> list[dict[str, Any]]:
     return [place.result() for place in places]
 
 
-def summarised(rows: list[dict[str, Any]], extent: Extent, seconds: int) -> dict[str, Any]:
-    """Return everything that is kept of a run."""
+def summarised(
+    rows: list[dict[str, Any]], extent: Extent, made: dict[str, Any], seconds: int
+) -> dict[str, Any]:
+    """Return everything that is kept of a run; ``made``: the environment when it began."""
     return {
         "schema": SCHEMA,
         "extent": extent,
         "seconds": seconds,
-        "environment": environment(),
+        "environment": made,
         "detectors": detector_rows(rows),
         "campaigns": campaign_rows(rows),
         "ablation": ablation_rows(rows),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from environment import environment
 from measure import FRACTIONS, PRODUCT, measure
 from run import RESULTS, SCHEMA, summarised, write
 from stillwatch.accounts.signals import account_signals
@@ -54,7 +55,7 @@ def results() -> dict:
         3_000,
         studies=frozenset({"ablation", "served"}),
     )
-    return summarised([measure(world)], "quick", 1)
+    return summarised([measure(world)], "quick", environment(), 1)
 
 
 def test_a_measurement_holds_every_detector_part_and_fraction(results):
