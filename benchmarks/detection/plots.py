@@ -61,14 +61,14 @@ def recall_against_false_flags(
     )
     title = alt.TitleParams("Lines: over the threshold. Points: the usual one.", anchor="middle", fontSize=11)
     return (
-        alt.layer(lines, usual, data=alt.Data(values=rows))
+        alt.layer(lines, usual, data=_data(rows))
         .properties(width=330, height=240)
         .facet(column=alt.Column("source:N", title=None, sort=list(dict.fromkeys(r["source"] for r in rows))))
         .properties(title=title)
     )
 
 
-def recall_against_served(worlds: Sequence[Mapping[str, Any]]) -> alt.LayerChart:
+def recall_against_served(worlds: Sequence[Mapping[str, Any]]) -> alt.LayerChart | alt.FacetChart:
     """Each campaign as a thin line, the mean of each world as a thick one."""
     rows = [
         {"world": world["world"]} | point
@@ -81,14 +81,18 @@ def recall_against_served(worlds: Sequence[Mapping[str, Any]]) -> alt.LayerChart
     colour = alt.Color(
         "world:N", title=None, legend=alt.Legend(orient="bottom"), scale=alt.Scale(range=list(_COLOURS))
     )
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(_data(rows))
     single = base.mark_line(strokeWidth=1, opacity=0.35).encode(x=x, y=y, color=colour, detail="campaign:N")
     mean = (
         base.transform_aggregate(served="mean(served)", recall="mean(recall)", groupby=["world", "time"])
         .mark_line(strokeWidth=3.5, point={"size": 70})
         .encode(x=x, y=y, color=colour, order="time:Q")
     )
-    return (single + mean).properties(width=460, height=260)
+    return alt.layer(single, mean).properties(width=460, height=260)
+
+
+def _data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
+    return alt.InlineData(values=[dict(row) for row in rows])
 
 
 def _keep(chart: alt.FacetChart | alt.LayerChart, path: Path) -> None:
