@@ -47,7 +47,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 bench: install
-	@for benchmark in benchmarks/*.py; do \
+	@for benchmark in benchmarks/*.py benchmarks/detection/run.py; do \
 		echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; \
 	done
 

@@ -34,8 +34,8 @@ def commands(text: str) -> list[str]:
 
 
 def figures(text: str) -> list[str]:
-    """Every row of the table of worlds."""
-    return re.findall(r"^\| \w+-\d \|.*$", text, re.M)
+    """Every row of the table of methods, without the method's name."""
+    return re.findall(r"^\|[^|]+(\| [\d.]+ \| \d+/\d+ \|.*)$", text, re.M)
 
 
 def targets(text: str) -> set[str]:

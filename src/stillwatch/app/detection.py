@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from stillwatch.accounts.membership import assess_membership
 from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
-from stillwatch.accounts.signals import FACET, LIMIT, account_signals
+from stillwatch.accounts.signals import FACET, LIMIT, AccountSignal, account_signals
 from stillwatch.app.progress import Progress
 from stillwatch.app.stage_tables import StageTables
 from stillwatch.app.standing import Standing
@@ -46,7 +46,7 @@ from stillwatch.contracts import (
 )
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.activity import ACTIVITY_QUERY
-from stillwatch.linking.facets import facets
+from stillwatch.linking.facets import Facet, facets
 from stillwatch.linking.families import find_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
@@ -74,14 +74,18 @@ def detect(
     false_discovery_rate: float,
     run: StageTables,
     progress: Progress,
+    kinds: Mapping[str, Facet] | None = None,
+    signals: Mapping[str, AccountSignal] | None = None,
 ) -> Detection:
     """Find campaigns in the relations ``sketches`` and ``accounts``; each stage's table stays in ``run``.
 
     ``standing`` says who is in no candidate, who belongs together and which labels are to be obeyed;
     ``state`` holds the names of earlier campaigns; of the groups that are called campaigns at most the part
-    ``false_discovery_rate`` is expected to be none.
+    ``false_discovery_rate`` is expected to be none. ``kinds`` and ``signals`` are the facets and account
+    signals to go by, every registered one where they are None.
     """
-    kinds, signals = facets(), account_signals()
+    kinds = facets() if kinds is None else kinds
+    signals = account_signals() if signals is None else signals
     limits = facet_limits(kinds) | {FACET: LIMIT}
 
     progress.stage("accounts")

@@ -89,32 +89,29 @@ def simulate(
     Raises:
         UsageError: no such preset, a number that cannot be meant, or a folder that holds other things.
     """
-    return write_world(
-        _preset(preset, scale, honest),
-        preset,
-        scale=scale,
-        seed=seed,
-        honest=honest,
-        out=out,
-        on_rows=on_rows,
-    )
+    plan = _preset(preset, scale, honest)
+    return write_world(plan, preset, scale=scale, seed=seed, honest=honest, out=out, on_rows=on_rows)
 
 
 def write_world(
     plan: Preset,
-    preset: str,
+    name: str,
     *,
-    scale: float,
+    scale: float = 1.0,
     seed: int,
-    honest: float,
+    honest: float = 1.0,
     out: Path,
     on_rows: Callable[[int], None] = ignore,
 ) -> WorldSummary:
-    """Write the world of a plan that goes by the name ``preset``; otherwise as :func:`simulate`."""
-    _clear(out, preset)
+    """Write a world that need not be a preset; ``name`` marks the folder, which only it may replace.
+
+    Raises:
+        UsageError: the folder holds other things.
+    """
+    _clear(out, name)
     rosters = _rosters(plan, scale, honest, seed)
     ids = pa.chunked_array([account_ids(0, _accounts(rosters), seed)]).combine_chunks()
-    _write(_marked(_accounts_table(rosters, seed), preset), out / "accounts.parquet")
+    _write(_marked(_accounts_table(rosters, seed), name), out / "accounts.parquet")
     tally = _Tally(np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.int64))
     found = streams(rosters, plan.window)
     scribe = Scribe(seed, plan.window, found, ids)
@@ -123,7 +120,7 @@ def write_world(
     _write(_truth(rosters, ids, tally), out / "truth.parquet")
     return WorldSummary(
         out=out,
-        preset=preset,
+        preset=name,
         accounts=len(ids),
         exchanges=int(tally.exchanges.sum()),
         attack_exchanges=int(tally.attacks.sum()),
