@@ -26,6 +26,9 @@ _TRAITS: Final = {
     "load-balanced": "load-balanced",
     "round-the-clock": "round the clock",
 }
+ORDINARY_USE: Final = "linked accounts, ordinary use"
+"""What a resale station is: fraud perhaps, and no distillation."""
+
 _TELLING: Final = 1.0
 """Nats from which on a signal is worth a word."""
 _MOST_TRAITS: Final = 3
@@ -33,16 +36,29 @@ _MAIN_ABILITY: Final = 0.25
 
 
 def summarise(
-    accounts: int, families: int, capabilities: Mapping[str, float], findings: Sequence[Mapping[str, Any]]
+    accounts: int,
+    families: int,
+    capabilities: Mapping[str, float],
+    findings: Sequence[Mapping[str, Any]],
+    resold: bool,
 ) -> str:
-    """Return the name of a campaign from its size, work and findings (rows of FINDINGS)."""
+    """Return the name of a group from its size, work and findings (rows of FINDINGS).
+
+    ``resold`` says that its accounts were made by one hand and are used as anybody uses them.
+    """
     said = {row["signal"]: row["llr"] for row in findings if row["llr"] >= _TELLING}
     cue = max(
         (signal for signal in _SCAFFOLDS if signal in said), key=lambda signal: said[signal], default=None
     )
     traits = [words for signal, words in _TRAITS.items() if signal in said][:_MOST_TRAITS]
     return ", ".join(
-        [f"{accounts:,} accounts", *_scaffold(families, cue), *_abilities(capabilities), *traits]
+        [
+            f"{accounts:,} accounts",
+            *([ORDINARY_USE] if resold else []),
+            *_scaffold(families, cue),
+            *_abilities(capabilities),
+            *traits,
+        ]
     )
 
 

@@ -228,7 +228,7 @@ def _describer(
             "accounts": accounts,
             "capabilities": sorted(abilities.items()),
             "facets": sorted(judgement.facets.items()),
-            "summary": summarise(accounts, families, abilities, counted[group_id]),
+            "summary": summarise(accounts, families, abilities, counted[group_id], judgement.resold),
         }
 
     return describe

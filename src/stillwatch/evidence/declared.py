@@ -55,18 +55,17 @@ class GivenLabel:
 
 @dataclass(frozen=True)
 class DeclaredOfRun:
-    """Everything declared that a run knew: accounts by kind, labels, and entries that did nothing."""
+    """Everything declared that a run knew: accounts by kind, and labels."""
 
     kinds: tuple[tuple[str, int], ...]  # exempt accounts of each kind, most first
     exempt: int  # accounts
     party_accounts: int
     parties: int
     labels: tuple[GivenLabel, ...]
-    warnings: tuple[str, ...]
 
     def __bool__(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.exempt or self.parties or self.labels or self.warnings)
+        return bool(self.exempt or self.parties or self.labels)
 
 
 def declarations_of(tables: RunTables, account_id: str) -> tuple[Declaration, ...]:
@@ -92,7 +91,6 @@ def declared_of(tables: RunTables) -> DeclaredOfRun:
         party_accounts=pc.count_distinct(parties["account_id"]).as_py(),
         parties=pc.count_distinct(parties["party"]).as_py(),
         labels=_labels(tables.labelled),
-        warnings=tuple(map(str, tables.manifest.get("warnings", ()))),
     )
 
 

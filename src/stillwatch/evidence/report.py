@@ -141,6 +141,7 @@ def _environment(phrases: Phrases) -> Environment:
         "ratio": phrases.ratio,
         "label": phrases.label,
         "listing": phrases.listing,
+        "moment": phrases.moment,
         "hub_name": partial(graph_chart.hub_name, phrases=phrases),
         "kind_name": partial(graph_chart.kind_name, phrases=phrases),
         "holders": partial(graph_chart.holders_text, phrases=phrases),
