@@ -90,10 +90,13 @@ def ledger(desk: Desk) -> Mistake:
 
 
 def missing_extra(desk: Desk) -> Mistake:
-    desk.monkeypatch.setitem(sys.modules, "psycopg", None)
+    desk.monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
+    desk.monkeypatch.setitem(sys.modules, "adbc_driver_postgresql.dbapi", None)
     address = "postgresql://reader@localhost/litellm"
     arguments = ["scan", address, "--out", desk.run]
-    return Mistake(arguments, f"{address}: ", "needs psycopg", "Run `pip install stillwatch[postgres]`")
+    return Mistake(
+        arguments, f"{address}: ", "needs adbc-driver-postgresql", "Run `pip install stillwatch[postgres]`"
+    )
 
 
 def run_folder(desk: Desk) -> Mistake:
@@ -102,6 +105,14 @@ def run_folder(desk: Desk) -> Mistake:
     arguments = ["ledger", "forget", desk.state, "a", "--yes"]
     return Mistake(
         arguments, f"{path}:2: ", "no entry of a campaign registry", "Restore the file from a copy"
+    )
+
+
+def sealed_text(desk: Desk) -> Mistake:
+    desk.scanned()
+    arguments = ["report", desk.run, "--with-scaffolds"]
+    return Mistake(
+        arguments, f"{desk.run / 'scaffolds.sealed.json'}: ", "keeps no wording", "Scan the inputs again"
     )
 
 
@@ -131,6 +142,7 @@ MISTAKES: dict[str, Callable[[Desk], Mistake]] = {
     "LedgerError": ledger,
     "MissingExtraError": missing_extra,
     "RunFolderError": run_folder,
+    "SealedTextError": sealed_text,
     "TooManyRejectsError": too_many_rejects,
     "UnknownSubjectError": unknown_subject,
     "UsageError": usage,
