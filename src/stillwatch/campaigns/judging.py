@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.campaigns.calibration import Reference, benjamini_hochberg
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, MIN_EXCHANGES
@@ -42,11 +43,16 @@ _HANDED_OVER: Final = 3.0
 _RESOLD: Final = 6.0
 """Nats of linking evidence, and of identity in it, from which on accounts without one work are watched."""
 
+_BY_ONE_HAND: Final = 4.0
+"""Accounts to a card, device or telephone on average: more than a family has."""
+
 MIN_EACH: Final = 3
 """Requests of the work that each member made on average: with fewer, no behaviour of theirs shows."""
 
 WATCH_EXTRACTION: Final = 3.0
 """Nats of extraction evidence from which on a group is worth watching."""
+
+_HELD: Final = frozenset({"payment-shared", "device-shared", "phone-shared"})
 
 _WATCH_RATE: Final = 0.1
 
@@ -66,6 +72,7 @@ class Judgement:
     dispatch: float  # the part of either that tells how requests are dealt out
     queue_side: str  # where evidence that may stand on either side was counted
     one_work: bool  # the accounts share a scaffold, a purpose or conversations
+    one_hand: bool  # many accounts to a card, device or telephone
     q_value: float = 1.0
     verdict: Verdict = Verdict.CLEAR
     kept_clear: KeptClear | None = None  # why, where the verdict is clear
@@ -91,7 +98,7 @@ class Judgement:
     def resold(self) -> bool:
         """Whether the accounts were made by one hand and used as anybody uses them."""
         linked = min(self.linking, self.facets.get("identity", 0.0)) >= _RESOLD
-        return linked and not self.one_work
+        return linked and self.one_hand and not self.one_work
 
 
 def judge(
@@ -118,8 +125,16 @@ def judge(
     """
     sizes, scaffolded = _members(membership), set(workloads["candidate"].to_pylist())
     works = {row["candidate"]: row for row in work.to_pylist()}
+    crowded = _one_hand(findings)
     weighed = [
-        _weighed(number, sizes.get(number, 0), _limited(sums, limits), limits, number in scaffolded)
+        _weighed(
+            number,
+            sizes.get(number, 0),
+            _limited(sums, limits),
+            limits,
+            number in scaffolded,
+            number in crowded,
+        )
         for number, sums in sorted(_sums(findings).items())
     ]
     silent = {one.candidate: _silent(one.members, works.get(one.candidate, {})) for one in weighed}
@@ -140,13 +155,27 @@ def _weighed(
     facets: dict[str, float],
     limits: Mapping[str, FacetLimit],
     scaffolded: bool,
+    one_hand: bool,
 ) -> Judgement:
     linking, extraction, queue_side = _sides(facets, limits)
     one_work = scaffolded or (
         facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
     )
     dispatch = sum(max(value, 0.0) for name, value in sorted(facets.items()) if limits[name].dispatch)
-    return Judgement(number, members, facets, linking, extraction, dispatch, queue_side, one_work)
+    return Judgement(number, members, facets, linking, extraction, dispatch, queue_side, one_work, one_hand)
+
+
+def _one_hand(findings: pa.Table) -> set[int]:
+    """Return the candidates in which cards, devices or telephones have many holders each.
+
+    A finding of sharing counts ``accounts``, and as ``observed`` those beyond the first of each value.
+    """
+    chosen = findings.filter(pc.is_in(findings["signal"], pa.array(sorted(_HELD))))
+    return {
+        row["candidate"]
+        for row in chosen.to_pylist()
+        if (row["accounts"] or 0) >= _BY_ONE_HAND * max((row["accounts"] or 0) - (row["observed"] or 0), 1)
+    }
 
 
 def _silent(members: int, work: Mapping[str, int]) -> KeptClear | None:
