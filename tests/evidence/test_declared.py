@@ -39,6 +39,9 @@ def a_label(subject: str, effect: str, note: str, campaign: str | None = None) -
     }
 
 
+UNKNOWN = {"kind": "entry-unknown", "source": "allow.csv:3", "entry": f"account_id {HOSTILE}"}
+
+
 @pytest.fixture
 def told(run: RunTables) -> RunTables:
     account = run.accounts["account_id"][-1].as_py()
@@ -54,7 +57,7 @@ def told(run: RunTables) -> RunTables:
         run,
         declared=pa.Table.from_pylist(entries, schema=DECLARED),
         labelled=pa.Table.from_pylist(labels, schema=LABELLED),
-        manifest={**run.manifest, "warnings": [f"allow.csv:3: {HOSTILE}"]},
+        manifest={**run.manifest, "warnings": [UNKNOWN]},
     )
 
 
@@ -62,7 +65,7 @@ def told(run: RunTables) -> RunTables:
 def test_the_report_tells_both_in_each_language(told, language):
     phrases = phrases_in(language)
     page = render_report(told, phrases)
-    for text in ("declared.title", "declared.labels", "declared.warnings"):
+    for text in ("declared.title", "declared.labels", "scanned.warnings"):
         assert phrases.say(text) in page
     for effect in EFFECTS:
         assert phrases.say(f"label.effect.{effect}") in page
