@@ -34,10 +34,10 @@ def test_below_the_threshold_nothing_is_claimed_and_far_out_chance_has_a_floor()
 
 def test_a_group_that_an_analyst_called_honest_makes_such_groups_likelier():
     reference = Reference.of(ordinary(4_000, 1), 4_000, 0.3)
-    taught = reference.with_honest([1.4], among=50)
-    assert taught.p_value(1.4) == pytest.approx(1 / 50)
-    assert taught.p_value(1.5) == reference.p_value(1.5)
-    assert reference.with_honest([], among=50).p_value(1.4) == reference.p_value(1.4)
+    taught = reference.with_honest([3.0] * 5)
+    assert taught.p_value(1.4) > 1.1 * reference.p_value(1.4)
+    assert taught.p_value(3.0) > 2 * reference.p_value(3.0)
+    assert reference.with_honest([]) == reference
 
 
 @given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=40))

@@ -122,7 +122,7 @@ def detect(
     matched = match_labels(standing.labels, membership)
     weigh = partial(judge, findings, membership, volumes, workloads, limits)
     first = weigh(shipped_reference(), false_discovery_rate)
-    taught = shipped_reference().with_honest(ordinary_margins(first, matched), among=len(first))
+    taught = shipped_reference().with_honest(ordinary_margins(first, matched))
     judged = weigh(taught, false_discovery_rate)
     judgements = obey(judged, matched)
     found = _named(select_campaigns(judgements, membership, volumes), state)

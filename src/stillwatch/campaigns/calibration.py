@@ -29,8 +29,6 @@ class Reference:
     candidates: int  # that the search looked at
     threshold: float  # where the tail begins
     excesses: tuple[float, ...]  # of the margins at or beyond the threshold, largest first
-    labelled: tuple[float, ...] = ()  # margins of groups of this very log that an analyst called honest
-    labelled_among: int = 1  # candidates that they were found among
 
     @classmethod
     def of(cls, margins: Iterable[float], candidates: int, threshold: float) -> Self:
@@ -45,21 +43,19 @@ class Reference:
         return math.fsum(self.excesses) / count * (1 + 1 / math.sqrt(count)) if count else 0.0
 
     def p_value(self, margin: float) -> float:
-        """Return the chance that an ordinary candidate reaches ``margin``; 1 below the threshold.
-
-        Where ordinary traffic of this log is known to have reached as far, it is no less than that.
-        """
+        """Return the chance that an ordinary candidate reaches ``margin``; 1 below the threshold."""
         if margin < self.threshold or not self.candidates:
             return 1.0
         reached = len(self.excesses) / self.candidates
         beyond = (margin - self.threshold) / self.scale if self.scale else math.inf
-        known = sum(other >= margin for other in self.labelled) / self.labelled_among
-        return min(1.0, max(reached * math.exp(-beyond), known, _LEAST))
+        return min(1.0, max(reached * math.exp(-beyond), _LEAST))
 
-    def with_honest(self, margins: Iterable[float], among: int) -> Reference:
-        """Return the reference with groups that an analyst called honest, found ``among`` candidates."""
-        labelled = tuple(margins)
-        return replace(self, labelled=labelled, labelled_among=max(among, len(labelled), 1))
+    def with_honest(self, margins: Iterable[float]) -> Reference:
+        """Return the reference with the margins of groups that an analyst called honest counted in."""
+        added = list(margins)
+        further = [margin - self.threshold for margin in added if margin >= self.threshold]
+        excesses = tuple(sorted([*self.excesses, *further], reverse=True))
+        return replace(self, candidates=self.candidates + len(added), excesses=excesses)
 
 
 @cache
