@@ -15,7 +15,7 @@ from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Known, find_standing
-from stillwatch.campaigns.judging import MEANINGLESS, Judgement
+from stillwatch.campaigns.judging import Judgement
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
@@ -32,7 +32,7 @@ KINDS: Final = {
 }
 """Kind of world -> how much more of which honest accounts it holds."""
 
-SILENT: Final = MEANINGLESS | {KeptClear.FEW_MEMBERS}
+SILENT: Final = {KeptClear.FEW_MEMBERS, KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK}
 """Why a candidate is never called, whatever its q-value."""
 
 SCALE: Final = 0.15
@@ -76,7 +76,7 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
         "seed": seed,
         "accounts": summary.accounts,
         "exchanges": summary.exchanges,
-        "margins": [round(one.margin, 6) for one in judgements if one.kept_clear not in MEANINGLESS],
+        "margins": [round(one.margin, 6) for one in judgements],
         "candidates": len(judgements),
         "least_q": min([1.0, *(one.q_value for one in judgements)]),
         "least_q_callable": min(

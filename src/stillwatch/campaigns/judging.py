@@ -56,9 +56,6 @@ _HELD: Final = frozenset({"payment-shared", "device-shared", "phone-shared"})
 
 _WATCH_RATE: Final = 0.1
 
-MEANINGLESS: Final = frozenset({KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK})
-"""Why the margin of a candidate says nothing, neither of it nor of ordinary traffic."""
-
 
 @dataclass(frozen=True)
 class Judgement:
@@ -138,12 +135,7 @@ def judge(
         for number, sums in sorted(_sums(findings).items())
     ]
     silent = {one.candidate: _silent(one.members, works.get(one.candidate, {})) for one in weighed}
-    q_values = benjamini_hochberg(
-        {
-            one.candidate: 1.0 if silent[one.candidate] in MEANINGLESS else reference.p_value(one.margin)
-            for one in weighed
-        }
-    )
+    q_values = benjamini_hochberg({one.candidate: reference.p_value(one.margin) for one in weighed})
     return [
         _judged(one, silent[one.candidate], q_values[one.candidate], false_discovery_rate) for one in weighed
     ]
