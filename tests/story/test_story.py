@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch import contracts
+from stillwatch.campaigns import judging
 
 SCHEMAS = {
     "campaigns": contracts.CAMPAIGNS,
@@ -97,7 +98,7 @@ def test_look_alikes_are_told_with_a_reason_and_without_an_account(scanned):
     for group in alike:
         assert re.fullmatch("grp_[0-9a-f]{12}", group["campaign_id"])
         assert group["verdict"] == "clear"
-        assert group["linking"] >= MIN_LINKING or group["extraction"] >= WATCH_EXTRACTION
+        assert group["linking"] >= judging.MIN_LINKING or group["extraction"] >= judging.WATCH_EXTRACTION
         assert group["score"] == pytest.approx(group["linking"] + group["extraction"])
     own = [row for row in rows(scanned, "reasons") if row["campaign_id"].startswith("grp_")]
     assert {row["campaign_id"] for row in own} == {group["campaign_id"] for group in alike}
