@@ -54,11 +54,11 @@ def test_q_values_reject_what_benjamini_hochberg_rejects(p_values):
 
 def test_the_shipped_reference_was_made_of_logs_without_campaigns():
     content = json.loads(files("stillwatch.campaigns").joinpath("reference.json").read_text(encoding="utf-8"))
-    assert content["logs"] >= 20
+    assert content["logs"] >= 50
     assert len(content["kinds"]) >= 4
     reference = shipped_reference()
-    assert reference.candidates > 500
-    assert len(reference.excesses) >= 15
+    assert reference.candidates > 1_000
+    assert len(reference.excesses) >= 30
     assert reference.p_value(1.0) < 0.002
     assert reference.p_value(reference.threshold) == pytest.approx(
         len(reference.excesses) / reference.candidates
