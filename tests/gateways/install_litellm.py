@@ -44,7 +44,9 @@ def _fingerprint(lock: Path) -> str:
 def _pip_install(python: Path, lock: Path) -> None:
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     # --no-compile: the few modules that a start imports compile themselves, the rest need not.
-    command += ["--no-compile", "--retries", "2", "--require-hashes", "--requirement", str(lock)]
+    # --no-deps: the lock is the whole closure; to resolve it again would let a new release of any of them
+    # (as "pydantic[email]>=1.8.0") reach an installation that asks for hashes, and break it.
+    command += ["--no-compile", "--no-deps", "--retries", "2", "--require-hashes", "--requirement", str(lock)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
