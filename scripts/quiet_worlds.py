@@ -10,12 +10,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.app.detection import detect
+from stillwatch.app.detection import Detection, detect
 from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Known, find_standing
-from stillwatch.campaigns.judging import Judgement
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
@@ -35,8 +34,8 @@ KINDS: Final = {
 SILENT: Final = {KeptClear.FEW_MEMBERS, KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK}
 """Why a candidate is never called, whatever its q-value."""
 
-SCALE: Final = 0.15
-"""Of the preset ``quiet``: some 900 active accounts and 21,000 requests in 21 days."""
+SIZES: Final = ((0.15, 21), (0.05, 21), (0.15, 7), (0.5, 21), (0.15, 42))
+"""Scale of the preset ``quiet`` and days, one after the other: 300 to 3,000 active accounts."""
 
 
 def measure_all(folder: Path, first_seed: int, seeds: int, jobs: int) -> list[dict[str, Any]]:
@@ -68,14 +67,18 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
     from stillwatch.simulate.presets import PRESETS
     from stillwatch.simulate.world import write_world
 
-    plan = replace(PRESETS["quiet"], emphasis=KINDS[kind])
-    summary = write_world(plan, f"quiet-{kind}", scale=SCALE, seed=seed, honest=1.0, out=world)
-    judgements = detect_in(world, run)
+    quiet, (scale, days) = PRESETS["quiet"], SIZES[seed % len(SIZES)]
+    requests = round(quiet.honest_exchanges * days / quiet.days)
+    plan = replace(quiet, emphasis=KINDS[kind], days=days, honest_exchanges=requests)
+    summary = write_world(plan, f"quiet-{kind}", scale=scale, seed=seed, honest=1.0, out=world)
+    found = detect_in(world, run)
+    judgements = found.judgements
     return {
         "kind": kind,
         "seed": seed,
         "accounts": summary.accounts,
         "exchanges": summary.exchanges,
+        "traffic": found.traffic,
         "margins": [round(one.margin, 6) for one in judgements],
         "candidates": len(judgements),
         "least_q": min([1.0, *(one.q_value for one in judgements)]),
@@ -86,8 +89,8 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
     }
 
 
-def detect_in(world: Path, run: Path) -> tuple[Judgement, ...]:
-    """Return the judgements of every candidate of a world, by the stages of a scan and without a report."""
+def detect_in(world: Path, run: Path) -> Detection:
+    """Return what the stages of a scan find in a world, without a report."""
     settings = ScanSettings.read(
         accounts=str(world / "accounts.parquet"), out=run, sketch_key=world / "sketch.key", threads=1
     )
@@ -101,4 +104,4 @@ def detect_in(world: Path, run: Path) -> tuple[Judgement, ...]:
         engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
         engine.bind("sketches", ledger.sketch_files(), SKETCH)
         standing = find_standing(engine, Known.read(settings), key)
-        return detect(engine, None, standing, settings.fdr, folder, Silent()).judgements
+        return detect(engine, None, standing, settings.fdr, folder, Silent())

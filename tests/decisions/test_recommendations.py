@@ -1,4 +1,4 @@
-"""What is recommended changes when a verdict does; a log that is judged often gives chance no more tries."""
+"""What is recommended changes when a verdict does, and one judgement alone throttles nobody."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, DECISIONS, REASONS
-from stillwatch.decisions.recommendations import ERROR_RATE, Recommendations
+from stillwatch.decisions.recommendations import Recommendations
 
 START = datetime(2026, 4, 22, tzinfo=UTC)
 SURE = 1e-9
@@ -78,33 +78,44 @@ def after(*judgements: tuple[pa.Table, dict[str, str | None]]) -> list[tuple[int
 CALLED = campaigns(c=("campaign", SURE))
 WATCHED = campaigns(c=("watch", 0.05))
 NOTHING = campaigns()
+TWICE = [(CALLED, {"a": "c"})] * 2
 
 
 def test_a_row_is_written_only_when_the_recommendation_changes():
     member = {"a": "c", "honest": None}
-    assert after((WATCHED, member), (WATCHED, member), (CALLED, member), (CALLED, member)) == [
+    assert after((WATCHED, member), (WATCHED, member), *[(CALLED, member)] * 3) == [
         (0, "a", "c", "observe"),
-        (2, "a", "c", "throttle"),
+        (3, "a", "c", "throttle"),
     ]
 
 
+def test_a_group_is_observed_until_two_judgements_in_a_row_call_it():
+    member = {"a": "c"}
+    flickering = after((CALLED, member), (WATCHED, member), (CALLED, member), (NOTHING, {"a": None}))
+    assert flickering == [(0, "a", "c", "observe")]
+    assert after((CALLED, member), (CALLED, member))[-1] == (1, "a", "c", "throttle")
+
+
+def test_a_campaign_that_is_called_again_takes_in_new_accounts_at_once():
+    both = {"a": "c", "b": "c"}
+    assert after((CALLED, {"a": "c"}), (CALLED, {"a": "c"}), (CALLED, both))[-1] == (2, "b", "c", "throttle")
+
+
 def test_a_throttle_stands_while_the_campaign_is_called_even_without_the_account():
-    assert after((CALLED, {"a": "c"}), (CALLED, {"a": None})) == [(0, "a", "c", "throttle")]
+    seen = after(*TWICE, (CALLED, {"a": None}))
+    assert seen[-1] == (1, "a", "c", "throttle")
 
 
 @pytest.mark.parametrize(
     ("later", "member", "action"), [(NOTHING, None, "release"), (WATCHED, "c", "observe")]
 )
 def test_a_throttle_ends_with_the_verdict(later, member, action):
-    assert after((CALLED, {"a": "c"}), (later, {"a": member})) == [
-        (0, "a", "c", "throttle"),
-        (1, "a", "c", action),
-    ]
+    assert after(*TWICE, (later, {"a": member}))[-2:] == [(1, "a", "c", "throttle"), (2, "a", "c", action)]
 
 
-def test_an_account_that_was_released_is_throttled_again_when_the_verdict_is_back():
-    seen = after((CALLED, {"a": "c"}), (NOTHING, {"a": None}), (NOTHING, {"a": None}), (CALLED, {"a": "c"}))
-    assert [row[3] for row in seen] == ["throttle", "release", "throttle"]
+def test_an_account_that_was_released_is_throttled_again_when_the_verdict_is_back_for_good():
+    seen = after(*TWICE, (NOTHING, {"a": None}), *TWICE)
+    assert [row[3] for row in seen] == ["observe", "throttle", "release", "observe", "throttle"]
 
 
 def test_an_observation_lapses_without_a_row():
@@ -112,21 +123,10 @@ def test_an_observation_lapses_without_a_row():
 
 
 def test_an_account_whose_campaign_went_into_another_follows_it():
+    both = campaigns(c=("campaign", SURE), d=("campaign", SURE))
     merged = campaigns(d=("campaign", SURE))
-    assert after((CALLED, {"a": "c"}), (merged, {"a": "d"}))[-1] == (1, "a", "d", "throttle")
-
-
-def test_the_error_rate_is_spent_over_the_judgements():
-    spent = [ERROR_RATE / (number * (number + 1)) for number in range(1, 5000)]
-    assert sum(spent) <= ERROR_RATE
-    barely = campaigns(c=("campaign", spent[1]))  # enough at the second judgement, not at the third
-    assert after((NOTHING, {}), (barely, {"a": "c"}))[-1][3] == "throttle"
-    assert after((NOTHING, {}), (NOTHING, {}), (barely, {"a": "c"}))[-1][3] == "observe"
-
-
-def test_a_campaign_once_sure_takes_in_new_accounts_at_its_ordinary_error_rate():
-    weaker = campaigns(c=("campaign", 0.009))
-    assert after((CALLED, {"a": "c"}), (weaker, {"a": "c", "b": "c"}))[-1] == (1, "b", "c", "throttle")
+    seen = after(*[(both, {"a": "c", "b": "d"})] * 2, (merged, {"a": "d", "b": "d"}))
+    assert seen[-1] == (2, "a", "d", "throttle")
 
 
 def test_reason_codes_are_what_weighs_most_for_the_campaign_then_for_the_account():

@@ -93,7 +93,7 @@ def _pool(
     parties = 1 / group.colleagues[counted]
     total = float((ratio[counted] * parties).sum())
     if total > 0:
-        total = credit * max(total - _CHOICE_COST * float(parties.sum()), 0.0)
+        total = credit * max(total - (1 - credit) * _CHOICE_COST * float(parties.sum()), 0.0)
     return {
         "facet": card.facet,
         "signal": card.id,

@@ -28,6 +28,7 @@ from stillwatch.campaigns.labelling import (
     ordinary_margins,
     tell_labels,
 )
+from stillwatch.campaigns.likeness import Traffic, traffic
 from stillwatch.campaigns.lookalikes import select_lookalikes
 from stillwatch.campaigns.registry import FILE as REGISTRY
 from stillwatch.campaigns.registry import Registry
@@ -65,6 +66,7 @@ class Detection:
     labelled: pa.Table  # LABELLED
     counts: dict[str, dict[str, int]]
     judgements: tuple[Judgement, ...]  # of every candidate
+    traffic: Traffic | None  # None where there is none
 
 
 def detect(
@@ -140,7 +142,13 @@ def detect(
     }
     told = pa.concat_tables([results.reasons, label_reasons(found, matched)])
     labelled = tell_labels(standing.labels, matched, judged, found, profiles["account_id"])
-    return Detection(replace(results, reasons=told), labelled, {"detection": made}, tuple(judgements))
+    return Detection(
+        replace(results, reasons=told),
+        labelled,
+        {"detection": made},
+        tuple(judgements),
+        traffic(engine, len(judgements)),
+    )
 
 
 def _candidates(

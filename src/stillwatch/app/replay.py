@@ -39,8 +39,8 @@ def replay(
 ) -> tuple[pa.Table, Mapping[str, Any]]:
     """Run the relations ``sketches`` and ``accounts`` in event time; return DECISIONS, and counts.
 
-    Afterwards both relations hold what they held before. Campaign ids, splits and merges are kept in
-    ``campaigns.jsonl`` beside the stage tables of ``run``.
+    Afterwards both relations are what they were at the last judgement. Campaign ids, splits and merges are
+    kept in ``campaigns.jsonl`` beside the stage tables of ``run``.
     """
     path = run.stages / "decisions.parquet"
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from stillwatch.app.detection import Detection
+from stillwatch.campaigns.calibration import shipped_reference
+from stillwatch.campaigns.likeness import unlike
 from stillwatch.ingest.cautions import Caution
 
 _GRAVEST_FIRST: Final = (
     "cut", "changed", "unread", "rejected", "columns", "copy", "duplicates", "empty",
 )  # fmt: skip
+
+_WHOLE: Final = 100  # from here on nobody reads the tenths
 
 
 def listed(cautions: Iterable[Caution]) -> list[dict[str, Any]]:
@@ -32,3 +37,22 @@ def repeated(exchanges: Mapping[str, int]) -> Iterator[Caution]:
     if exchanges["duplicates"]:
         facts = {"duplicates": exchanges["duplicates"], "accepted": exchanges["accepted"]}
         yield Caution("duplicates", "", facts)
+
+
+def unlike_reference(detection: Detection) -> Iterator[dict[str, Any]]:
+    """In what a log of which groups are named is far from those that the error rate was measured on."""
+    if not detection.results.campaigns.num_rows:
+        return
+    for found in unlike(detection.traffic, shipped_reference().covers):
+        kind = f"unlike-{found.quantity.replace('_', '-')}"
+        facts = {"value": found.value, "low": found.low, "high": found.high}
+        yield {
+            "kind": kind,
+            "source": "",
+            "also": 0,
+            **{name: _rounded(value) for name, value in facts.items()},
+        }
+
+
+def _rounded(value: float) -> float | int:
+    return round(value) if value >= _WHOLE or value == int(value) else round(value, 1)

@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Final, Self
+
+from stillwatch.campaigns.likeness import Ranges
 
 _LEAST: Final = 1e-12
 """No number of simulated logs speaks for a smaller chance."""
@@ -29,6 +31,7 @@ class Reference:
     candidates: int  # that the search looked at
     threshold: float  # where the tail begins
     excesses: tuple[float, ...]  # of the margins at or beyond the threshold, largest first
+    covers: Ranges = field(default_factory=dict, hash=False)  # what the logs that it is made of were like
 
     @classmethod
     def of(cls, margins: Iterable[float], candidates: int, threshold: float) -> Self:
@@ -62,7 +65,8 @@ class Reference:
 def shipped_reference() -> Reference:
     """Return the reference that comes with stillwatch."""
     content = json.loads(files(__package__).joinpath("reference.json").read_text(encoding="utf-8"))
-    return Reference(content["candidates"], content["threshold"], tuple(content["excesses"]))
+    covers = {name: (low, high) for name, (low, high) in content["covers"].items()}
+    return Reference(content["candidates"], content["threshold"], tuple(content["excesses"]), covers)
 
 
 def benjamini_hochberg(p_values: Mapping[int, float]) -> dict[int, float]:

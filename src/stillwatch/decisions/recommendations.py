@@ -5,9 +5,8 @@ even where a later judgement no longer counts the account in, since a member tha
 silent; when the verdict is gone it is released. To be observed asks nothing of the gateway, so that it
 lapses without a word.
 
-A log that is judged again and again gives chance as many tries. The error rate is therefore spent over the
-judgements (alpha spending, Lan & DeMets 1983): the ``j``-th one throttles where the q-value is at most
-``0.01 / (j (j + 1))``, which over all judgements sums up to 0.01. Until then the group is observed.
+A log that is judged again and again gives chance as many tries. What chance brings together the next requests
+take apart, while a campaign goes on: a group is observed until two judgements in a row call it.
 """
 
 from __future__ import annotations
@@ -21,9 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.contracts import DECISIONS, Action, Verdict, conform
-
-ERROR_RATE: Final = 0.01
-"""False discovery rate over all judgements of a log together."""
 
 _CODES: Final = 3
 """Reason codes of the campaign, and as many of the account itself: enough to know what to look at."""
@@ -44,17 +40,16 @@ class Recommendations:
 
     _standing: dict[str, _Recommendation] = field(default_factory=dict)
     _changes: list[dict[str, Any]] = field(default_factory=list)
-    _sure: set[str] = field(default_factory=set)  # campaigns called so surely that they may be throttled
-    _judgements: int = 0
+    _sure: set[str] = field(default_factory=set)  # campaigns that may be throttled
+    _called: set[str] = field(default_factory=set)  # by the last judgement
 
     def judge(self, at: datetime, campaigns: pa.Table, accounts: pa.Table, reasons: pa.Table) -> None:
         """Take a judgement that was made ``at`` a tick's end: its CAMPAIGNS, ACCOUNTS and REASONS."""
         q_values = _by(campaigns, "campaign_id", "q_value")
         verdicts = _by(campaigns, "campaign_id", "verdict")
         called = {name for name, verdict in verdicts.items() if verdict == Verdict.CAMPAIGN}
-        self._judgements += 1
-        least = ERROR_RATE / (self._judgements * (self._judgements + 1))
-        self._sure = {name for name in called if name in self._sure or q_values[name] <= least}
+        self._sure = called & (self._sure | self._called)
+        self._called = called
         wanted = self._wanted(accounts)
         codes = _Codes(reasons)
         for account in sorted(wanted.keys() | self._standing.keys()):

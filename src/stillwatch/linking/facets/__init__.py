@@ -9,6 +9,7 @@ from stillwatch.linking.facets.continuity import Continuity
 from stillwatch.linking.facets.coverage import Coverage
 from stillwatch.linking.facets.elicitation import Elicitation
 from stillwatch.linking.facets.facet import Facet, FacetCard
+from stillwatch.linking.facets.failover import Failover
 from stillwatch.linking.facets.focus import Focus
 from stillwatch.linking.facets.identity import Identity
 from stillwatch.linking.facets.network import Network
@@ -21,6 +22,7 @@ BUILT_IN: Final[dict[str, Facet]] = {
     "continuity": Continuity(),
     "coverage": Coverage(),
     "elicitation": Elicitation(),
+    "failover": Failover(),
     "focus": Focus(),
     "identity": Identity(),
     "network": Network(),

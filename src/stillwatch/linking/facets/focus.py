@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.contracts import Capability
@@ -13,9 +14,20 @@ from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 _MIN_EXCHANGES: Final = 50
-_QUERY: Final = (
-    "SELECT {candidate} capability, count(*) AS exchanges FROM {relation} GROUP BY {candidate} capability"
-)
+_DAY: Final = "CAST(floor(epoch(timestamp) / 86400) AS BIGINT)"
+_ABILITIES: Final = len(Capability)
+
+_EVERYONE: Final = f"""
+    SELECT {_DAY} AS day, capability, count(*) AS exchanges
+    FROM activity GROUP BY day, capability ORDER BY day, capability
+"""
+_GROUPS: Final = f"""
+    SELECT candidate, {_DAY} AS day, capability, count(*) AS exchanges
+    FROM work GROUP BY candidate, day, capability ORDER BY candidate, day, capability
+"""
+
+Counts = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
 
 
 class Focus:
@@ -26,15 +38,16 @@ class Focus:
         shows="the group's work is aimed at one ability",
         honest_twin="applications with one purpose",
         method=(
-            "relative entropy of the group's abilities from those of all traffic (Kullback & Leibler 1951), "
-            "in nats a request"
+            "two-sample test of the group's pooled requests against all of the same days: relative "
+            "entropy of their abilities (Kullback & Leibler 1951) in nats a request, less what as many "
+            "requests show by chance (Miller 1955)"
         ),
         side="extraction",
         cap=1.0,
         signals=(
             FacetSignal(
                 "narrow-focus",
-                "the group asks for one ability more than all traffic does",
+                "the group asks for one ability more than all traffic of the same days does",
                 "an application with one purpose",
             ),
         ),
@@ -46,41 +59,58 @@ class Focus:
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of how far the group's abilities are from ordinary ones."""
-        ordinary = _shares(engine.table(_QUERY.format(candidate="", relation="activity") + " ORDER BY 1"))
-        rows = engine.table(_QUERY.format(candidate="candidate,", relation="work") + " ORDER BY 1, 2")
-        groups: dict[int, list[dict[str, int]]] = {}
-        for row in rows.to_pylist():
-            groups.setdefault(row["candidate"], []).append(row)
-        sized = {number: group for number, group in groups.items() if _total(group) >= _MIN_EXCHANGES}
-        return findings_table(_finding(number, group, ordinary) for number, group in sized.items())
+        whole, groups = engine.table(_EVERYONE), engine.table(_GROUPS)
+        if not whole.num_rows:
+            return findings_table([])
+        first, last = int(whole["day"][0].as_py()), int(whole["day"][-1].as_py())
+        everyone = _by_day(whole, first, last)
+        candidate = groups["candidate"].to_numpy()
+        found = []
+        for number in np.unique(candidate):
+            own = _by_day(groups.filter(pa.array(candidate == number)), first, last)
+            if own.sum() >= _MIN_EXCHANGES:
+                found.append(_finding(int(number), own, everyone))
+        return findings_table(found)
 
 
-def _total(group: list[dict[str, int]]) -> int:
-    return sum(row["exchanges"] for row in group)
+def _by_day(table: pa.Table, first: int, last: int) -> Counts:
+    """Return requests by day and ability, shape (days, abilities)."""
+    counts = np.zeros((last - first + 1, _ABILITIES), np.int64)
+    counts[table["day"].to_numpy() - first, table["capability"].to_numpy()] = table["exchanges"].to_numpy()
+    return counts
 
 
-def _shares(table: pa.Table) -> dict[int, float]:
-    rows = table.to_pylist()
-    total = _total(rows)
-    return {row["capability"]: row["exchanges"] / total for row in rows}
+def same_days(own: Counts, everyone: Counts) -> Shares:
+    """Return what is asked on the days on which the group asks: what all turn to that day is no focus.
+
+    The group itself is among everyone: where there is little else, nothing is far from ordinary.
+    """
+    daily = everyone / np.maximum(everyone.sum(axis=1, keepdims=True), 1)
+    return np.asarray(own.sum(axis=1) @ daily / own.sum())
 
 
-def _finding(candidate: int, group: list[dict[str, int]], ordinary: dict[int, float]) -> Finding:
-    total = _total(group)
-    shares = {row["capability"]: row["exchanges"] / total for row in group}
-    entropy = sum(share * math.log(share / ordinary[ability]) for ability, share in sorted(shares.items()))
-    top = max(sorted(shares), key=lambda ability: shares[ability])
+def focus(shares: Shares, ordinary: Shares, exchanges: int) -> float:
+    """Return the relative entropy in nats, less its expectation for ``exchanges`` ordinary requests."""
+    asked = shares > 0
+    entropy = float(np.sum(shares[asked] * np.log(shares[asked] / ordinary[asked])))
+    return max(entropy - (_ABILITIES - 1) / (2 * exchanges), 0.0)
+
+
+def _finding(candidate: int, own: Counts, everyone: Counts) -> Finding:
+    total = int(own.sum())
+    shares, ordinary = own.sum(axis=0) / total, same_days(own, everyone)
+    top = int(np.argmax(shares))
     return Finding(
         candidate=candidate,
         facet="focus",
         signal="narrow-focus",
         side="extraction",
-        llr=entropy,
-        observed=shares[top],
-        expected=ordinary[top],
+        llr=focus(shares, ordinary, total),
+        observed=float(shares[top]),
+        expected=float(ordinary[top]),
         exchanges=total,
         statement=(
             f"{shares[top]:.0%} of the requests ask for {list(Capability)[top].replace('_', ' ')}; "
-            f"{ordinary[top]:.0%} of all requests do"
+            f"{ordinary[top]:.0%} of all requests on the same days do"
         ),
     )
