@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from assessing import assess, pooled, ratios
-from signal_cases import CASES, SCAFFOLD
+from signal_cases import CASES, SCAFFOLD, one_time_zone
 
 from stillwatch.accounts.signals import BUILT_IN, account_signals
 from stillwatch.accounts.signals.signal import Observation
@@ -127,3 +127,11 @@ def test_the_registry_is_complete_and_every_signal_says_what_it_is():
         assert card.floor < 0 <= card.cap
         assert card.cap > 0 or card.facet is None
         assert card.group_cap >= 0 >= card.group_floor
+
+
+def test_the_clock_that_is_expected_is_that_of_the_log(any_engine, traffic, names):
+    """Where everybody keeps office hours a group that keeps them shows nothing that others do not."""
+    scene = one_time_zone(traffic, names)
+    found = assess(any_engine, traffic, {0: scene.group}, {0: SCAFFOLD})
+    (row,) = [row for row in found.findings.to_pylist() if row["signal"] == "one-clock"]
+    assert row["observed"] == pytest.approx(row["expected"], abs=0.05)

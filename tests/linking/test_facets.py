@@ -188,6 +188,13 @@ def test_a_class_that_repeats_its_questions_speaks_against_a_dataset(any_engine,
     assert llr(BUILT_IN["coverage"], any_engine)[0] < -8
 
 
+def test_the_repetition_that_is_expected_is_not_the_campaign_s(any_engine, traffic, names):
+    """Half of the requests: the mean of the uniform, which groups that we know nothing of are taken for."""
+    traffic.bind_groups(any_engine, {0: exercise_sheet(traffic, names)}, {0: SCAFFOLD})
+    (row,) = BUILT_IN["coverage"].weigh(any_engine).to_pylist()
+    assert (row["observed"], row["expected"]) == (1.0, 0.5)
+
+
 @pytest.mark.parametrize("facet", sorted(BUILT_IN))
 def test_an_empty_log_says_nothing(any_engine, traffic, facet):
     traffic.bind_groups(any_engine, {}, {})

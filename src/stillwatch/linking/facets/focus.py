@@ -26,8 +26,10 @@ class Focus:
         shows="the group's work is aimed at one ability",
         honest_twin="applications with one purpose",
         method=(
-            "relative entropy of the group's abilities from those of all traffic (Kullback & Leibler 1951), "
-            "in nats a request"
+            "sum of p ln(p / q) over the abilities, relative entropy (Kullback & Leibler 1951): what one "
+            "request is worth, however many there are. Ordinary traffic: q, the ability's share in all "
+            "requests of the log, the group's own included, of any hour, where p is its share in the group's "
+            "work. By hand: at least 50 requests, the cap"
         ),
         side="extraction",
         cap=1.0,
