@@ -15,7 +15,7 @@ from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Known, find_standing
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
@@ -30,9 +30,6 @@ KINDS: Final = {
     "templates": {"template_user": 5.0, "resale": 4.0},
 }
 """Kind of world -> how much more of which honest accounts it holds."""
-
-SILENT: Final = {KeptClear.FEW_MEMBERS, KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK}
-"""Why a candidate is never called, whatever its q-value."""
 
 SIZES: Final = ((0.15, 21), (0.05, 21), (0.15, 7), (0.5, 21), (0.15, 42))
 """Scale of the preset ``quiet`` and days, one after the other: 300 to 3,000 active accounts."""
@@ -72,7 +69,7 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
     plan = replace(quiet, emphasis=KINDS[kind], days=days, honest_exchanges=requests)
     summary = write_world(plan, f"quiet-{kind}", scale=scale, seed=seed, honest=1.0, out=world)
     found = detect_in(world, run)
-    judgements = found.judgements
+    judgements = [one for one in found.judgements if one.heard]
     return {
         "kind": kind,
         "seed": seed,
@@ -82,9 +79,7 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
         "margins": [round(one.margin, 6) for one in judgements],
         "candidates": len(judgements),
         "least_q": min([1.0, *(one.q_value for one in judgements)]),
-        "least_q_callable": min(
-            [1.0, *(one.q_value for one in judgements if one.kept_clear not in SILENT and one.margin >= 1)]
-        ),
+        "least_q_callable": min([1.0, *(one.q_value for one in judgements if one.margin >= 1)]),
         "called": sum(one.verdict is Verdict.CAMPAIGN for one in judgements),
     }
 

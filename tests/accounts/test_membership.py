@@ -6,66 +6,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from assessing import assess, members, pooled, ratios, tied_by
 
-from stillwatch.accounts.membership import assess_membership
 from stillwatch.accounts.profiles import WHOLE_TRAFFIC, profile_accounts, profile_behaviour
-from stillwatch.accounts.signals import BUILT_IN, account_signals
+from stillwatch.accounts.signals import account_signals
 from stillwatch.accounts.signals.beta_binomial import BetaBinomial
-from stillwatch.campaigns.inside import INSIDE_QUERY
 from stillwatch.contracts import CANDIDATES, LINKS
 
 START = datetime(2026, 4, 22, tzinfo=UTC)
-
-
-def assess(engine, traffic, groups, scaffolds, links=None, without=()):
-    traffic.bind_groups(engine, groups, scaffolds)
-    rows = [{"candidate": c, "account_id": a} for c, accounts in groups.items() for a in accounts]
-    engine.bind("candidates", pa.Table.from_pylist(rows, schema=CANDIDATES))
-    engine.bind("links", pa.Table.from_pylist(links or [], schema=LINKS))
-    engine.bind("inside", engine.table(INSIDE_QUERY))
-    signals = {name: signal for name, signal in account_signals().items() if name not in without}
-    return assess_membership(profile_behaviour(engine), signals)
-
-
-def members(assessment, candidate):
-    rows = assessment.membership.to_pylist()
-    return {row["account_id"] for row in rows if row["candidate"] == candidate and row["member"]}
-
-
-def ratios(assessment, candidate, signal):
-    return np.array(
-        [
-            row["llr"]
-            for row in assessment.signals.to_pylist()
-            if (row["candidate"], row["signal"]) == (candidate, signal)
-        ]
-    )
-
-
-def card_link(accounts):
-    return [
-        {
-            "facet": "identity",
-            "signal": "payment-shared",
-            "value": number // 5,
-            "account_id": account,
-            "holders": 5,
-        }
-        for number, account in enumerate(accounts)
-    ]
-
-
-def test_the_registry_is_complete_and_every_signal_says_what_it_is():
-    assert list(account_signals()) == sorted(BUILT_IN)
-    for name, signal in BUILT_IN.items():
-        card = signal.card
-        assert card.id == name
-        assert min(len(card.shows), len(card.honest_twin), len(card.method)) > 10
-        assert card.floor < 0 <= card.cap
-        assert card.cap > 0 or card.facet is None
-        assert card.group_cap >= 0 >= card.group_floor
 
 
 def test_profiles_count_each_account_once(any_engine, traffic, names):
@@ -129,9 +78,8 @@ def test_a_group_of_people_has_no_lucky_half(any_engine, traffic, names):
     traffic.people(names("person", 300))
     found = assess(any_engine, traffic, {0: client}, {0: 88})
     assert members(found, 0) == set()
-    pooled = {row["signal"]: row["llr"] for row in found.findings.to_pylist()}
-    assert pooled["round-the-clock"] < 0
-    assert pooled["no-sessions"] < 0
+    assert pooled(found, "round-the-clock")[0] < 0
+    assert pooled(found, "no-sessions")[0] < 0
 
 
 def test_one_operator_s_office_hours_are_one_clock_and_days_of_their_own_are_not(any_engine, traffic, names):
@@ -148,11 +96,8 @@ def test_one_operator_s_office_hours_are_one_clock_and_days_of_their_own_are_not
     traffic.people(client, scaffold=88)
     traffic.people(names("person", 300))
     found = assess(any_engine, traffic, {0: farm, 1: client}, {0: 77, 1: 88})
-    pooled = {
-        row["candidate"]: row["llr"] for row in found.findings.to_pylist() if row["signal"] == "one-clock"
-    }
-    assert pooled[0] > 4
-    assert pooled[1] <= 0
+    assert pooled(found, "one-clock")[0] > 4
+    assert pooled(found, "one-clock")[1] <= 0
 
 
 def test_no_rhythm_at_all_is_no_common_clock(any_engine, traffic, names):
@@ -160,9 +105,8 @@ def test_no_rhythm_at_all_is_no_common_clock(any_engine, traffic, names):
     traffic.queue(farm, 30, scaffold=77)
     traffic.people(names("person", 300))
     found = assess(any_engine, traffic, {0: farm}, {0: 77})
-    pooled = {row["signal"]: row["llr"] for row in found.findings.to_pylist()}
-    assert abs(pooled["one-clock"]) < 1
-    assert pooled["round-the-clock"] > 3
+    assert abs(pooled(found, "one-clock")[0]) < 1
+    assert pooled(found, "round-the-clock")[0] > 3
 
 
 def test_a_few_coincidences_make_no_member_of_a_pool_that_hands_everything_round(any_engine, traffic, names):
@@ -197,9 +141,11 @@ def test_an_untied_account_is_a_stranger_where_the_members_are_tied(any_engine, 
     farm, judges = names("farm", 40), names("judge", 4)
     traffic.queue([*farm, *judges], 30, scaffold=77)
     traffic.people(names("person", 300))
-    found = assess(any_engine, traffic, {0: [*farm, *judges]}, {0: 77}, links=card_link(farm))
+    cards = tied_by("payment-shared", [farm[first : first + 5] for first in range(0, 40, 5)], holders=5)
+    found = assess(any_engine, traffic, {0: [*farm, *judges]}, {0: 77}, cards)
     assert ratios(found, 0, "tied").min() < -1
-    blunt = assess(any_engine, traffic, {0: [*farm, *judges]}, {0: 77}, card_link(farm), without=("tied",))
+    others = {name: signal for name, signal in account_signals().items() if name != "tied"}
+    blunt = assess(any_engine, traffic, {0: [*farm, *judges]}, {0: 77}, cards, others)
     strength = (
         {row["account_id"]: row["strength"] for row in found.membership.to_pylist()},
         {row["account_id"]: row["strength"] for row in blunt.membership.to_pylist()},

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from facet_cases import CASES, MONDAY, SCAFFOLD, begin, crowd, everyday, exercise_sheet, one_queue, refused
 
-from stillwatch.contracts import FINDINGS, LINKS, Cue
+from stillwatch.contracts import FINDINGS, LINKS
 from stillwatch.linking.facets import BUILT_IN, facets
+from stillwatch.linking.facets.facet import FacetSignal
+from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 from stillwatch.linking.facets.tempo import synchrony
+from stillwatch.linking.links import weigh_candidates
 
-START_DAY = 20
+SPEAKS = 1 / 3
+"""Share of what its facet may say at most that a signal says of a campaign, at least."""
+
+SILENT = 1 / 10
+"""The same of the honest twin, at most."""
 
 
 def llr(facet, engine, signal=None):
     """Return candidate -> what the facet (or one signal of it) says, nothing where it is silent."""
-    table = BUILT_IN[facet].weigh(engine)
+    table = weigh_candidates(engine, {facet.card.name: facet})
     assert table.schema == FINDINGS
-    assert set(table["signal"].to_pylist()) <= {known.id for known in BUILT_IN[facet].card.signals}
+    assert set(table["signal"].to_pylist()) <= {known.id for known in facet.card.signals}
     sums = {}
     for row in table.to_pylist():
         if signal in (None, row["signal"]):
@@ -26,21 +35,112 @@ def llr(facet, engine, signal=None):
     return sums
 
 
-def crowd(traffic, names, count=300):
-    """Unrelated people, each with a card, a device and a network of their own."""
-    others = names("person", count)
-    for number, account in enumerate(others):
-        made = f"2025-{1 + number % 12:02}-{1 + number % 28:02}T{number % 24:02}:00:00"
-        traffic.account(account, payment_fp=traffic.fp(), device_fp=traffic.fp(), created_at=at(made))
-    for account in others:
-        traffic.people([account], network_fp=traffic.fp())
-    return others
+class Removed:
+    """The facet as if it was not there."""
+
+    def __init__(self, facet):
+        self.card = facet.card
+
+    def links(self, engine):
+        return no_links()
+
+    def weigh(self, engine):
+        return findings_table([])
 
 
-def at(text):
-    from datetime import UTC, datetime
+class Blunt(Removed):
+    """The facet if it said the most that it may of every group, whatever the data."""
 
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    def weigh(self, engine):
+        groups = engine.table("SELECT DISTINCT candidate FROM members ORDER BY candidate")
+        name, side, cap = self.card.name, self.card.side, self.card.cap
+        return findings_table(
+            Finding(candidate, name, signal.id, side, cap, "whatever")
+            for candidate in groups["candidate"].to_pylist()
+            for signal in self.card.signals
+        )
+
+
+class Blind(Removed):
+    """The facet if it knew of no ordinary traffic and of no declaration: only of the group itself."""
+
+    def __init__(self, facet):
+        super().__init__(facet)
+        self.facet = facet
+
+    def weigh(self, engine):
+        for relation in ("sketches", "accounts", "activity", "parties"):
+            own = f"SELECT r.* FROM {relation} r JOIN members m ON m.account_id = r.account_id"
+            engine.bind(relation, engine.table(f"{own} ORDER BY r.account_id"))
+        engine.bind(
+            "parties", engine.table("SELECT account_id, account_id AS party FROM members ORDER BY account_id")
+        )
+        return self.facet.weigh(engine)
+
+
+def said(case, facet, engine):
+    """Return what the case's signal says of the group in the log, as a share of the facet's cap."""
+    return llr(facet, engine, case.signal).get(0, 0.0) / facet.card.cap
+
+
+@pytest.fixture
+def campaign(case, any_engine, traffic, names):
+    """An engine over the log in which the case's campaign is candidate 0."""
+    traffic.bind_groups(any_engine, {0: case.campaign(traffic, names)}, {0: SCAFFOLD})
+    return any_engine
+
+
+@pytest.fixture
+def twin(case, any_engine, traffic, names):
+    """The same of the honest twin."""
+    traffic.bind_groups(any_engine, {0: case.twin(traffic, names)}, {0: SCAFFOLD})
+    return any_engine
+
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+@every_case
+def test_a_signal_speaks_of_a_campaign_and_nothing_does_without_its_facet(case, campaign):
+    facet = BUILT_IN[case.facet]
+    assert said(case, facet, campaign) >= SPEAKS > said(case, Removed(facet), campaign)
+
+
+@every_case
+def test_a_signal_keeps_silent_of_its_honest_twin_and_a_blunt_one_would_not(case, twin):
+    facet = BUILT_IN[case.facet]
+    assert said(case, facet, twin) <= SILENT < said(case, Blunt(facet), twin)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.excused], ids=str)
+def test_the_twin_shows_what_a_campaign_shows(case, twin):
+    """The facet is silent for what it knows of everybody else, not for want of anything to see."""
+    assert said(case, Blind(BUILT_IN[case.facet]), twin) > SILENT
+
+
+@every_case
+def test_a_finding_says_what_it_saw_and_what_ordinary_traffic_shows(case, campaign):
+    found = BUILT_IN[case.facet].weigh(campaign).to_pylist()
+    (row,) = [row for row in found if row["signal"] == case.signal]
+    assert None not in (row["observed"], row["expected"])
+    assert row["observed"] != row["expected"]
+
+
+def without_a_case(registry):
+    """Return facet and id of each signal of ``registry`` that no case stands for."""
+    known = {(name, signal.id) for name, facet in registry.items() for signal in facet.card.signals}
+    return known - {(case.facet, case.signal) for case in CASES}
+
+
+def test_every_signal_has_its_case():
+    assert without_a_case(BUILT_IN) == set()
+    assert len(CASES) == sum(len(facet.card.signals) for facet in BUILT_IN.values())
+
+
+def test_a_signal_without_a_case_is_noticed():
+    novel = Removed(BUILT_IN["focus"])
+    novel.card = replace(novel.card, signals=(*novel.card.signals, FacetSignal("novel", "it", "anybody")))
+    assert without_a_case(BUILT_IN | {"focus": novel}) == {("focus", "novel")}
 
 
 def test_the_registry_is_complete_and_every_facet_says_what_it_is():
@@ -51,42 +151,14 @@ def test_the_registry_is_complete_and_every_facet_says_what_it_is():
         assert card.side in ("linking", "extraction", "either")
         assert min(len(card.shows), len(card.honest_twin), len(card.method)) > 10
         assert card.cap > 0 >= card.floor
+        assert card.signals
 
 
-def test_identity_sees_reused_cards_and_not_cards_of_one_s_own(any_engine, traffic, names):
-    others = crowd(traffic, names)
-    farm = names("farm", 40)
-    for number, account in enumerate(farm):
-        traffic.account(account, payment_fp=1 + number // 10, created_at=at("2026-04-21T10:00:00"))
-    traffic.queue(farm, 5, scaffold=77)
-    traffic.bind_groups(any_engine, {0: farm, 1: others[:40]}, {0: 77})
-    assert llr("identity", any_engine, "payment-shared")[0] > 20
-    assert llr("identity", any_engine, "payment-shared").get(1, 0.0) == 0.0
-
-
-def test_what_colleagues_share_openly_links_nobody(any_engine, traffic, names):
-    """One organisation, one card, one office, seats made in one hour: all of it declared."""
-    crowd(traffic, names)
-    seats = names("seat", 40)
-    for account in seats:
-        made = at("2026-04-21T10:00:00")
-        traffic.account(account, payment_fp=1, organization_fp=9, created_at=made)
-    traffic.people(seats, scaffold=77, network_fp=3)
-    traffic.bind_groups(any_engine, {0: seats}, {0: 77})
-    assert llr("identity", any_engine).get(0, 0.0) == 0.0
-    assert llr("network", any_engine).get(0, 0.0) == 0.0
-
-
-def test_identity_sees_a_sign_up_burst_and_not_sign_ups_over_a_year(any_engine, traffic, names):
-    others = crowd(traffic, names)
-    farm = names("farm", 40)
-    for number, account in enumerate(farm):
-        traffic.account(account, created_at=at("2026-04-21T10:00:00") + timedelta(minutes=number))
-    traffic.queue(farm, 5, scaffold=77)
-    traffic.bind_groups(any_engine, {0: farm, 1: others[:40]}, {0: 77})
-    burst = llr("identity", any_engine, "signup-burst")
-    assert burst[0] > 20
-    assert burst[1] < 2
+def test_nothing_links_people_who_share_nothing(any_engine, traffic, names):
+    people = crowd(traffic, names)
+    traffic.bind_groups(any_engine, {0: people[:40]}, {})
+    for name in ("continuity", "elicitation", "identity", "network", "scaffold"):
+        assert llr(BUILT_IN[name], any_engine).get(0, 0.0) < 0.5
 
 
 def test_what_everybody_shares_says_nothing_of_a_group(any_engine, traffic, names):
@@ -95,59 +167,51 @@ def test_what_everybody_shares_says_nothing_of_a_group(any_engine, traffic, name
     for account in everyone:
         traffic.account(account, payment_fp=5)
     traffic.people(everyone)
-    traffic.bind_groups(any_engine, {0: everyone[:40]}, {0: 77})
-    assert llr("identity", any_engine, "payment-shared")[0] == 0.0
+    traffic.bind_groups(any_engine, {0: everyone[:40]}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["identity"], any_engine, "payment-shared")[0] == 0.0
 
 
-def test_network_sees_a_farm_behind_few_addresses_and_not_homes(any_engine, traffic, names):
-    others = crowd(traffic, names)
-    farm = names("farm", 40)
-    for number, account in enumerate(farm):
-        traffic.queue([account], 5, scaffold=77, network_fp=1 + number % 3)
-    traffic.bind_groups(any_engine, {0: farm, 1: others[:40]}, {0: 77})
-    found = llr("network", any_engine)
-    assert found[0] > 20
-    assert found.get(1, 0.0) < 1
+def test_what_colleagues_share_openly_links_nobody(any_engine, traffic, names):
+    """One organisation, one card, one office, seats made in one hour: all of it declared."""
+    crowd(traffic, names)
+    seats = names("seat", 40)
+    for account in seats:
+        traffic.account(account, payment_fp=1, organization_fp=9, created_at=MONDAY)
+    traffic.people(seats, SCAFFOLD, network_fp=3)
+    traffic.bind_groups(any_engine, {0: seats}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["identity"], any_engine).get(0, 0.0) == 0.0
+    assert llr(BUILT_IN["network"], any_engine).get(0, 0.0) == 0.0
 
 
-def test_scaffold_weighs_by_rarity(any_engine, traffic, names):
-    farm, client = names("farm", 10), names("client", 200)
-    traffic.queue(farm, 10, scaffold=77)
-    traffic.people(client, scaffold=88)
-    traffic.bind_groups(any_engine, {0: farm, 1: client}, {0: 77, 1: 88})
-    found = llr("scaffold", any_engine)
-    assert found[0] == pytest.approx(np.log(210 / 10))
-    assert found[1] < 0.1
+def test_a_class_that_repeats_its_questions_speaks_against_a_dataset(any_engine, traffic, names):
+    traffic.bind_groups(any_engine, {0: exercise_sheet(traffic, names)}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["coverage"], any_engine)[0] < -8
 
 
-def test_tempo_sees_one_queue_and_not_people_with_the_same_day(any_engine, traffic, names):
-    farm, client = names("farm", 30), names("client", 60)
-    busy = [7, 8, 30, 31, 32, 100, 101, 170, 171, 172, 240, 333, 334, 335, 400, 401]
-    for account in farm:
-        for hour in traffic.random.choice(busy, 20):
-            traffic.exchange(account, at("2026-04-22T00:00:00") + timedelta(hours=int(hour), minutes=5), 77)
-    for account in [*client, *names("other", 200)]:
-        for day in traffic.random.choice(20, 6, replace=False):
-            hour = int(np.clip(traffic.random.normal(14, 3), 0, 23))
-            traffic.exchange(account, at("2026-04-22T00:00:00") + timedelta(days=int(day), hours=hour), 88)
-    traffic.bind_groups(any_engine, {0: farm, 1: client}, {0: 77, 1: 88})
-    found = llr("tempo", any_engine)
-    assert found[0] == 4.0  # the most that synchrony may say
-    assert found[1] < 1
+def test_the_repetition_that_is_expected_is_not_the_campaign_s(any_engine, traffic, names):
+    """Half of the requests: the mean of the uniform, which groups that we know nothing of are taken for."""
+    traffic.bind_groups(any_engine, {0: exercise_sheet(traffic, names)}, {0: SCAFFOLD})
+    (row,) = BUILT_IN["coverage"].weigh(any_engine).to_pylist()
+    assert (row["observed"], row["expected"]) == (1.0, 0.5)
 
 
 @pytest.mark.parametrize("facet", sorted(BUILT_IN))
 def test_an_empty_log_says_nothing(any_engine, traffic, facet):
     traffic.bind_groups(any_engine, {}, {})
-    assert llr(facet, any_engine) == {}
+    assert llr(BUILT_IN[facet], any_engine) == {}
     assert BUILT_IN[facet].links(any_engine).num_rows == 0
+
+
+def test_tempo_says_no_more_than_synchrony_alone_may(any_engine, traffic, names):
+    traffic.bind_groups(any_engine, {0: one_queue(traffic, names)}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["tempo"], any_engine) == {0: 4.0}
 
 
 def test_tempo_is_silent_on_groups_too_small_to_measure(any_engine, traffic, names):
     farm = names("farm", 11)
-    traffic.queue(farm, 30, scaffold=77)
-    traffic.bind_groups(any_engine, {0: farm}, {0: 77})
-    assert llr("tempo", any_engine) == {}
+    traffic.queue(farm, 30, SCAFFOLD)
+    traffic.bind_groups(any_engine, {0: farm}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["tempo"], any_engine) == {}
 
 
 def test_synchrony_of_independent_loads_is_a_standard_score():
@@ -158,78 +222,47 @@ def test_synchrony_of_independent_loads_is_a_standard_score():
     assert 0.4 < np.std(scores) < 1.6
 
 
-def test_continuity_sees_a_dialogue_that_changes_its_account_and_not_one_that_stays(
-    any_engine, traffic, names
-):
-    pool, people = names("pool", 20), names("person", 60)
-    for number in range(30):
-        dialogue(traffic, [pool[number % 20], pool[(number + 7) % 20]])
-        dialogue(traffic, [people[number], people[number]])
-    traffic.bind_groups(any_engine, {0: pool, 1: people[:20]}, {})
-    found = llr("continuity", any_engine)
-    assert found[0] > 20
-    assert found.get(1, 0.0) == 0.0
-
-
 def test_continuity_takes_no_figure_of_speech_for_a_handover(any_engine, traffic, names):
     """Forty people who all say "go on": their dialogues hold the same words and are not one dialogue."""
     people = names("person", 40)
     for account in people:
-        traffic.exchange(account, at("2026-04-23T10:00:00"), turns=1, history_fps=[5])
-        traffic.exchange(account, at("2026-04-23T10:05:00"), turns=3, history_fps=[9, traffic.fp(), 5])
+        traffic.exchange(account, MONDAY, turns=1, history_fps=[5])
+        later = MONDAY + timedelta(minutes=5)
+        traffic.exchange(account, later, turns=3, history_fps=[9, traffic.fp(), 5])
     traffic.bind_groups(any_engine, {0: people[:20]}, {})
-    assert llr("continuity", any_engine).get(0, 0.0) == 0.0
+    assert llr(BUILT_IN["continuity"], any_engine).get(0, 0.0) == 0.0
 
 
-def dialogue(traffic, accounts):
-    """Four turns; the account changes halfway where two are given."""
-    states, history = [traffic.fp() for _ in range(4)], []
-    for turn, state in enumerate(states):
-        history = [*history, state][-4:]
-        when = at("2026-04-23T10:00:00") + timedelta(minutes=10 * turn)
-        traffic.exchange(accounts[turn // 2], when, turns=2 * turn + 1, history_fps=history)
-        history = [*history, traffic.fp()][-4:]
-
-
-@pytest.mark.parametrize(("bit", "cue"), list(enumerate(Cue)))
-def test_elicitation_sees_a_wording_that_only_the_group_uses(any_engine, traffic, names, bit, cue):
-    farm, client = names("farm", 10), names("client", 60)
-    traffic.queue(farm, 10, scaffold=77, cues=1 << bit)
-    traffic.people(client)
-    traffic.bind_groups(any_engine, {0: farm, 1: client[:10]}, {0: 77})
-    found = llr("elicitation", any_engine)
-    assert found[0] > 3
-    assert found.get(1, 0.0) == 0.0
-
-
-def test_elicitation_says_nothing_where_everybody_words_it_so(any_engine, traffic, names):
-    traffic.queue(names("a", 60), 10, scaffold=77, cues=1)
-    traffic.bind_groups(any_engine, {0: names("a", 10)}, {0: 77})
-    assert llr("elicitation", any_engine).get(0, 0.0) == 0.0
-
-
-def test_coverage_tells_a_dealt_out_dataset_from_a_class(any_engine, traffic, names):
-    farm, students = names("farm", 20), names("student", 20)
-    traffic.queue(farm, 10, scaffold=77)
-    for account in students:
-        for question in range(10):
-            when = at("2026-04-23T10:00:00") + timedelta(minutes=question)
-            traffic.exchange(account, when, 88, message_fp=1000 + question)
-    traffic.bind_groups(any_engine, {0: farm, 1: students}, {0: 77, 1: 88})
-    found = llr("coverage", any_engine)
-    assert found[0] > 1
-    assert found[1] < -8
-
-
-def test_focus_sees_one_ability_and_not_the_ordinary_mix(any_engine, traffic, names):
-    farm, people = names("farm", 10), names("person", 100)
-    traffic.queue(farm, 10, scaffold=77, capability=3)
-    for number, account in enumerate(people):
+def test_what_everybody_turns_to_on_a_day_is_no_focus(any_engine, traffic, names):
+    users = names("user", 20)
+    for account in [*users, *names("curious", 100)]:
+        for minutes in range(4):
+            traffic.exchange(account, MONDAY + timedelta(days=9, minutes=minutes), capability=3)
+    for number, account in enumerate(names("other", 100)):
         traffic.people([account], capability=number % 10)
-    traffic.bind_groups(any_engine, {0: farm, 1: people}, {0: 77})
-    found = llr("focus", any_engine)
-    assert found[0] > 0.8
-    assert found[1] < 0.4
+    traffic.bind_groups(any_engine, {0: users}, {})
+    assert llr(BUILT_IN["focus"], any_engine)[0] < 0.3
+
+
+def test_an_account_that_is_served_again_was_not_turned_away(any_engine, traffic, names):
+    banned, others = names("banned", 20), names("standby", 20)
+    refused(traffic, banned)
+    for account in banned:
+        traffic.exchange(account, MONDAY + timedelta(days=12), SCAFFOLD)
+    begin(traffic, others, MONDAY + timedelta(days=8))
+    everyday(traffic, names)
+    traffic.bind_groups(any_engine, {0: [*banned, *others]}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["failover"], any_engine) == {}
+
+
+def test_scaffold_weighs_by_rarity(any_engine, traffic, names):
+    farm, client = names("farm", 10), names("client", 200)
+    traffic.queue(farm, 10, scaffold=77)
+    traffic.people(client, scaffold=88)
+    traffic.bind_groups(any_engine, {0: farm, 1: client}, {0: 77, 1: 88})
+    found = llr(BUILT_IN["scaffold"], any_engine)
+    assert found[0] == pytest.approx(np.log(210 / 10))
+    assert found[1] < 0.1
 
 
 def test_links_are_the_same_whatever_the_key(any_engine, traffic, names):

@@ -18,6 +18,7 @@ from stillwatch.app.stage_tables import StageTables
 from stillwatch.app.standing import Standing
 from stillwatch.campaigns.calibration import shipped_reference
 from stillwatch.campaigns.candidates import propose_candidates
+from stillwatch.campaigns.explained import explain_away
 from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
 from stillwatch.campaigns.judging import Judgement, judge
 from stillwatch.campaigns.labelling import (
@@ -118,7 +119,9 @@ def detect(
 
     progress.stage("judging")
     findings = run.table(
-        "findings", FINDINGS, lambda: pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])
+        "findings",
+        FINDINGS,
+        lambda: explain_away(pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])),
     )
     volumes = engine.table(_VOLUMES)
     matched = match_labels(standing.labels, membership)

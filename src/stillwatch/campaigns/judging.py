@@ -57,6 +57,9 @@ _HELD: Final = frozenset({"payment-shared", "device-shared", "phone-shared"})
 _WATCH_RATE: Final = 0.1
 
 
+_UNHEARD: Final = {KeptClear.FEW_MEMBERS, KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK}
+
+
 @dataclass(frozen=True)
 class Judgement:
     """One candidate, judged."""
@@ -70,7 +73,7 @@ class Judgement:
     queue_side: str  # where evidence that may stand on either side was counted
     one_work: bool  # the accounts share a scaffold, a purpose or conversations
     one_hand: bool  # many accounts to a card, device or telephone
-    q_value: float = 1.0
+    q_value: float = 1.0  # 1 where every statistic is silent
     verdict: Verdict = Verdict.CLEAR
     kept_clear: KeptClear | None = None  # why, where the verdict is clear
 
@@ -90,6 +93,11 @@ class Judgement:
             if self.one_work
             else 0.0
         )
+
+    @property
+    def heard(self) -> bool:
+        """Whether there are accounts and work enough for statistics to speak."""
+        return self.kept_clear not in _UNHEARD
 
     @property
     def resold(self) -> bool:
@@ -135,9 +143,11 @@ def judge(
         for number, sums in sorted(_sums(findings).items())
     ]
     silent = {one.candidate: _silent(one.members, works.get(one.candidate, {})) for one in weighed}
-    q_values = benjamini_hochberg({one.candidate: reference.p_value(one.margin) for one in weighed})
+    heard = [one for one in weighed if silent[one.candidate] is None]
+    q_values = benjamini_hochberg({one.candidate: reference.p_value(one.margin) for one in heard})
     return [
-        _judged(one, silent[one.candidate], q_values[one.candidate], false_discovery_rate) for one in weighed
+        _judged(one, silent[one.candidate], q_values.get(one.candidate, 1.0), false_discovery_rate)
+        for one in weighed
     ]
 
 

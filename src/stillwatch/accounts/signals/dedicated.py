@@ -38,8 +38,9 @@ class Dedicated:
         shows="the work takes the same share of the account's traffic as of the group's other accounts",
         honest_twin="users of one client are dedicated to it as well: it says who belongs, no more",
         method=(
-            "beta-binomial log-likelihood of the work's share in the account's requests, fitted to the "
-            "group's members, against any share alike"
+            "beta-binomial log-likelihood (Skellam 1948) of the work's share in the account's requests, "
+            "fitted by moments to the group's members, against strangers, of whom each share is as likely as "
+            "another. By hand: that, and the floor; nothing is estimated from outside the group"
         ),
         facet=None,
         side="linking",

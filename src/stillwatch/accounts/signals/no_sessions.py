@@ -55,9 +55,11 @@ class NoSessions:
         shows="requests do not come in sittings: they lie as far apart as a queue spreads them",
         honest_twin="people who ask one thing now and then",
         method=(
-            "binomial log-likelihood of requests within half an hour of the one before, at the share that "
-            "a Poisson process of the group's median rate would give, against a beta-binomial (Skellam "
-            "1948) fitted to all accounts of the log"
+            "binomial log-likelihood of the dialogues that begin within half an hour of the account's last, "
+            "at the share that a Poisson process of the group's median rate gives, 0.02 added, 0.9 at most, "
+            "against a beta-binomial (Skellam 1948). Ordinary traffic: the same share of all accounts of the "
+            "log, whatever they do and when, fitted by moments. By hand: the half hour, the 0.02 and 0.9, "
+            "caps and floors"
         ),
         facet="sampling",
         side="extraction",

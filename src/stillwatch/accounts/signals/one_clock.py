@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 from stillwatch.accounts.signals.clocks import OrdinaryClock, flat, log_clock
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
@@ -17,9 +17,16 @@ def _clock_of_others(hours: Floats, core: Floats) -> Floats:
     return log_clock(weighed.sum(axis=0) - weighed)  # nobody is measured by a clock that it set itself
 
 
+def _busiest_share(hours: Ints) -> float:
+    """Return the share of the accounts' active hours that lie in the eight busiest hours of the day."""
+    together = np.sort(hours.sum(axis=0))
+    return float(together[-8:].sum() / max(together.sum(), 1))
+
+
 @dataclass(frozen=True)
 class _Weigher:
     ordinary: OrdinaryClock
+    busiest: float  # share of everybody's busiest eight hours
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
@@ -30,11 +37,10 @@ class _Weigher:
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
-        hours = members.hours.sum(axis=0)
-        busiest = np.sort(hours)[::-1][:8].sum() / max(hours.sum(), 1)
+        busiest = _busiest_share(members.hours)
         return Observation(
-            observed=float(busiest),
-            expected=1 / 3,
+            observed=busiest,
+            expected=self.busiest,
             statement=(
                 f"the accounts keep the same hours: {busiest:.0%} of their active hours lie in the same eight"
             ),
@@ -50,7 +56,9 @@ class OneClock:
         honest_twin="colleagues of one office, a class, users in one time zone",
         method=(
             "log P(hours | clock of the group's other accounts) - log max(P(hours | ordinary mixture), "
-            "P(hours | uniform)); the mixture is that of round-the-clock, everybody's clock included"
+            "P(hours | uniform)). Ordinary traffic: the mixture of round-the-clock, fitted to all accounts "
+            "of the log, everybody's clock included. By hand: a clock starts from one active hour for each "
+            "hour of the day; caps and floors"
         ),
         facet="tempo",
         side="either",
@@ -58,8 +66,9 @@ class OneClock:
         floor=-2.0,
         group_cap=6.0,
         group_floor=-2.0,
+        own_model=True,
     )
 
     def fit(self, ordinary: Behaviour) -> Weigher:
         """Fit the mixture of ordinary days."""
-        return _Weigher(OrdinaryClock.fit(ordinary))
+        return _Weigher(OrdinaryClock.fit(ordinary), _busiest_share(ordinary.hours))

@@ -48,17 +48,20 @@ def _quiet_share(hours: Ints) -> float:
 
 
 class RoundTheClock:
-    """Hours of the day spread as no person's are: evenly, or by one clock for all accounts."""
+    """Hours of the day spread as no person's are: evenly."""
 
     card = SignalCard(
         id="round-the-clock",
-        shows="the account has no day of its own: no quiet time, or just the hours of the whole group",
-        honest_twin="scheduled jobs and evaluation runs; colleagues of one office keep the same hours",
+        shows="the account has no day of its own: no quiet time",
+        honest_twin="scheduled jobs and evaluation runs",
         method=(
-            "log P(hours | uniform) - log P(hours | ordinary mixture), nothing where the clock of the "
-            "group's other accounts explains the hours; ordinary accounts are a mixture of von Mises days "
-            "of unknown phase (Mardia & Jupp, Directional Statistics), of everybody's clock and of uniform "
-            "hours, its weights fitted to the log by expectation maximisation"
+            "max(u - o, min(c - o, 0)) for the log-probability of the account's active hours: u where none "
+            "is likelier than another, c by the clock of the group's other accounts, which excuses and never "
+            "accuses, o of an ordinary account. Ordinary traffic: a mixture of von Mises days of unknown "
+            "phase (Mardia & Jupp 2000), of everybody's clock and of uniform hours, its weights fitted by "
+            "expectation maximisation (Dempster et al. 1977) to all accounts of the log with at least 4 "
+            "active hours. By hand: concentrations of 0.7, 1.5 and 3, uniform hours at least 2 %, caps and "
+            "floors"
         ),
         facet="sampling",
         side="extraction",

@@ -72,9 +72,10 @@ class Tied:
         honest_twin="colleagues are tied as well: it says who belongs, never that the group is a campaign",
         method=(
             "log-odds of being tied among the group's members, estimated with them, against the chance that "
-            "a value of K holders meets a random group of n among N accounts, 1 - (1 - n / N)^(K - 1); "
-            "then the number of further ties, geometric with the members' mean against "
-            "half a tie; nothing in a group whose members are not tied"
+            "a value of K holders meets a random group of n among the N accounts of the log, 1 - (1 - n / "
+            "N)^(K - 1); then the number of further ties, geometric with the members' mean against half a "
+            "tie; nothing in a group whose members are not tied. By hand: the chance at least 0.01 and at "
+            "most 0.9, the half tie, cap and floor"
         ),
         facet=None,
         side="linking",

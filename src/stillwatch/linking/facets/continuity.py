@@ -53,8 +53,11 @@ class Continuity:
         shows="a dialogue goes on under an account that never sent its beginning",
         honest_twin="a team that hands a session over inside one organisation",
         method=(
-            "surplus of dialogues that change their account within 48 hours over a random draw "
-            "(Kulldorff 1997)"
+            "m ln(m / e) - (m - e) for m dialogues handed over inside the group where chance has e, 0 where "
+            "m is at most e (Poisson log-likelihood ratio, Kulldorff 1997). Ordinary traffic: the handovers "
+            "between all other accounts of the log, at any hour, as a random draw from them would hold; "
+            "chance is overstated where accounts hand over several dialogues, since each counts as a draw. "
+            "By hand: within 48 hours, a message of at most 5 senders, e at least 0.5, the cap"
         ),
         side="extraction",
         cap=6.0,

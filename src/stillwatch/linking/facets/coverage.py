@@ -15,6 +15,9 @@ _MIN_EXCHANGES: Final = 50
 _PARTITION_SHAPE: Final = 15.0
 """Beta(1, 15): a campaign repeats one payload in sixteen across accounts (retries, checks)."""
 
+_UNKNOWN_MEAN: Final = 0.5
+"""Mean of the uniform, which the share of repeated payloads has in groups that we know nothing of."""
+
 _QUERY: Final = """
     SELECT candidate, count(*) AS payloads, CAST(sum(exchanges) AS BIGINT) AS exchanges,
            CAST(sum(CASE WHEN accounts > 1 THEN exchanges ELSE 0 END) AS BIGINT) AS repeated
@@ -33,8 +36,11 @@ class Coverage:
         shows="the same payload hardly ever comes from two accounts of the group",
         honest_twin="students repeat one another's questions: strong evidence against",
         method=(
-            "log density of the share of repeated payloads, Beta(1, 15) of a dealt-out dataset against the "
-            "uniform of groups that we know nothing of"
+            "ln 15 + 14 ln(1 - r) for the share r of the group's requests whose payload another account of "
+            "it sent as well: Beta(1, 15) of a dealt-out dataset against the uniform, as a weight of "
+            "evidence (Good 1950). Ordinary traffic: not estimated from the log; of a group that we know "
+            "nothing of each share is as likely as another, half on average. By hand: both shapes, at least "
+            "50 requests, cap and floor"
         ),
         side="extraction",
         cap=1.5,
@@ -68,7 +74,7 @@ def _finding(row: dict[str, int]) -> Finding:
         side="extraction",
         llr=float(density),
         observed=repeated,
-        expected=1 / (1 + _PARTITION_SHAPE),
+        expected=_UNKNOWN_MEAN,
         exchanges=row["exchanges"],
         statement=(
             f"{row['payloads']:,} different payloads in {row['exchanges']:,} requests; {repeated:.1%} of the "

@@ -36,8 +36,10 @@ class Elicitation:
         shows="the wording asks for reasoning, grades, tasks or cleaned traces",
         honest_twin="prompt standards, judges with an open template, synthetic test data, audit trails",
         method=(
-            "share of the group's requests with the cue, times the log of that share over the share in all "
-            "other traffic, 0.01 added to both"
+            "p ln((p + 0.01) / (q + 0.01)) for each cue, its term of the relative entropy (Kullback & "
+            "Leibler 1951): what one request is worth, however many there are; less than 0 counts as 0. "
+            "Ordinary traffic: q, the cue's share in all other requests of the log, of any hour and kind, "
+            "where p is its share in the group's work. By hand: the 0.01, the cap"
         ),
         side="extraction",
         cap=3.0,

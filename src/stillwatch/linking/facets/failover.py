@@ -20,7 +20,7 @@ WINDOW: Final = 24.0
 """Hours within which a pool on standby takes over."""
 
 _LEAST: Final = 3
-"""With fewer accounts turned away, or fewer hours in which others begin, it is chance."""
+"""With fewer accounts turned away, or fewer that begin soon after, it is chance."""
 
 _SERVED: Final = """
     SELECT account_id, max(timestamp) AS last FROM sketches
@@ -43,19 +43,20 @@ class Followed:
     """What followed the refusals in one group."""
 
     turned_away: int  # accounts
-    began: int  # distinct hours after the first refusal in which an account of the group began
+    accounts: int  # of the group that began within the window after a refusal
+    days: int  # after the first refusal, on which accounts of the group began
     soon: int  # of these, within the window after a refusal
     chance: float  # that an ordinary account's beginning falls there
 
     @property
     def llr(self) -> float:
         """Return the log-likelihood ratio against ordinary beginnings, the estimated share paid for."""
-        share = self.soon / self.began
+        share = self.soon / self.days
         if share <= self.chance:
             return 0.0
-        other = self.began - self.soon
+        other = self.days - self.soon
         rest = other * math.log((1 - share) / (1 - self.chance)) if other else 0.0
-        return max(self.soon * math.log(share / self.chance) + rest - 0.5 * math.log(self.began), 0.0)
+        return max(self.soon * math.log(share / self.chance) + rest - math.log(self.days + 1) / 2, 0.0)
 
 
 class Failover:
@@ -66,9 +67,11 @@ class Failover:
         shows="accounts of the group begin within a day of others of it being turned away for good",
         honest_twin="resilience routers, which fail over on overload (5xx) and not on a refusal",
         method=(
-            "k ln(q/p) + (n - k) ln((1 - q)/(1 - p)) - ln(n)/2: of the n hours after the first refusal in "
-            "which accounts of the group begin, k lie within a day of one; q = k/n, paid for by ln(n)/2 "
-            "(Schwarz 1978), and p is the same share of all other accounts' beginnings"
+            "k ln(q/p) + (n - k) ln((1 - q)/(1 - p)) - ln(n + 1)/2: of the n days after the first refusal on "
+            "which accounts of the group begin, k lie within 24 hours of one; q = k/n, paid for by the last "
+            "term (Schwarz 1978). Ordinary traffic: p, the share of all other accounts' beginnings after the "
+            "first refusal that lie within 24 hours of one. By hand: the 24 hours, at least 3 accounts "
+            "turned away and 3 that follow, the cap"
         ),
         side="extraction",
         cap=4.0,
@@ -96,7 +99,7 @@ class Failover:
 
 
 def _finding(candidate: int, followed: Followed) -> Finding:
-    expected = followed.began * followed.chance
+    expected = followed.days * followed.chance
     return Finding(
         candidate=candidate,
         facet="failover",
@@ -105,11 +108,11 @@ def _finding(candidate: int, followed: Followed) -> Finding:
         llr=followed.llr,
         observed=float(followed.soon),
         expected=expected,
-        accounts=followed.turned_away,
+        accounts=followed.accounts,
         statement=(
-            f"{followed.turned_away:,} accounts were turned away for good; of the {followed.began:,} hours "
-            f"after that in which others of the group began {followed.soon:,} lie within a day of a refusal, "
-            f"{expected:,.1f} would by chance"
+            f"{followed.turned_away:,} accounts were turned away for good; {followed.accounts:,} others of "
+            f"the group began within a day of that, on {followed.soon:,} of the {followed.days:,} days on "
+            f"which any began after it; {expected:,.1f} would by chance"
         ),
     )
 
@@ -117,26 +120,31 @@ def _finding(candidate: int, followed: Followed) -> Finding:
 def followed_refusals(engine: Engine) -> dict[int, Followed]:
     """Return what followed the refusals in each candidate in which enough accounts were turned away.
 
-    Beginnings are counted by the hour, since a class or a launch brings many at once. The chance is the
-    part of all other accounts' beginnings after the group's first refusal that falls within the same
-    window (one more of either kind added, so that it is never nought or one).
+    Beginnings of a group are counted by the day, since a class or a launch brings many at once. To the
+    others one of either kind is added, so that the chance is never nought or one.
     """
     accounts = engine.table(_ACCOUNTS)
     began = accounts["began"].to_numpy()
     refused = accounts["refused"].to_numpy(zero_copy_only=False)
     row = {name: number for number, name in enumerate(accounts["account_id"].to_pylist())}
-    found = {}
-    for candidate, members in _members(engine, row).items():
-        ends = np.sort(refused[members][~np.isnan(refused[members])])
-        if len(ends) < _LEAST:
-            continue
-        own = np.unique(np.floor(_after(began[members], ends[0])))
-        if len(own) < _LEAST:
-            continue
-        others = _after(np.delete(began, members), ends[0])
-        chance = (_soon(others, ends) + 1) / (len(others) + 2)
-        found[candidate] = Followed(len(ends), len(own), _soon(own + 1, ends), chance)
-    return found
+    found = {
+        candidate: _followed(began[members], refused[members], np.delete(began, members))
+        for candidate, members in _members(engine, row).items()
+    }
+    return {candidate: followed for candidate, followed in found.items() if followed is not None}
+
+
+def _followed(began: Hours, refused: Hours, others: Hours) -> Followed | None:
+    ends = np.sort(refused[~np.isnan(refused)])
+    if len(ends) < _LEAST:
+        return None
+    later, elsewhere = np.sort(began[began > ends[0]]), others[others > ends[0]]
+    soon = _soon(later, ends)
+    if soon.sum() < _LEAST:
+        return None
+    _, first = np.unique(np.floor((later - ends[0]) / 24), return_index=True)
+    chance = (_soon(elsewhere, ends).sum() + 1) / (len(elsewhere) + 2)
+    return Followed(len(ends), int(soon.sum()), len(first), int(soon[first].sum()), float(chance))
 
 
 def _members(engine: Engine, row: dict[str, int]) -> dict[int, list[int]]:
@@ -147,11 +155,7 @@ def _members(engine: Engine, row: dict[str, int]) -> dict[int, list[int]]:
     return members
 
 
-def _after(began: Hours, first: float) -> Hours:
-    return began[began > first]
-
-
-def _soon(began: Hours, ends: Hours) -> int:
-    """Count what begins within the window after the latest refusal before it."""
+def _soon(began: Hours, ends: Hours) -> npt.NDArray[np.bool_]:
+    """Return which of the accounts began within the window after the latest refusal before it."""
     before = np.searchsorted(ends, began, side="right") - 1
-    return int(np.sum((before >= 0) & (began - ends[np.maximum(before, 0)] <= WINDOW)))
+    return np.asarray((before >= 0) & (began - ends[np.maximum(before, 0)] <= WINDOW))

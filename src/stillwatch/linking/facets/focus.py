@@ -38,9 +38,10 @@ class Focus:
         shows="the group's work is aimed at one ability",
         honest_twin="applications with one purpose",
         method=(
-            "two-sample test of the group's pooled requests against all of the same days: relative "
-            "entropy of their abilities (Kullback & Leibler 1951) in nats a request, less what as many "
-            "requests show by chance (Miller 1955)"
+            "sum of p ln(p / q) over the abilities, relative entropy (Kullback & Leibler 1951) of the "
+            "group's pooled requests: what one request is worth, however many there are; less 9 / 2n, which "
+            "n ordinary requests show by chance (Miller 1955). Ordinary traffic: q, the ability's share in "
+            "all requests of the same days, the group's own included. By hand: at least 50 requests, the cap"
         ),
         side="extraction",
         cap=1.0,

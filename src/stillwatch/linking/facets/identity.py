@@ -38,8 +38,11 @@ class Identity:
         shows="cards, devices, telephone numbers, mail domains, sign-up networks and sign-up hours in common",
         honest_twin="offices, families, schools and resellers",
         method=(
-            "surplus of shared values over a random draw of as many other accounts (Poisson log-likelihood "
-            "ratio, Kulldorff 1997), each signal by itself; hubs lose weight because chance expects them"
+            "m ln(m / e) - (m - e) for m accounts that share a value with another one of the group where "
+            "chance has e, 0 where m is at most e (Poisson log-likelihood ratio, Kulldorff 1997), each "
+            "signal by itself. Ordinary traffic: what all other accounts of the log hold, and in which hours "
+            "they signed up, as a random draw of as many of them would share it; hubs lose weight because "
+            "chance expects them. By hand: e at least 0.5, the cap"
         ),
         side="linking",
         cap=6.0,

@@ -22,7 +22,13 @@ class Network:
         name="network",
         shows="the accounts send from address ranges (/24, /48) in common",
         honest_twin="offices, campuses, carriers' shared addresses and VPN exits",
-        method="surplus of shared ranges over a random draw of as many other accounts (Kulldorff 1997)",
+        method=(
+            "m ln(m / e) - (m - e) for m holders of a range beyond the first in the group where chance has "
+            "e, 0 where m is at most e (Poisson log-likelihood ratio, Kulldorff 1997). Ordinary traffic: the "
+            "ranges of all other accounts of the log, at any hour, as a random draw from them would share "
+            "them; chance is overstated where accounts use several ranges, since each range counts as a "
+            "draw. By hand: e at least 0.5, the cap"
+        ),
         side="linking",
         cap=4.0,
         signals=(

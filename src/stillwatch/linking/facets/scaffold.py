@@ -29,8 +29,9 @@ class Scaffold:
         shows="the accounts' requests share a rare scaffold around changing payloads",
         honest_twin="users of a popular client, library or template",
         method=(
-            "log of all accounts over those that ever used the scaffold (inverse document frequency, "
-            "Spärck Jones 1972): what everybody shares says nothing"
+            "ln(N / K) for N accounts in the log of which K ever used a scaffold of the group (inverse "
+            "document frequency, Spärck Jones 1972): what everybody shares says nothing. Ordinary traffic: "
+            "all accounts of the log, the group's own included, at any hour. By hand: the cap"
         ),
         side="linking",
         cap=3.0,

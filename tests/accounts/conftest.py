@@ -1,0 +1,8 @@
+"""The cases that account signals are held to, and what weighs them, lie beside their tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
