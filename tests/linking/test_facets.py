@@ -161,6 +161,19 @@ def test_nothing_links_people_who_share_nothing(any_engine, traffic, names):
         assert llr(BUILT_IN[name], any_engine).get(0, 0.0) < 0.5
 
 
+def test_ranges_of_one_s_own_hide_no_shared_ones(any_engine, traffic, names):
+    """Accounts on the move: three ranges of the farm, ten that nobody else uses, and elsewhere a carrier."""
+    for number, account in enumerate(names("person", 300)):
+        traffic.people([account], network_fp=traffic.fp() if number % 3 else 900)
+    farm = names("farm", 40)
+    for number, account in enumerate(farm):
+        traffic.queue([account], 5, SCAFFOLD, network_fp=1 + number % 3)
+        for _ in range(10):
+            traffic.queue([account], 2, SCAFFOLD, network_fp=traffic.fp())
+    traffic.bind_groups(any_engine, {0: farm}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["network"], any_engine)[0] > 10
+
+
 def test_what_everybody_shares_says_nothing_of_a_group(any_engine, traffic, names):
     """A card processor's placeholder on every account is a hub: chance expects it in any group."""
     everyone = names("person", 300)

@@ -55,9 +55,8 @@ class Continuity:
         method=(
             "m ln(m / e) - (m - e) for m dialogues handed over inside the group where chance has e, 0 where "
             "m is at most e (Poisson log-likelihood ratio, Kulldorff 1997). Ordinary traffic: the handovers "
-            "between all other accounts of the log, at any hour, as a random draw from them would hold; "
-            "chance is overstated where accounts hand over several dialogues, since each counts as a draw. "
-            "By hand: within 48 hours, a message of at most 5 senders, e at least 0.5, the cap"
+            "between all other accounts of the log, at any hour, as a random draw of as many would "
+            "share them. By hand: within 48 hours, a message of at most 5 senders, e at least 0.5, the cap"
         ),
         side="extraction",
         cap=6.0,

@@ -25,9 +25,8 @@ class Network:
         method=(
             "m ln(m / e) - (m - e) for m holders of a range beyond the first in the group where chance has "
             "e, 0 where m is at most e (Poisson log-likelihood ratio, Kulldorff 1997). Ordinary traffic: the "
-            "ranges of all other accounts of the log, at any hour, as a random draw from them would share "
-            "them; chance is overstated where accounts use several ranges, since each range counts as a "
-            "draw. By hand: e at least 0.5, the cap"
+            "ranges of all other accounts of the log, at any hour, as a random draw of as many would "
+            "share them. By hand: e at least 0.5, the cap"
         ),
         side="linking",
         cap=4.0,

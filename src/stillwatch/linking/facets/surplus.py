@@ -29,7 +29,7 @@ class Surplus:
     expected: float
     accounts: int  # accounts that hold a shared value
     values: int  # shared values
-    known: int  # accounts of the group whose value is known
+    known: int  # values known of the group's accounts: as many as accounts where each has one
 
     @property
     def llr(self) -> float:
@@ -49,14 +49,25 @@ def weigh_surplus(engine: Engine, holdings: str) -> dict[int, Surplus]:
     inside = engine.table(_INSIDE.format(holdings=holdings))
     everywhere = engine.table(_EVERYWHERE.format(holdings=holdings))
     population = engine.table(_POPULATION.format(holdings=holdings))["n"][0].as_py()
+    groups = engine.table(_GROUPS.format(holdings=holdings))
+    parties = dict(zip(groups["candidate"].to_pylist(), groups["n"].to_pylist(), strict=True))
     sizes = dict(zip(everywhere["holders"].to_pylist(), everywhere["fps"].to_pylist(), strict=True))
-    return {candidate: _surplus(rows, sizes, population) for candidate, rows in _by_candidate(inside).items()}
+    return {
+        candidate: _surplus(rows, sizes, parties[candidate] / max(population - parties[candidate], 1))
+        for candidate, rows in _by_candidate(inside).items()
+    }
 
 
 _BY_PARTY: Final = (
     "SELECT DISTINCT h.fp, p.party FROM ({holdings}) h JOIN parties p ON p.account_id = h.account_id"
 )
 _POPULATION: Final = f"SELECT count(DISTINCT party) AS n FROM ({_BY_PARTY}) h ORDER BY n"
+_GROUPS: Final = """
+    SELECT m.candidate, count(DISTINCT p.party) AS n
+    FROM ({holdings}) h JOIN members m ON m.account_id = h.account_id
+    JOIN parties p ON p.account_id = h.account_id
+    GROUP BY m.candidate ORDER BY m.candidate
+"""
 _INSIDE: Final = f"""
     SELECT candidate, holders, everywhere, count(*) AS fps FROM (
         SELECT m.candidate, h.fp, count(DISTINCT p.party) AS holders, max(e.everywhere) AS everywhere
@@ -80,14 +91,12 @@ def _by_candidate(inside: pa.Table) -> dict[int, list[tuple[int, int, int]]]:
     return grouped
 
 
-def _surplus(rows: list[tuple[int, int, int]], sizes: dict[int, int], population: int) -> Surplus:
-    known = sum(holders * fps for holders, _, fps in rows)
-    outside = dict(sizes)
+def _surplus(rows: list[tuple[int, int, int]], sizes: dict[int, int], group: float) -> Surplus:
+    """Return the surplus of a group that is so many times as large as all others together."""
+    outside, share = dict(sizes), min(group, 1.0)
     for holders, everywhere, fps in rows:  # what the group holds is no ordinary sharing
         outside[everywhere] -= fps
         outside[everywhere - holders] = outside.get(everywhere - holders, 0) + fps
-    others = max(population - known, 1)
-    share = min(known / others, 1.0)
     expected = sum(
         fps * (holders * share - 1 + (1 - share) ** holders)
         for holders, fps in sorted(outside.items())
@@ -98,5 +107,5 @@ def _surplus(rows: list[tuple[int, int, int]], sizes: dict[int, int], population
         expected=float(expected),
         accounts=sum(holders * fps for holders, _, fps in rows if holders > 1),
         values=sum(fps for holders, _, fps in rows if holders > 1),
-        known=known,
+        known=sum(holders * fps for holders, _, fps in rows),
     )
