@@ -305,8 +305,8 @@ def _evidence() -> Iterator[str]:
         f"- Side: {LIMIT.side}, from {LIMIT.floor:g} to {LIMIT.cap:g} nats.",
         "- It tells how requests are dealt out, which a verdict needs beside what they say.",
         "- Method: the sum of the",
-        "  account signals below that speak for it, over all members, half a nat off for each and discounted",
-        "  for the freedom of choosing them; colleagues of one organisation count as one.",
+        "  account signals below that speak for it, over all members, half a nat off for each as far as they",
+        "  were chosen, and discounted for that freedom; colleagues of one organisation count as one.",
         "",
     ]
     yield from ["## Account signals", "", "How a member differs from an account that a person uses.", ""]
@@ -319,6 +319,8 @@ def _evidence() -> Iterator[str]:
             "",
             f"- From {told.floor:g} to {told.cap:g} nats for one account; {_pooled(told)}.",
         ]
+        if told.own_model:
+            yield "- Its model is drawn from the group itself: pooled, each member pays half a nat for it."
         yield from [f"- Honest traffic that shows it too: {told.honest_twin}", f"- Method: {told.method}", ""]
 
 

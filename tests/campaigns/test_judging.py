@@ -27,7 +27,7 @@ REFERENCE = Reference.of([0.4 + 0.01 * n for n in range(30)], candidates=1000, t
 def verdict(
     members=40, exchanges=900, parties=None, scaffold_shared=True, holders=8, others=0, level=0.01, **facets
 ):
-    """Judge one candidate, beside ``others`` of which nothing speaks."""
+    """Judge one candidate, beside ``others`` for which nothing speaks."""
     rows = [
         {
             "candidate": candidate,
@@ -44,9 +44,19 @@ def verdict(
     ]
     accounts = [
         {"candidate": 0, "account_id": f"a{n}", "strength": 0.9, "member": n < members} for n in range(60)
+    ] + [
+        {"candidate": other, "account_id": f"o{n}", "strength": 0.9, "member": True}
+        for other in range(1, 1 + others)
+        for n in range(8)
     ]
     findings = pa.Table.from_pylist(rows, schema=FINDINGS)
-    work = pa.table({"candidate": [0], "exchanges": [exchanges], "parties": [parties or members]})
+    work = pa.table(
+        {
+            "candidate": range(1 + others),
+            "exchanges": [exchanges] + [900] * others,
+            "parties": [parties or members] + [8] * others,
+        }
+    )
     works = [{"candidate": 0, "family": 0}] if scaffold_shared else []
     workloads = pa.Table.from_pylist(works, schema=WORKLOADS)
     membership = pa.Table.from_pylist(accounts, schema=MEMBERSHIP)
@@ -143,6 +153,13 @@ def test_chance_among_many_candidates_is_a_reason_of_its_own():
     among_many = verdict(**facets, level=0.05, others=5000)
     assert among_many.kept_clear is KeptClear.NOT_SURE
     assert among_many.q_value > 0.1
+
+
+def test_candidates_of_whom_too_little_is_seen_cost_the_others_nothing():
+    facets = {"identity": 3.0, "sampling": 6.0}
+    unheard = verdict(**facets, members=7, others=40)
+    assert (unheard.q_value, unheard.heard) == (1.0, False)
+    assert verdict(**facets).heard
 
 
 def test_the_level_decides_what_is_called():
