@@ -77,7 +77,8 @@ Parquet, with timestamps in UTC and microseconds. A column is never null unless 
 
 Each piece of evidence is a log-likelihood ratio in nats (natural logarithm): how much likelier what
 was seen is under a campaign than under ordinary traffic. No facet can say more than its cap, and a
-campaign needs one facet that links its accounts and one that shows extraction.
+campaign needs three: one that links its accounts, one that shows extraction, and one that tells how
+requests are dealt out.
 """,
     "cues": """\
 # Cues
