@@ -53,8 +53,9 @@ def verdict(
     work = pa.table(
         {
             "candidate": range(1 + others),
+            "accounts": [members] + [8] * others,
             "exchanges": [exchanges] + [900] * others,
-            "parties": [parties or members] + [8] * others,
+            "parties": [parties or max(members, 8)] + [8] * others,
         }
     )
     works = [{"candidate": 0, "family": 0}] if scaffold_shared else []
@@ -157,9 +158,15 @@ def test_chance_among_many_candidates_is_a_reason_of_its_own():
 
 def test_candidates_of_whom_too_little_is_seen_cost_the_others_nothing():
     facets = {"identity": 3.0, "sampling": 6.0}
-    unheard = verdict(**facets, members=7, others=40)
+    unheard = verdict(**facets, exchanges=49, others=40)
     assert (unheard.q_value, unheard.heard) == (1.0, False)
     assert verdict(**facets).heard
+
+
+def test_a_group_with_too_few_members_is_tested_and_never_called():
+    few = verdict(identity=50.0, sampling=9.0, members=7)
+    assert few.heard
+    assert (few.verdict, few.kept_clear) == (Verdict.CLEAR, KeptClear.FEW_MEMBERS)
 
 
 def test_the_level_decides_what_is_called():

@@ -54,7 +54,8 @@ from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 _VOLUMES = """
-    SELECT w.candidate, count(*) AS exchanges, count(DISTINCT p.party) AS parties
+    SELECT w.candidate, count(*) AS exchanges, count(DISTINCT p.party) AS parties,
+           count(DISTINCT w.account_id) AS accounts
     FROM work w JOIN parties p ON p.account_id = w.account_id GROUP BY w.candidate ORDER BY w.candidate
 """
 

@@ -57,9 +57,6 @@ _HELD: Final = frozenset({"payment-shared", "device-shared", "phone-shared"})
 _WATCH_RATE: Final = 0.1
 
 
-_UNHEARD: Final = {KeptClear.FEW_MEMBERS, KeptClear.ONE_PARTY, KeptClear.LITTLE_WORK}
-
-
 @dataclass(frozen=True)
 class Judgement:
     """One candidate, judged."""
@@ -73,9 +70,10 @@ class Judgement:
     queue_side: str  # where evidence that may stand on either side was counted
     one_work: bool  # the accounts share a scaffold, a purpose or conversations
     one_hand: bool  # many accounts to a card, device or telephone
-    q_value: float = 1.0  # 1 where every statistic is silent
+    q_value: float = 1.0  # 1 where nothing is heard
     verdict: Verdict = Verdict.CLEAR
     kept_clear: KeptClear | None = None  # why, where the verdict is clear
+    heard: bool = True  # there is work enough, of parties enough, for statistics to mean anything
 
     @property
     def score(self) -> float:
@@ -93,11 +91,6 @@ class Judgement:
             if self.one_work
             else 0.0
         )
-
-    @property
-    def heard(self) -> bool:
-        """Whether there are accounts and work enough for statistics to speak."""
-        return self.kept_clear not in _UNHEARD
 
     @property
     def resold(self) -> bool:
@@ -120,8 +113,9 @@ def judge(
     Args:
         findings: FINDINGS of the candidates.
         membership: MEMBERSHIP of the candidates.
-        work: ``candidate``, ``exchanges`` and ``parties`` of its members' work. Too few members who do not
-            belong together openly, or too little work of theirs, leave every statistic silent.
+        work: ``candidate``, and ``accounts``, ``exchanges`` and ``parties`` of its work: of the members, or
+            of all its accounts where too few are members. Too little work, or too few who do not belong
+            together openly, and nothing is heard: the candidate is neither called nor counted as tested.
         workloads: WORKLOADS. Accounts that share no work are linked, but use the model as anybody does:
             resale stations, at most to be watched.
         limits: how far each facet counts.
@@ -142,12 +136,17 @@ def judge(
         )
         for number, sums in sorted(_sums(findings).items())
     ]
-    silent = {one.candidate: _silent(one.members, works.get(one.candidate, {})) for one in weighed}
-    heard = [one for one in weighed if silent[one.candidate] is None]
-    q_values = benjamini_hochberg({one.candidate: reference.p_value(one.margin) for one in heard})
+    heard = [replace(one, heard=_heard(works.get(one.candidate, {}))) for one in weighed]
+    margins = {one.candidate: reference.p_value(one.margin) for one in heard if one.heard}
+    q_values = benjamini_hochberg(margins)
     return [
-        _judged(one, silent[one.candidate], q_values.get(one.candidate, 1.0), false_discovery_rate)
-        for one in weighed
+        _judged(
+            one,
+            _silent(one, works.get(one.candidate, {})),
+            q_values.get(one.candidate, 1.0),
+            false_discovery_rate,
+        )
+        for one in heard
     ]
 
 
@@ -180,14 +179,18 @@ def _one_hand(findings: pa.Table) -> set[int]:
     }
 
 
-def _silent(members: int, work: Mapping[str, int]) -> KeptClear | None:
-    """Return what leaves every statistic of a candidate silent, if anything does."""
-    if members < MIN_ACCOUNTS:
+def _heard(work: Mapping[str, int]) -> bool:
+    least = max(MIN_EXCHANGES, MIN_EACH * work.get("accounts", 0))
+    return work.get("parties", 0) >= MIN_ACCOUNTS and work.get("exchanges", 0) >= least
+
+
+def _silent(weighed: Judgement, work: Mapping[str, int]) -> KeptClear | None:
+    """Return what a candidate lacks to be called, whatever the evidence, if it lacks anything."""
+    if weighed.members < MIN_ACCOUNTS:
         return KeptClear.FEW_MEMBERS
     if work.get("parties", 0) < MIN_ACCOUNTS:
         return KeptClear.ONE_PARTY
-    enough = work.get("exchanges", 0) >= max(MIN_EXCHANGES, MIN_EACH * members)
-    return None if enough else KeptClear.LITTLE_WORK
+    return None if weighed.heard else KeptClear.LITTLE_WORK
 
 
 def _judged(weighed: Judgement, silent: KeptClear | None, q_value: float, level: float) -> Judgement:
