@@ -35,18 +35,22 @@ def test_language_covers_cue(language: str, cue: Cue) -> None:
 @pytest.mark.parametrize("language", GAPS)
 def test_file_holds_known_cues_only(language: str) -> None:
     tables = cue_table(language)
-    assert set(tables) == set(Cue)
-    assert all(set(table) == {"phrases", "positive", "honest"} for table in tables.values())
+    assert set(tables) == {*Cue, "words"}
+    assert all(set(tables[cue]) == {"phrases", "positive", "honest"} for cue in Cue)
 
 
 def test_no_phrase_is_written_twice() -> None:
-    tables = (table for language in GAPS for table in cue_table(language).values())
-    written = [phrase for table in tables for phrase in table["phrases"]]
+    written = [
+        (language, phrase)
+        for language in GAPS
+        for cue in Cue
+        for phrase in cue_table(language)[cue]["phrases"]
+    ]
     assert sorted(written) == sorted(set(written))
 
 
 def test_every_side_has_words_and_few_of_them() -> None:
-    sides = [side for phrase in PHRASES for side in (*phrase.before, *phrase.after)]
+    sides = [text for phrase in PHRASES for part in phrase.parts for text in part]
     _, offsets = token_hashes(pa.array(sides))
     lengths = offsets[1:] - offsets[:-1]
     assert lengths.min() >= 1
@@ -54,7 +58,7 @@ def test_every_side_has_words_and_few_of_them() -> None:
 
 
 def test_phrase_without_gap_is_more_than_one_word() -> None:
-    alone = [text for phrase in PHRASES if not phrase.after for text in phrase.before]
+    alone = [text for phrase in PHRASES if not phrase.gaps for text in phrase.parts[0]]
     _, offsets = token_hashes(pa.array(alone))
     assert (offsets[1:] - offsets[:-1]).min() >= 2
 
@@ -89,7 +93,7 @@ def test_positive_examples_show_the_cue(sketcher: Sketcher, language: str, cue: 
 
 @pytest.mark.parametrize("language", GAPS)
 def test_honest_examples_show_no_cue_at_all(sketcher: Sketcher, language: str) -> None:
-    examples = [text for table in cue_table(language).values() for text in table["honest"]]
+    examples = [text for cue in Cue for text in cue_table(language)[cue]["honest"]]
     found = cues_of(sketcher, examples)
     assert [(text, cues) for text, cues in zip(examples, found, strict=True) if cues] == []
 
