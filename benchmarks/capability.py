@@ -2,6 +2,8 @@
 
 Prints JSON (``--json FILE`` writes it) and a table: accuracy by class and language, and which class is
 taken for which. The prompts are in ``scripts/capability_corpus/heldout.toml`` and never trained on.
+``--wrapped`` does the same for the payloads of ``tests/sketch/wrapped_prompts.toml``, each in every wrapper
+of its language, which are not trained on either.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +23,11 @@ from stillwatch.contracts import Capability
 from stillwatch.sketch.classifier import classify, feature_buckets, load_model
 
 HELDOUT: Final = Path(__file__).parents[1] / "scripts/capability_corpus/heldout.toml"
+WRAPPED: Final = Path(__file__).parents[1] / "tests/sketch/wrapped_prompts.toml"
+
+
+Known = tuple[str, str, dict[str, Any]]
+"""Language, class and prompt."""
 
 
 class Judged(NamedTuple):
@@ -36,8 +43,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--json", type=Path, help="also write the figures to this file")
-    target = options.parse_args().json
-    judged = judge_heldout(HELDOUT)
+    options.add_argument("--wrapped", action="store_true", help="measure wrapped payloads instead")
+    chosen = options.parse_args()
+    target = chosen.json
+    judged = judge(wrapped_prompts(WRAPPED) if chosen.wrapped else heldout_prompts(HELDOUT))
     figures = json.dumps(summary(judged), indent=2)
     if target:
         target.write_text(figures + "\n", encoding="utf-8")
@@ -45,15 +54,31 @@ def main() -> None:
     print(confusion(judged))
 
 
-def judge_heldout(path: Path) -> list[Judged]:
-    """Classify every prompt of a held-out file with the model that comes with the package."""
+def heldout_prompts(path: Path) -> list[Known]:
+    """Every prompt of a held-out file."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    rows = [
+    return [
         (language, actual, prompt)
         for actual, languages in tables.items()
         for language, prompts in languages.items()
         for prompt in prompts
     ]
+
+
+def wrapped_prompts(path: Path) -> list[Known]:
+    """Every payload of a file in every wrapper of its language."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    return [
+        (language, actual, {"user": wrapper.replace("{payload}", payload)})
+        for actual, languages in tables["payloads"].items()
+        for language, payloads in languages.items()
+        for payload in payloads
+        for wrapper in tables["wrappers"][language]
+    ]
+
+
+def judge(rows: list[Known]) -> list[Judged]:
+    """Classify prompts with the model that comes with the package."""
     values, ends = feature_buckets(
         pa.array([prompt["user"] for _, _, prompt in rows]),
         pa.array([prompt.get("system", "") for _, _, prompt in rows]),

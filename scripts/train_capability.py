@@ -24,7 +24,7 @@ from stillwatch.contracts import Capability
 from stillwatch.sketch.classifier import BUCKETS, CLASSES, feature_buckets
 
 SEED: Final = 20260605
-PER_CLASS: Final = {"en": 2400, "zh": 1000, "ko": 1000, "ja": 1000}
+PER_CLASS: Final = {"en": 3000, "zh": 1300, "ko": 1300, "ja": 1300}
 REGULARISATION: Final = 5.0  # inverse strength, as scikit-learn counts it
 ITERATIONS: Final = 200
 LARGEST_WEIGHT: Final = 2000  # fine enough for the same decisions, small enough to compress well

@@ -23,6 +23,8 @@ LANGUAGES: Final = ("en", "zh", "ko", "ja")
 FOLDER: Final = Path(__file__).parent
 
 WRAPPED: Final = 0.6  # share of prompts in a neutral wrapper
+ELICITED: Final = 0.4  # share of those whose wrapper demands reasoning or names a place for it
+STANDING: Final = 0.25  # share of those demands that stand in the system prompt
 FOREIGN_WRAPPER: Final = 0.15  # share of those whose wrapper is English whatever the payload's language
 IN_SYSTEM: Final = 0.35  # share of instructions that stand in the system prompt instead of the message
 PLAIN_SYSTEM: Final = 0.4  # share of other prompts that come with a general system prompt
@@ -189,10 +191,7 @@ def _prompt(grammar: Grammar, english: Grammar, capability: Capability, chance: 
     system, user = _matter(grammar, capability, chance)
     if chance.random() < WRAPPED:
         source = english if chance.random() < FOREIGN_WRAPPER else grammar
-        wrapper = source.sentence(
-            chance.choice(source.wrappers["neutral"]).replace("{payload}", "\0"), chance
-        )
-        user = wrapper.replace("\0", user)
+        system, user = _wrapped(source, system, user, chance)
     if chance.random() < PASTED:
         parts = [user, grammar.sentence("{passage}", chance)]
         user = "\n\n".join(parts if chance.random() < 0.5 else reversed(parts))
@@ -201,6 +200,16 @@ def _prompt(grammar: Grammar, english: Grammar, capability: Capability, chance: 
     tools = chance.random() < TOOLS.get(capability, TOOLS_ELSEWHERE)
     turns = min(9, int(chance.expovariate(0.7)) + 1)
     return Prompt(user, system, tools, turns, capability, grammar.language)
+
+
+def _wrapped(source: Grammar, system: str, user: str, chance: random.Random) -> tuple[str, str]:
+    """System prompt and message with a wrapper of ``source`` around them that says nothing of the class."""
+    elicited = chance.random() < ELICITED
+    wording = chance.choice(source.wrappers["elicitation" if elicited else "neutral"])
+    wrapper = source.sentence(wording.replace("{payload}", "\0"), chance)
+    if elicited and not system and chance.random() < STANDING:
+        return wrapper.replace("\0", "").strip(), user
+    return system, wrapper.replace("\0", user)
 
 
 def _matter(grammar: Grammar, capability: Capability, chance: random.Random) -> tuple[str, str]:

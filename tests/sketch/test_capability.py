@@ -71,6 +71,25 @@ def test_wrapper_leaves_the_class_of_its_payload(capability: Capability, wrapper
     assert predicted([{"user": wrapper.format(PAYLOADS[capability])}]) == [capability]
 
 
+def test_wrapped_payloads_keep_their_class() -> None:
+    tables = tomllib.loads(Path(__file__).with_name("wrapped_prompts.toml").read_text(encoding="utf-8"))
+    rows = [
+        (language, name, wrapper.replace("{payload}", payload))
+        for name, languages in tables["payloads"].items()
+        for language, payloads in languages.items()
+        for payload in payloads
+        for wrapper in tables["wrappers"][language]
+    ]
+    found = predicted([{"user": text} for _, _, text in rows])
+    right = [name == got for (_, name, _), got in zip(rows, found, strict=True)]
+    dragged = [got in (Capability.GRADING, Capability.DATA_GENERATION) for got in found]
+    assert np.mean(right) > 0.9  # measured 0.957; 0.858 before such wrappers were trained on
+    assert np.mean(dragged) < 0.04  # measured 0.021; 0.060 before
+    for language in ("en", "zh", "ko", "ja"):
+        spoken = [fits for (other, _, _), fits in zip(rows, right, strict=True) if other == language]
+        assert np.mean(spoken) > 0.8, language
+
+
 @pytest.mark.parametrize("payload", PAYLOADS.values())
 def test_judging_and_evolving_win_over_the_payload(payload: str) -> None:
     judged = (

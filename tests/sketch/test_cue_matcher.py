@@ -13,13 +13,14 @@ CUES = list(Cue)
 LETTERS = st.sampled_from("abc")
 WORDING = st.lists(LETTERS, min_size=1, max_size=4).map(" ".join)
 WORDINGS = st.lists(WORDING, min_size=1, max_size=4).map(tuple)
-PHRASE = st.builds(
-    CuePhrase,
-    cue=st.sampled_from(CUES),
-    language=st.just("en"),
-    before=WORDINGS,
-    after=st.one_of(st.just(()), WORDINGS),
-    gap=st.integers(0, 3),
+PHRASE = st.integers(0, 3).flatmap(
+    lambda gaps: st.builds(
+        CuePhrase,
+        cue=st.sampled_from(CUES),
+        language=st.just("en"),
+        parts=st.tuples(*[WORDINGS] * (gaps + 1)),
+        gaps=st.tuples(*[st.integers(0, 3)] * gaps),
+    )
 )
 
 
@@ -29,11 +30,11 @@ def found_by_search(text, phrases):
 
 
 def occurs(phrase, words):
-    first = {end for wording in phrase.before for _, end in places(wording.split(), words)}
-    if not phrase.after:
-        return bool(first)
-    second = {start for wording in phrase.after for start, _ in places(wording.split(), words)}
-    return any(0 <= start - end <= phrase.gap for end in first for start in second)
+    ends = {end for wording in phrase.parts[0] for _, end in places(wording.split(), words)}
+    for part, gap in zip(phrase.parts[1:], phrase.gaps, strict=True):
+        found = [place for wording in part for place in places(wording.split(), words)]
+        ends = {end for start, end in found if any(0 <= start - before <= gap for before in ends)}
+    return bool(ends)
 
 
 def places(wording, words):
@@ -53,12 +54,12 @@ def test_matcher_against_search(phrases, texts):
 
 
 def test_halves_in_two_texts_are_no_phrase():
-    table = compile_cues([CuePhrase(Cue.DEBUG_MODE, "en", ("enter now",), ("debug mode",), 6)])
+    table = compile_cues([CuePhrase(Cue.DEBUG_MODE, "en", (("enter now",), ("debug mode",)), (6,))])
     assert cues_of(pa.array(["enter now", "debug mode", None]), table).tolist() == [0, 0, 0]
 
 
 def test_words_count_and_not_how_they_are_written():
-    table = compile_cues([CuePhrase(Cue.DEBUG_MODE, "en", ("debug mode",), (), 6)])
+    table = compile_cues([CuePhrase(Cue.DEBUG_MODE, "en", (("debug mode",),), ())])
     bit = 1 << CUES.index(Cue.DEBUG_MODE)
     texts = ["[DEBUG_MODE]", "de\u200bbug — ｍｏｄｅ", "debug  **Mode**", "debugmode", "mode debug"]
     assert cues_of(pa.array(texts), table).tolist() == [bit, bit, bit, 0, 0]
@@ -67,4 +68,4 @@ def test_words_count_and_not_how_they_are_written():
 @pytest.mark.parametrize("wording", ["", "...", "word " * 64])
 def test_wording_without_words_or_too_long_is_refused(wording):
     with pytest.raises(ValueError, match="words"):
-        compile_cues([CuePhrase(Cue.DEBUG_MODE, "en", (wording,), (), 6)])
+        compile_cues([CuePhrase(Cue.DEBUG_MODE, "en", ((wording,),), ())])

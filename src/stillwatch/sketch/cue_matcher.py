@@ -4,13 +4,13 @@ The wordings of :mod:`.cues` become a trie over token hashes, held in one open-a
 Its first two levels are entered by the hash of a pair of neighbours (or of a word that is a wording by
 itself), and a bitmap over those keys turns nearly every position of a text away with one look.
 
-Where a phrase has a gap, the ends of its first half are remembered, and each beginning of its second
-half looks back over at most the gap for one of them.
+Where a phrase has a gap, the ends of the part before it are remembered, and each beginning of the part
+behind it looks back over at most the gap for one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -45,8 +45,8 @@ MAP_BITS: Final = 17
 REACH: Final = 64
 """Positions that remembered ends span; a wording and a gap together must be shorter."""
 
-WHOLE, BEFORE, AFTER = 0, 1, 2
-"""What a wording is of its phrase: all of it, or the half on one side of the gap."""
+WHOLE, FIRST, MIDDLE, LAST = 0, 1, 2, 3
+"""What a wording is of its phrase: all of it, or a part before, between or behind gaps."""
 
 STEP_A = np.uint64(0xC2B2AE3D27D4EB4F)
 STEP_B = np.uint64(0x165667B19E3779F9)
@@ -71,15 +71,15 @@ class CueTable(NamedTuple):
     openers: Hashes  # [., 2]: pair or single-word hash -> node
     steps: Hashes  # [., 2]: step_hash -> node
     meaning_ends: npt.NDArray[np.int32]  # [nodes + 1]: the meanings of a node
-    meanings: npt.NDArray[np.int32]  # [., 2]: WHOLE, BEFORE or AFTER, and the phrase
-    phrases: npt.NDArray[np.int32]  # [., 2]: cue number and longest gap
+    meanings: npt.NDArray[np.int32]  # [., 2]: what of its phrase, and the gap behind it, or before LAST
+    gaps: npt.NDArray[np.int32]  # [., 2]: cue number and longest gap; a phrase's gaps follow each other
 
 
 class Halves(NamedTuple):
-    """Where first halves of each phrase ended lately."""
+    """Where what stands before each gap ended lately, with all that must stand before it in turn."""
 
-    last: Places  # [phrases]: the rightmost end
-    ends: Hashes  # [phrases]: bit k says that one ended k positions before it
+    last: Places  # [gaps]: the rightmost end
+    ends: Hashes  # [gaps]: bit k says that one ended k positions before it
 
 
 class _Trie:
@@ -120,7 +120,7 @@ def compile_cues(phrases: Sequence[CuePhrase]) -> CueTable:
     trie = _Trie()
     for opener, following, meaning in _wordings(phrases):
         trie.add(opener, following, meaning)
-    numbers = [(_CUES.index(phrase.cue), phrase.gap) for phrase in phrases]
+    gaps = [(_CUES.index(phrase.cue), gap) for phrase in phrases for gap in phrase.gaps or (0,)]
     ends = np.cumsum([0] + [len(meanings) for meanings in trie.meanings])
     flat = [meaning for meanings in trie.meanings for meaning in meanings]
     return CueTable(
@@ -129,26 +129,33 @@ def compile_cues(phrases: Sequence[CuePhrase]) -> CueTable:
         steps=frozen(_hash_table(trie.steps)),
         meaning_ends=frozen(ends.astype(np.int32)),
         meanings=frozen(np.array(flat, np.int32).reshape(-1, 2)),
-        phrases=frozen(np.array(numbers, np.int32).reshape(-1, 2)),
+        gaps=frozen(np.array(gaps, np.int32).reshape(-1, 2)),
     )
 
 
 def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[int, list[int], tuple[int, int]]]:
     """Every wording as its opener and the tokens that follow, and what it means."""
-    sides = [
-        (text, role, number)
-        for number, phrase in enumerate(phrases)
-        for texts, role in ((phrase.before, BEFORE if phrase.after else WHOLE), (phrase.after, AFTER))
-        for text in texts
-    ]
-    values, offsets = token_hashes(pa.array([text for text, _, _ in sides], pa.string()))
+    wordings = list(_roles(phrases))
+    values, offsets = token_hashes(pa.array([text for text, _, _ in wordings], pa.string()))
     pairs = pair_hashes(values)
-    for (text, role, number), first, last in zip(sides, offsets[:-1], offsets[1:], strict=True):
-        if not 0 < last - first < REACH - phrases[number].gap:
+    for (text, longest, meaning), first, last in zip(wordings, offsets[:-1], offsets[1:], strict=True):
+        if not 0 < last - first < REACH - longest:
             raise ValueError(f"cue wording {text!r} has {last - first} words")
         single = last - first == 1
         opener = values[first] if single else pairs[first]
-        yield int(opener), values[first + 2 : last].tolist(), (role, number)
+        yield int(opener), values[first + 2 : last].tolist(), meaning
+
+
+def _roles(phrases: Sequence[CuePhrase]) -> Iterator[tuple[str, int, tuple[int, int]]]:
+    """Every wording, the longest gap of its phrase, and what it means."""
+    first_gap = 0
+    for phrase in phrases:
+        last = len(phrase.parts) - 1
+        for number, texts in enumerate(phrase.parts):
+            role = WHOLE if not last else FIRST if not number else LAST if number == last else MIDDLE
+            gap = first_gap + min(number, max(last - 1, 0))
+            yield from ((text, max(phrase.gaps, default=0), (role, gap)) for text in texts)
+        first_gap += max(last, 1)
 
 
 def step_hash_of(node: int, token: int) -> int:
@@ -205,9 +212,9 @@ def _cues_of(
 
 @part
 def no_halves(table: CueTable) -> Halves:
-    """No first half seen."""
-    phrases = len(table.phrases)
-    return Halves(np.full(phrases, -REACH, np.int64), np.zeros(phrases, np.uint64))
+    """Nothing seen before any gap."""
+    gaps = len(table.gaps)
+    return Halves(np.full(gaps, -REACH, np.int64), np.zeros(gaps, np.uint64))
 
 
 @part
@@ -295,32 +302,37 @@ def _meaning(table: CueTable, node: int, start: int, end: int, halves: Halves) -
     """Cues shown by the wordings that end at ``node``, found in ``[start, end)``."""
     cues = np.uint32(0)
     for i in range(table.meaning_ends[node], table.meaning_ends[node + 1]):
-        role, phrase = table.meanings[i, 0], table.meanings[i, 1]
-        if role == BEFORE:
-            _remember(halves, phrase, end)
-        elif role == WHOLE or _ended_before(halves, phrase, start, table.phrases[phrase, 1]):
-            cues |= np.uint32(1) << np.uint32(table.phrases[phrase, 0])
+        role, gap = table.meanings[i, 0], table.meanings[i, 1]
+        if role == FIRST:
+            _remember(halves, gap, end)
+        elif role == WHOLE:
+            cues |= np.uint32(1) << np.uint32(table.gaps[gap, 0])
+        elif role == LAST:
+            if _ended_before(halves, gap, start, table.gaps[gap, 1]):
+                cues |= np.uint32(1) << np.uint32(table.gaps[gap, 0])
+        elif _ended_before(halves, gap - 1, start, table.gaps[gap - 1, 1]):
+            _remember(halves, gap, end)
     return cues
 
 
 @part
-def _remember(halves: Halves, phrase: int, end: int) -> None:
-    later = end - halves.last[phrase]
+def _remember(halves: Halves, gap: int, end: int) -> None:
+    later = end - halves.last[gap]
     if later >= REACH:
-        halves.last[phrase], halves.ends[phrase] = end, _ONE
+        halves.last[gap], halves.ends[gap] = end, _ONE
     elif later >= 0:
-        halves.last[phrase], halves.ends[phrase] = end, halves.ends[phrase] << np.uint64(later) | _ONE
+        halves.last[gap], halves.ends[gap] = end, halves.ends[gap] << np.uint64(later) | _ONE
     else:
-        halves.ends[phrase] |= _ONE << np.uint64(-later)
+        halves.ends[gap] |= _ONE << np.uint64(-later)
 
 
 @part
-def _ended_before(halves: Halves, phrase: int, start: int, gap: int) -> bool:
-    """Whether a first half ended at ``start`` or up to ``gap`` tokens before."""
-    farthest = halves.last[phrase] - start + gap
-    if farthest < 0 or farthest - gap >= REACH:
+def _ended_before(halves: Halves, gap: int, start: int, longest: int) -> bool:
+    """Whether what stands before a gap ended at ``start`` or up to ``longest`` tokens before."""
+    farthest = halves.last[gap] - start + longest
+    if farthest < 0 or farthest - longest >= REACH:
         return False
-    nearest = max(0, farthest - gap)
+    nearest = max(0, farthest - longest)
     window = (_ONE << np.uint64(farthest - nearest + 1)) - _ONE
-    found: bool = halves.ends[phrase] >> np.uint64(nearest) & window != _EMPTY
+    found: bool = halves.ends[gap] >> np.uint64(nearest) & window != _EMPTY
     return found
