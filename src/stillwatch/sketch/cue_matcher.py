@@ -39,7 +39,7 @@ from stillwatch.sketch.tokens import (
     token_hashes,
 )
 
-MAP_BITS: Final = 17
+MAP_BITS: Final = 18
 """The bitmap has two to this power of bits."""
 
 REACH: Final = 64
