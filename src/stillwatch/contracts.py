@@ -39,6 +39,7 @@ class KeptClear(StrEnum):
     NOT_LINKED = "not-linked"
     NO_EXTRACTION = "no-extraction"
     NOT_DEALT_OUT = "not-dealt-out"
+    ONE_TEMPLATE = "one-template"
     NOT_SURE = "not-sure"
     LABELLED_HONEST = "labelled-honest"
 
@@ -405,7 +406,7 @@ LOOKALIKES: Final = pa.schema(
         _required("extraction", pa.float64()),  # nats that show extraction, after the limits
         _required(
             "kept_clear", pa.string()
-        ),  # why: few-members, little-work, not-linked, no-extraction or not-sure
+        ),  # why, one of KeptClear: few-members, not-linked, one-template or another
     ]
 )
 """Groups that came closest to a verdict and stayed clear, strongest first, twenty at most.
@@ -495,7 +496,8 @@ class FacetLimit(NamedTuple):
     side: str  # "linking": the accounts belong together; "extraction": the work is a harvest; or "either"
     cap: float
     floor: float
-    dispatch: bool = False  # it tells how requests are dealt out, which no template does for its users
+    dispatch: bool = False  # it tells how requests are dealt out, which no office does for its people
+    template: bool = False  # strangers who use one template show it too
 
 
 class StillwatchError(Exception):

@@ -11,11 +11,11 @@ from stillwatch.contracts import FINDINGS, MEMBERSHIP, WORKLOADS, FacetLimit, Ke
 
 LIMITS = {
     "identity": FacetLimit("linking", 6.0, 0.0),
-    "scaffold": FacetLimit("linking", 3.0, 0.0),
+    "scaffold": FacetLimit("linking", 3.0, 0.0, template=True),
     "sampling": FacetLimit("extraction", 10.0, -10.0, dispatch=True),
-    "coverage": FacetLimit("extraction", 1.5, -8.0),
-    "elicitation": FacetLimit("extraction", 3.0, 0.0),
-    "focus": FacetLimit("extraction", 1.0, 0.0),
+    "coverage": FacetLimit("extraction", 1.5, -8.0, template=True),
+    "elicitation": FacetLimit("extraction", 3.0, 0.0, template=True),
+    "focus": FacetLimit("extraction", 1.0, 0.0, template=True),
     "continuity": FacetLimit("extraction", 6.0, 0.0, dispatch=True),
     "tempo": FacetLimit("either", 8.0, -2.0, dispatch=True),
 }
@@ -25,14 +25,22 @@ REFERENCE = Reference.of([0.4 + 0.01 * n for n in range(30)], candidates=1000, t
 
 
 def verdict(
-    members=40, exchanges=900, parties=None, scaffold_shared=True, holders=8, others=0, level=0.01, **facets
+    members=40,
+    exchanges=900,
+    parties=None,
+    scaffold_shared=True,
+    holders=8,
+    others=0,
+    level=0.01,
+    habit="round-the-clock",
+    **facets,
 ):
     """Judge one candidate, beside ``others`` for which nothing speaks."""
     rows = [
         {
             "candidate": candidate,
             "facet": name,
-            "signal": "payment-shared" if name == "identity" else name,
+            "signal": {"identity": "payment-shared", "sampling": habit}.get(name, name),
             "accounts": members,
             "observed": members - members / holders,
             "side": LIMITS[name].side,
@@ -154,6 +162,15 @@ def test_chance_among_many_candidates_is_a_reason_of_its_own():
     among_many = verdict(**facets, level=0.05, others=5000)
     assert among_many.kept_clear is KeptClear.NOT_SURE
     assert among_many.q_value > 0.1
+
+
+@pytest.mark.parametrize("habit", ["no-sessions", "standalone-requests"])
+def test_strangers_who_take_up_one_template_now_and_then_are_no_campaign(habit):
+    users = {"scaffold": 3.0, "sampling": 4.0, "coverage": 1.5, "focus": 1.0, "elicitation": 3.0}
+    found = verdict(**users, habit=habit)
+    assert (found.verdict, found.kept_clear) == (Verdict.CLEAR, KeptClear.ONE_TEMPLATE)
+    assert verdict(**users, habit=habit, identity=3.0).verdict is Verdict.CAMPAIGN
+    assert verdict(**users, habit="round-the-clock").verdict is Verdict.CAMPAIGN
 
 
 def test_candidates_of_whom_too_little_is_seen_cost_the_others_nothing():

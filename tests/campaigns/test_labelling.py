@@ -30,7 +30,7 @@ def label(members, verdict=Said.HONEST, subject="cmp_1", kind=Kind.GROUP, days=0
 
 
 def judgement(candidate, linking=10.0, extraction=10.0, verdict=Verdict.CAMPAIGN):
-    return Judgement(candidate, 10, {}, linking, extraction, 9.0, "linking", True, False, 0.001, verdict)
+    return Judgement(candidate, 10, {}, linking, extraction, 9.0, 9.0, "linking", True, False, 0.001, verdict)
 
 
 def membership(groups, strangers=()):

@@ -12,7 +12,9 @@ from stillwatch.contracts import CANDIDATES, KeptClear, Verdict
 
 def judged(candidate, linking=9.0, extraction=0.0, verdict=Verdict.CLEAR):
     why = KeptClear.NO_EXTRACTION if verdict is Verdict.CLEAR else None
-    return Judgement(candidate, 10, {}, linking, extraction, 0.0, "linking", True, False, 0.5, verdict, why)
+    return Judgement(
+        candidate, 10, {}, linking, extraction, 0.0, 0.0, "linking", True, False, 0.5, verdict, why
+    )
 
 
 def select(groups, judgements, campaigns=()):

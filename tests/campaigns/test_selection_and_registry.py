@@ -14,7 +14,9 @@ from stillwatch.contracts import MEMBERSHIP, RunFolderError, Verdict
 
 
 def judgement(candidate, verdict=Verdict.CAMPAIGN, score=20.0):
-    return Judgement(candidate, 10, {}, score / 2, score / 2, 3.0, "linking", True, False, 0.001, verdict)
+    return Judgement(
+        candidate, 10, {}, score / 2, score / 2, 3.0, 3.0, "linking", True, False, 0.001, verdict
+    )
 
 
 def select(groups, volumes, judgements):

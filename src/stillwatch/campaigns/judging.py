@@ -1,10 +1,11 @@
 """Judging: what each candidate's evidence adds up to, and how sure that is.
 
 A candidate's evidence is the sum of its facets' log-likelihood ratios, each facet held within its limits so
-that no single one decides. Three things must be heard before anybody is called a campaign: the accounts
-belong together (linking), the work is a harvest (extraction), and requests are dealt out to them
-(dispatch), which no template does for its users. The *margin* says how far the weakest of the three
-reaches; how often ordinary traffic reaches as far is measured, see :mod:`stillwatch.campaigns.calibration`.
+that no single one decides. Four things must be heard before anybody is called a campaign: the accounts
+belong together (linking), the work is a harvest (extraction), requests are dealt out to them (dispatch),
+which colleagues' are not, and something that strangers under one template would not show (apart). The
+*margin* says how far the weakest of the four reaches; how often ordinary traffic reaches as far is
+measured, see :mod:`stillwatch.campaigns.calibration`.
 """
 
 from __future__ import annotations
@@ -31,10 +32,16 @@ _LEAST_EXTRACTION: Final = 3.0
 """Nats of extraction evidence without the queue: robots of unrelated builders keep common hours as well."""
 
 MIN_DISPATCH: Final = 2.5
-"""Nats of evidence that requests are dealt out: no human day, one queue, conversations handed round.
+"""Nats of evidence that requests are dealt out: no human day, no sittings, one queue, handovers.
 
-One scaffold, its wording, its purpose and payloads of one's own are what a template gives all its users.
+One card, one place, one scaffold, its wording and its purpose are what an office has in common.
 """
+
+MIN_APART: Final = 2.5
+"""Nats of evidence that strangers who now and then take up one template would not show."""
+
+_NOW_AND_THEN: Final = frozenset({"no-sessions", "standalone-requests"})
+"""Signals that they do show: single requests, far apart."""
 
 _CONCENTRATED: Final = 0.5
 _HANDED_OVER: Final = 3.0
@@ -67,6 +74,7 @@ class Judgement:
     linking: float
     extraction: float
     dispatch: float  # the part of either that tells how requests are dealt out
+    apart: float  # the part of either that no users of one template show
     queue_side: str  # where evidence that may stand on either side was counted
     one_work: bool  # the accounts share a scaffold, a purpose or conversations
     one_hand: bool  # many accounts to a card, device or telephone
@@ -82,15 +90,17 @@ class Judgement:
 
     @property
     def margin(self) -> float:
-        """Return how far the weakest of the three kinds of evidence reaches: 1 is what a campaign needs.
+        """Return how far the weakest of the four kinds of evidence reaches: 1 is what a campaign needs.
 
         Accounts without one work reach nowhere, however much alike they are.
         """
-        return (
-            min(self.linking / MIN_LINKING, self.extraction / MIN_EXTRACTION, self.dispatch / MIN_DISPATCH)
-            if self.one_work
-            else 0.0
+        reached = (
+            self.linking / MIN_LINKING,
+            self.extraction / MIN_EXTRACTION,
+            self.dispatch / MIN_DISPATCH,
+            self.apart / MIN_APART,
         )
+        return min(reached) if self.one_work else 0.0
 
     @property
     def resold(self) -> bool:
@@ -125,16 +135,10 @@ def judge(
     sizes, scaffolded = _members(membership), set(workloads["candidate"].to_pylist())
     works = {row["candidate"]: row for row in work.to_pylist()}
     crowded = _one_hand(findings)
+    signals = _by_candidate(findings)
     weighed = [
-        _weighed(
-            number,
-            sizes.get(number, 0),
-            _limited(sums, limits),
-            limits,
-            number in scaffolded,
-            number in crowded,
-        )
-        for number, sums in sorted(_sums(findings).items())
+        _weighed(number, sizes.get(number, 0), found, limits, number in scaffolded, number in crowded)
+        for number, found in sorted(signals.items())
     ]
     heard = [replace(one, heard=_heard(works.get(one.candidate, {}))) for one in weighed]
     margins = {one.candidate: reference.p_value(one.margin) for one in heard if one.heard}
@@ -153,17 +157,22 @@ def judge(
 def _weighed(
     number: int,
     members: int,
-    facets: dict[str, float],
+    signals: Mapping[tuple[str, str], float],
     limits: Mapping[str, FacetLimit],
     scaffolded: bool,
     one_hand: bool,
 ) -> Judgement:
+    facets = _facets(signals, limits)
     linking, extraction, queue_side = _sides(facets, limits)
     one_work = scaffolded or (
         facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
     )
-    dispatch = sum(max(value, 0.0) for name, value in sorted(facets.items()) if limits[name].dispatch)
-    return Judgement(number, members, facets, linking, extraction, dispatch, queue_side, one_work, one_hand)
+    dispatch = sum(max(value, 0.0) for name, value in facets.items() if limits[name].dispatch)
+    rare = {key: llr for key, llr in signals.items() if key[1] not in _NOW_AND_THEN}
+    apart = sum(max(value, 0.0) for name, value in _facets(rare, limits).items() if not limits[name].template)
+    return Judgement(
+        number, members, facets, linking, extraction, dispatch, apart, queue_side, one_work, one_hand
+    )
 
 
 def _one_hand(findings: pa.Table) -> set[int]:
@@ -218,7 +227,9 @@ def _lacking(weighed: Judgement) -> KeptClear | None:
         return KeptClear.NOT_LINKED
     if weighed.extraction < WATCH_EXTRACTION:
         return KeptClear.NO_EXTRACTION
-    return KeptClear.NOT_DEALT_OUT if weighed.dispatch < MIN_DISPATCH else None
+    if weighed.dispatch < MIN_DISPATCH:
+        return KeptClear.NOT_DEALT_OUT
+    return KeptClear.ONE_TEMPLATE if weighed.apart < MIN_APART else None
 
 
 def _members(membership: pa.Table) -> dict[int, int]:
@@ -226,17 +237,20 @@ def _members(membership: pa.Table) -> dict[int, int]:
     return dict(zip(chosen["candidate"].to_pylist(), chosen["count_all"].to_pylist(), strict=True))
 
 
-def _sums(findings: pa.Table) -> dict[int, dict[str, float]]:
-    """Add up each facet's findings in their canonical order, so that the floats come out the same."""
-    sums: dict[int, dict[str, float]] = {}
+def _by_candidate(findings: pa.Table) -> dict[int, dict[tuple[str, str], float]]:
+    """Return each candidate's (facet, signal) -> nats, in their canonical order."""
+    found: dict[int, dict[tuple[str, str], float]] = {}
     order = [("candidate", "ascending"), ("facet", "ascending"), ("signal", "ascending")]
     for row in findings.sort_by(order).to_pylist():
-        facets = sums.setdefault(row["candidate"], {})
-        facets[row["facet"]] = facets.get(row["facet"], 0.0) + row["llr"]
-    return sums
+        found.setdefault(row["candidate"], {})[row["facet"], row["signal"]] = row["llr"]
+    return found
 
 
-def _limited(sums: Mapping[str, float], limits: Mapping[str, FacetLimit]) -> dict[str, float]:
+def _facets(signals: Mapping[tuple[str, str], float], limits: Mapping[str, FacetLimit]) -> dict[str, float]:
+    """Add up each facet's signals in their order, so that the floats come out the same, within its limits."""
+    sums: dict[str, float] = {}
+    for (facet, _), llr in signals.items():
+        sums[facet] = sums.get(facet, 0.0) + llr
     return {
         name: float(np.clip(value, limits[name].floor, limits[name].cap))
         for name, value in sorted(sums.items())

@@ -24,6 +24,8 @@ def weigh_candidates(engine: Engine, facets: Mapping[str, Facet]) -> pa.Table:
 def facet_limits(facets: Mapping[str, Facet]) -> dict[str, FacetLimit]:
     """Return how far each facet counts."""
     return {
-        name: FacetLimit(facet.card.side, facet.card.cap, facet.card.floor, facet.card.dispatch)
+        name: FacetLimit(
+            facet.card.side, facet.card.cap, facet.card.floor, facet.card.dispatch, facet.card.template
+        )
         for name, facet in facets.items()
     }

@@ -45,6 +45,7 @@ class Coverage:
         side="extraction",
         cap=1.5,
         floor=-8.0,
+        template=True,
         signals=(
             FacetSignal(
                 "dataset-partition",

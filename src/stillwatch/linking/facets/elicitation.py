@@ -43,6 +43,7 @@ class Elicitation:
         ),
         side="extraction",
         cap=3.0,
+        template=True,
         signals=(
             FacetSignal(
                 "fixed-elicitation",

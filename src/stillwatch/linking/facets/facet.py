@@ -31,6 +31,7 @@ class FacetCard:
     cap: float  # the most that it may say for a campaign, in nats, whatever its signals add up to
     floor: float = 0.0  # the most that it may say against one, a negative number
     dispatch: bool = False  # it tells how requests are dealt out, not what they say
+    template: bool = False  # strangers who use one template show it too
     signals: tuple[FacetSignal, ...] = ()  # every signal that its findings may carry
 
 

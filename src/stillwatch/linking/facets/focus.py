@@ -45,6 +45,7 @@ class Focus:
         ),
         side="extraction",
         cap=1.0,
+        template=True,
         signals=(
             FacetSignal(
                 "narrow-focus",

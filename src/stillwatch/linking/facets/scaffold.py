@@ -35,6 +35,7 @@ class Scaffold:
         ),
         side="linking",
         cap=3.0,
+        template=True,
         signals=(
             FacetSignal(
                 "scaffold-shared",
