@@ -29,7 +29,7 @@ def profile_behaviour(engine: Engine) -> pa.Table:
     """Return BEHAVIOUR: of every account over its whole traffic, then inside each candidate's work.
 
     Reads the relations ``activity`` (ACTIVITY), ``inside`` (INSIDE), ``candidates`` (CANDIDATES),
-    ``links`` (LINKS) and ``parties`` (``account_id``, ``party``).
+    ``workloads`` (WORKLOADS), ``links`` (LINKS) and ``parties`` (``account_id``, ``party``).
     """
     whole = f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, a.* FROM activity a"
     tables = [_behaviour(engine, f"({whole})", _NO_TIES), _behaviour(engine, "inside", _TIES)]
@@ -44,10 +44,15 @@ _TIES: Final = """
     SELECT candidate, account_id, count(*) AS tied, min(everywhere) AS tied_holders FROM (
         SELECT c.candidate, c.account_id, l.holders AS everywhere,
                count(*) OVER (PARTITION BY c.candidate, l.facet, l.signal, l.value) AS holders
-        FROM candidates c JOIN links l ON l.account_id = c.account_id) h
+        FROM candidates c JOIN links l ON l.account_id = c.account_id
+        WHERE l.facet = 'continuity' OR c.candidate IN (SELECT candidate FROM workloads)) h
     WHERE holders >= 2 GROUP BY candidate, account_id
 """
-"""How many values each account of a candidate shares with another one of it."""
+"""How many values each account of a candidate shares with another one of it.
+
+Where a candidate has no work of its own its accounts were brought together by what their records share: that
+tells nobody apart there. Conversations that they hand to one another do.
+"""
 
 
 def _behaviour(engine: Engine, relation: str, ties: str) -> pa.Table:
