@@ -320,8 +320,8 @@ def _evidence() -> Iterator[str]:
             "",
             f"- From {told.floor:g} to {told.cap:g} nats for one account; {_pooled(told)}.",
         ]
-        if told.own_model:
-            yield "- Its model is drawn from the group itself: pooled, each member pays half a nat for it."
+        if told.lean:
+            yield f"- It leans to membership where little is seen: {told.lean:g} nats a member are taken off."
         yield from [f"- Honest traffic that shows it too: {told.honest_twin}", f"- Method: {told.method}", ""]
 
 

@@ -12,6 +12,7 @@ from stillwatch.decisions.recommendations import Recommendations
 
 START = datetime(2026, 4, 22, tzinfo=UTC)
 SURE = 1e-9
+RISKS = {"likely": 0.84}
 
 
 def campaigns(**groups: tuple[str, float]) -> pa.Table:
@@ -33,7 +34,7 @@ def accounts(groups: pa.Table, **members: str | None) -> pa.Table:
             "account_id": account,
             "campaign_id": campaign,
             "verdict": verdicts.get(campaign, "clear"),
-            "risk": 0.0,
+            "risk": RISKS.get(account, 1.0),
             "facets": [],
             "exchanges": 9,
         }
@@ -99,6 +100,14 @@ def test_a_group_is_observed_until_two_judgements_in_a_row_call_it():
 def test_a_campaign_that_is_called_again_takes_in_new_accounts_at_once():
     both = {"a": "c", "b": "c"}
     assert after((CALLED, {"a": "c"}), (CALLED, {"a": "c"}), (CALLED, both))[-1] == (2, "b", "c", "throttle")
+
+
+def test_an_account_that_is_only_likely_a_member_is_observed():
+    assert after(*[(CALLED, {"a": "c", "likely": "c"})] * 3) == [
+        (0, "a", "c", "observe"),
+        (0, "likely", "c", "observe"),
+        (1, "a", "c", "throttle"),
+    ]
 
 
 def test_a_throttle_stands_while_the_campaign_is_called_even_without_the_account():

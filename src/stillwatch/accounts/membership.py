@@ -84,9 +84,9 @@ def _pool(
     """Return what one signal says of a candidate: over its members, or over all where it has none.
 
     Members were chosen by these very ratios: what speaks for the group counts by ``credit``, see
-    :func:`_credit`, and each member pays for as much choice as there was; what speaks against it counts
-    whole. A model drawn from the group itself is chosen freely whoever the members are. Colleagues of one
-    declared organisation count as one: that they are alike is no secret.
+    :func:`_credit`, and each member pays for as much choice as there was, or for what the signal leans;
+    what speaks against it counts whole. Colleagues of one declared organisation count as one: that they
+    are alike is no secret.
     """
     member = strength >= MEMBER
     counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(ratio), bool)
@@ -94,8 +94,8 @@ def _pool(
     parties = 1 / group.colleagues[counted]
     total = float((ratio[counted] * parties).sum())
     if total > 0:
-        free = 1.0 if card.own_model else 1 - credit
-        total = credit * max(total - free * _CHOICE_COST * float(parties.sum()), 0.0)
+        each = max(card.lean, (1 - credit) * _CHOICE_COST)
+        total = credit * max(total - each * float(parties.sum()), 0.0)
     return {
         "facet": card.facet,
         "signal": card.id,

@@ -21,7 +21,7 @@ from stillwatch.decisions.recommendations import Recommendations
 from stillwatch.engines.engine import Engine
 from stillwatch.engines.parquet import write_parquet
 
-GROWTH: Final = 0.08
+GROWTH: Final = 0.06
 """The log is judged again once it has grown by this share: what all judgements together cost stays
 in proportion to the log, since each is paid for by the requests that came after the one before."""
 

@@ -53,7 +53,7 @@ _RESOLD: Final = 6.0
 _BY_ONE_HAND: Final = 4.0
 """Accounts to a card, device or telephone on average: more than a family has."""
 
-MIN_EACH: Final = 2
+MIN_EACH: Final = 3
 """Requests of the work that each member made on average: with fewer, no behaviour of theirs shows."""
 
 WATCH_EXTRACTION: Final = 3.0

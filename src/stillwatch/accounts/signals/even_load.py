@@ -88,7 +88,7 @@ class EvenLoad:
         floor=-4.0,
         group_cap=5.0,
         group_floor=-0.7,  # every other operator deals out unevenly
-        own_model=True,
+        lean=0.5,
     )
 
     def fit(self, ordinary: Behaviour) -> Weigher:

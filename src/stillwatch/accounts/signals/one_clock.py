@@ -66,7 +66,7 @@ class OneClock:
         floor=-2.0,
         group_cap=6.0,
         group_floor=-2.0,
-        own_model=True,
+        lean=0.5,
     )
 
     def fit(self, ordinary: Behaviour) -> Weigher:

@@ -69,6 +69,7 @@ class RoundTheClock:
         floor=-3.0,
         group_cap=5.0,
         group_floor=-8.0,
+        lean=0.5,
     )
 
     def fit(self, ordinary: Behaviour) -> Weigher:

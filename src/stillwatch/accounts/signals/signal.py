@@ -22,9 +22,7 @@ class SignalCard:
     floor: float  # the most that it may say against it, a negative number
     group_cap: float  # the most that all members together may say for a campaign
     group_floor: float  # the most that they may say against it, a negative number
-    own_model: bool = (
-        False  # what members are compared with is drawn from the group: it fits any group a little
-    )
+    lean: float = 0.0  # nats by which it takes an honest account of which little is seen for a member
 
 
 @dataclass(frozen=True)
