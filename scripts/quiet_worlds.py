@@ -15,7 +15,8 @@ from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Known, find_standing
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
+from stillwatch.campaigns.judging import Judgement
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
@@ -31,13 +32,24 @@ KINDS: Final = {
 }
 """Kind of world -> how much more of which honest accounts it holds."""
 
-SIZES: Final = ((0.15, 21), (0.05, 21), (0.15, 7), (0.5, 21), (0.15, 42))
-"""Scale of the preset ``quiet`` and days, one after the other: 300 to 3,000 active accounts."""
+Size = tuple[float, int]
+"""Scale of the preset ``quiet``, and days."""
+
+SIZES: Final[tuple[Size, ...]] = (
+    (0.15, 21), (0.05, 21), (0.15, 7), (1.0, 1), (0.5, 21), (0.15, 3), (0.15, 42), (0.5, 2),
+)  # fmt: skip
+"""One after the other: 300 to 3,000 active accounts, 3,000 to 70,000 requests, a day to six weeks."""
 
 
-def measure_all(folder: Path, first_seed: int, seeds: int, jobs: int) -> list[dict[str, Any]]:
+def measure_all(
+    folder: Path, first_seed: int, seeds: int, jobs: int, sizes: tuple[Size, ...] = SIZES
+) -> list[dict[str, Any]]:
     """Return margins and verdicts of ``seeds`` worlds of each kind, in the order of kind and seed."""
-    tasks = [(kind, first_seed + number, folder) for number in range(seeds) for kind in KINDS]
+    tasks = [
+        (kind, first_seed + number, sizes[number % len(sizes)], folder)
+        for number in range(seeds)
+        for kind in KINDS
+    ]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         found = list(_told(pool.map(_measure, tasks), len(tasks)))
     return sorted(found, key=lambda world: (world["kind"], world["seed"]))
@@ -49,22 +61,22 @@ def _told(worlds: Iterator[dict[str, Any]], total: int) -> Iterator[dict[str, An
         yield world
 
 
-def _measure(task: tuple[str, int, Path]) -> dict[str, Any]:
-    kind, seed, folder = task
+def _measure(task: tuple[str, int, Size, Path]) -> dict[str, Any]:
+    kind, seed, size, folder = task
     world, run = folder / f"{kind}-{seed}", folder / f"{kind}-{seed}-run"
     try:
-        return _scan(kind, seed, world, run)
+        return _scan(kind, seed, size, world, run)
     finally:
         shutil.rmtree(world, ignore_errors=True)
         shutil.rmtree(run, ignore_errors=True)
 
 
-def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
+def _scan(kind: str, seed: int, size: Size, world: Path, run: Path) -> dict[str, Any]:
     from stillwatch.contracts import Verdict
     from stillwatch.simulate.presets import PRESETS
     from stillwatch.simulate.world import write_world
 
-    quiet, (scale, days) = PRESETS["quiet"], SIZES[seed % len(SIZES)]
+    quiet, (scale, days) = PRESETS["quiet"], size
     requests = round(quiet.honest_exchanges * days / quiet.days)
     plan = replace(quiet, emphasis=KINDS[kind], days=days, honest_exchanges=requests)
     summary = write_world(plan, f"quiet-{kind}", scale=scale, seed=seed, honest=1.0, out=world)
@@ -79,9 +91,13 @@ def _scan(kind: str, seed: int, world: Path, run: Path) -> dict[str, Any]:
         "margins": [round(one.margin, 6) for one in judgements],
         "candidates": len(judgements),
         "least_q": min([1.0, *(one.q_value for one in judgements)]),
-        "least_q_callable": min([1.0, *(one.q_value for one in judgements if one.margin >= 1)]),
+        "least_q_callable": min([1.0, *(one.q_value for one in judgements if _callable(one))]),
         "called": sum(one.verdict is Verdict.CAMPAIGN for one in judgements),
     }
+
+
+def _callable(one: Judgement) -> bool:
+    return one.margin >= 1 and one.kept_clear is not KeptClear.FEW_MEMBERS
 
 
 def detect_in(world: Path, run: Path) -> Detection:

@@ -213,7 +213,8 @@ class ScanSettings(ReportSettings):
     threads: int | None = Field(
         None,
         ge=1,
-        description="Threads to work with; the result does not depend on it.",
+        le=1024,
+        description="Threads to work with, at most 1,024; the result does not depend on it.",
         json_schema_extra={"default_text": "all cores"},
     )
     fdr: float = Field(

@@ -50,6 +50,7 @@ def test_times_are_utc_unless_they_say_otherwise(written, meant):
         ({"memory": "4"}, "--memory: '4': is no quantity of memory; write it like 4GiB"),
         ({"memory": "1MiB"}, "--memory: '1MiB': is less than a scan can work with"),
         ({"threads": "0"}, "--threads: '0': input should be greater than or equal to 1"),
+        ({"threads": "99999"}, "--threads: '99999': input should be less than or equal to 1024"),
         ({"fail_on": "watch"}, "--fail-on: 'watch': input should be 'campaign'"),
         ({"out": ""}, "--out: it is empty"),
     ],

@@ -6,6 +6,10 @@ is therefore made of the margins of candidates that the very same search found i
 exponential one, the limit of excesses over a high threshold of every distribution with a light tail
 (Pickands 1975, Statistical inference using extreme order statistics); its scale is the mean excess, one
 standard error added. Analysts' labels add groups that they called honest.
+
+Hardly any candidate of an ordinary log reaches anywhere. Chances are therefore counted with one more in the
+tail than was seen (Davison & Hinkley 1997, Bootstrap methods and their application, 4.2), and the scale has a
+least value, set by hand.
 """
 
 from __future__ import annotations
@@ -19,6 +23,9 @@ from importlib.resources import files
 from typing import Final, Self
 
 from stillwatch.campaigns.likeness import Ranges
+
+_LEAST_SCALE: Final = 0.1
+"""Margin over which the tail falls to a third, at least: what it was when judging asked for less."""
 
 _LEAST: Final = 1e-12
 """No number of simulated logs speaks for a smaller chance."""
@@ -41,17 +48,17 @@ class Reference:
 
     @property
     def scale(self) -> float:
-        """Return the mean excess over the threshold, one standard error added."""
+        """Return the mean excess over the threshold, one standard error added, or the least scale."""
         count = len(self.excesses)
-        return math.fsum(self.excesses) / count * (1 + 1 / math.sqrt(count)) if count else 0.0
+        measured = math.fsum(self.excesses) / count * (1 + 1 / math.sqrt(count)) if count else 0.0
+        return max(measured, _LEAST_SCALE)
 
     def p_value(self, margin: float) -> float:
         """Return the chance that an ordinary candidate reaches ``margin``; 1 below the threshold."""
         if margin < self.threshold or not self.candidates:
             return 1.0
-        reached = len(self.excesses) / self.candidates
-        beyond = (margin - self.threshold) / self.scale if self.scale else math.inf
-        return min(1.0, max(reached * math.exp(-beyond), _LEAST))
+        reached = (len(self.excesses) + 1) / (self.candidates + 1)
+        return min(1.0, max(reached * math.exp((self.threshold - margin) / self.scale), _LEAST))
 
     def with_honest(self, margins: Iterable[float]) -> Reference:
         """Return the reference with the margins of groups that an analyst called honest counted in."""
