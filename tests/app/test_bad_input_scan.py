@@ -65,6 +65,18 @@ def complaint(done):
     return line
 
 
+def test_a_window_in_which_nothing_lies_is_no_good_news(scan, log):
+    assert "none of the 50 records lies within" in warnings(scan(log, "--since", "2026-06-01"))["window"]
+
+
+def test_account_records_of_others_are_told(scan, log, tmp_path):
+    records = tmp_path / "accounts.csv"
+    records.write_text("account_id,plan\n" + "".join(f"key-{n},free\n" for n in range(7)))
+    assert "0 of 7 accounts" in warnings(scan(log, "--accounts", records))["unmatched"]
+    records.write_text("account_id,plan\n" + "".join(f"a{n},free\n" for n in range(3)))
+    assert "unmatched" not in warnings(scan(log, "--accounts", records, out=tmp_path / "again"))
+
+
 def test_a_file_and_its_copy_are_counted_once(scan, log, tmp_path):
     shutil.copy(log, tmp_path / "copy.jsonl")
     done = scan(log, tmp_path / "copy.jsonl")

@@ -42,7 +42,7 @@ def test_a_campaign_shows_every_statement_and_number_it_was_called_on(run: RunTa
         "4,200",
         "4,838,400",
         "22 April to 5 June 2026",
-        "1 in 3.2 million",
+        "under 1 in 10,000",
         "mathematics (58%)",
         "+9.4",
     ):

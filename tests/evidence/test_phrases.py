@@ -48,8 +48,8 @@ def test_large_counts_get_a_magnitude(number: float, words: str):
     ("q_value", "words"),
     [
         (0.0, "none"),
-        (1e-300, "under 1 in 1 billion"),
-        (3.1e-7, "1 in 3.2 million"),
+        (1e-300, "under 1 in 10,000"),
+        (3.1e-7, "under 1 in 10,000"),
         (0.0004, "1 in 2,500"),
         (0.012, "1 in 83"),
         (0.1, "1 in 10"),

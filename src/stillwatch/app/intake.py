@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from stillwatch.app.progress import Progress
 from stillwatch.app.rejected import Rejected
-from stillwatch.app.warnings import listed, repeated
+from stillwatch.app.warnings import listed, outside, repeated
 from stillwatch.contracts import Sifted
 from stillwatch.engines.engine import Engine
 from stillwatch.ingest.cautions import of_sources
@@ -100,7 +100,13 @@ def take_in(
         },
         "inputs": [source._asdict() for source in inputs],
         "warnings": listed(
-            [*cautions, *of_sources(before, inputs), *rejected.cautions(), *repeated(exchanges)]
+            [
+                *cautions,
+                *of_sources(before, inputs),
+                *rejected.cautions(),
+                *repeated(exchanges),
+                *outside(exchanges),
+            ]
         ),
     }
 

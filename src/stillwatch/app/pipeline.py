@@ -23,7 +23,7 @@ from stillwatch.app.result import ReplayResult, ScanResult
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.scaffolds import read_wordings
 from stillwatch.app.standing import Known, Standing, find_standing
-from stillwatch.app.warnings import unlike_reference
+from stillwatch.app.warnings import unlike_reference, unmatched
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError, Verdict
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
@@ -218,7 +218,12 @@ def _finish(
         "counts": taken["counts"] | {"declared": dict(standing.counts)} | detection.counts,
         "warnings": [
             entry | {"text": warning_text(entry, ENGLISH)}
-            for entry in [*taken["warnings"], *standing.warnings, *unlike_reference(detection)]
+            for entry in [
+                *taken["warnings"],
+                *(unmatched(job.engine) if job.records is not None else ()),
+                *standing.warnings,
+                *unlike_reference(detection),
+            ]
         ],
     }
     tables = {name: getattr(detection.results, name) for name in _TABLES}

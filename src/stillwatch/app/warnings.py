@@ -8,11 +8,20 @@ from typing import Any, Final
 from stillwatch.app.detection import Detection
 from stillwatch.campaigns.calibration import shipped_reference
 from stillwatch.campaigns.likeness import unlike
+from stillwatch.engines.engine import Engine
 from stillwatch.ingest.cautions import Caution
 
 _GRAVEST_FIRST: Final = (
-    "cut", "changed", "unread", "rejected", "columns", "copy", "duplicates", "empty",
+    "window", "cut", "changed", "unread", "rejected", "columns", "copy", "duplicates", "empty",
 )  # fmt: skip
+
+_HARDLY_ANY: Final = 0.1
+
+_RECORDED: Final = """
+    SELECT count(*) AS active, count(a.account_id) AS recorded
+    FROM (SELECT DISTINCT account_id FROM sketches) s LEFT JOIN accounts a ON a.account_id = s.account_id
+    ORDER BY active
+"""
 
 _WHOLE: Final = 100  # from here on nobody reads the tenths
 
@@ -37,6 +46,19 @@ def repeated(exchanges: Mapping[str, int]) -> Iterator[Caution]:
     if exchanges["duplicates"]:
         facts = {"duplicates": exchanges["duplicates"], "accepted": exchanges["accepted"]}
         yield Caution("duplicates", "", facts)
+
+
+def outside(exchanges: Mapping[str, int]) -> Iterator[Caution]:
+    """A window in which there is nothing of the inputs: no news of it is no good news."""
+    if exchanges["out_of_range"] and not exchanges["accepted"]:
+        yield Caution("window", "", {"records": exchanges["out_of_range"]})
+
+
+def unmatched(engine: Engine) -> Iterator[dict[str, Any]]:
+    """Account records that hardly any account of the log has: their ids may be of another kind."""
+    row = engine.table(_RECORDED).to_pylist()[0]
+    if row["recorded"] < _HARDLY_ANY * row["active"]:
+        yield {"kind": "unmatched", "source": "", "also": 0, **row}
 
 
 def unlike_reference(detection: Detection) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,9 @@ _RAISED: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ACRONYMS: Final = {"asn": "ASN", "tls": "TLS", "ip": "IP"}
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
+_MEASURED: Final = 1e-4
+"""A smaller rate of false alarms rests on the tail alone: the reference holds some thousand groups."""
+
 
 class Phrases:
     """One language's wording. The examples are English's."""
@@ -118,7 +121,7 @@ class Phrases:
             return self.say("unknown")
         if q_value <= 0:
             return self.say("alarms.none")
-        if q_value < 1e-9:  # no model of chance is right so far out
+        if q_value < _MEASURED:
             return self.say("alarms.tiny")
         if q_value > 0.1:
             return self.say("alarms.in_hundred", n=min(100, round(q_value * 100)))
