@@ -106,8 +106,8 @@ def _finding(candidate: int, signal: str, words: str, surplus: Surplus) -> Findi
         accounts=surplus.accounts,
         statement=(
             f"{surplus.accounts:,} of {surplus.known:,} accounts share {surplus.values:,} {words}"
-            f"{'' if surplus.values == 1 else 's'}; "
-            f"{surplus.expected:,.1f} would by chance"
+            f"{'' if surplus.values == 1 else 's'}: {surplus.observed:,.0f} beyond the first of each, "
+            f"{surplus.expected:,.1f} by chance"
         ),
     )
 
@@ -160,7 +160,7 @@ def _burst(candidate: int, made: npt.NDArray[np.int64], everyone: npt.NDArray[np
         expected=surplus.expected,
         accounts=surplus.accounts,
         statement=(
-            f"{surplus.accounts:,} of {surplus.known:,} accounts signed up within the same hour as another; "
-            f"{surplus.expected:,.1f} would by chance"
+            f"{surplus.accounts:,} of {surplus.known:,} accounts signed up within the same hour as another: "
+            f"{surplus.observed:,.0f} beyond the first of each hour, {surplus.expected:,.1f} by chance"
         ),
     )

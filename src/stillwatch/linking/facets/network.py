@@ -56,8 +56,8 @@ class Network:
                 expected=surplus.expected,
                 statement=(
                     f"{surplus.accounts:,} of {surplus.known:,} pairs of account and address range are in "
-                    f"{surplus.values:,} ranges that others of the group use; {surplus.expected:,.1f} would "
-                    "be by chance"
+                    f"{surplus.values:,} ranges that others of the group use: {surplus.observed:,.0f} beyond "
+                    f"the first of each, {surplus.expected:,.1f} by chance"
                 ),
             )
             for candidate, surplus in weigh_surplus(engine, _NETWORKS).items()
