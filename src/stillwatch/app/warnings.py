@@ -11,7 +11,7 @@ from stillwatch.campaigns.likeness import unlike
 from stillwatch.ingest.cautions import Caution
 
 _GRAVEST_FIRST: Final = (
-    "cut", "changed", "unread", "rejected", "columns", "copy", "duplicates", "empty",
+    "cut", "changed", "unread", "rejected", "columns", "copy", "own", "duplicates", "empty",
 )  # fmt: skip
 
 _WHOLE: Final = 100  # from here on nobody reads the tenths

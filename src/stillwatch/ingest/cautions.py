@@ -15,7 +15,7 @@ _NAMED: Final = 8  # columns that are told by name
 class Caution(NamedTuple):
     """One of them; ``facts`` fill the words that the evidence has for its ``kind``."""
 
-    kind: str  # "cut", "unread", "empty", "columns", "copy" or "changed"
+    kind: str  # "cut", "unread", "empty", "columns", "copy", "changed" or "own"
     source: str
     facts: Mapping[str, str | int] = {}
 
@@ -23,6 +23,11 @@ class Caution(NamedTuple):
 def cut(source: str, records: int, reason: str) -> Caution:
     """The input could be read up to a place only, ``records`` of it."""
     return Caution("cut", source, {"records": records, "reason": reason})
+
+
+def own(path: str) -> Caution:
+    """Something in a folder was passed over, as stillwatch itself wrote it."""
+    return Caution("own", path)
 
 
 def of_plan(plan: Sequence[Planned]) -> Iterator[Caution]:

@@ -14,7 +14,7 @@ from stillwatch.ingest import chat, detect, parquet_rows, values
 from stillwatch.ingest.format import Format
 from stillwatch.ingest.formats import FORMATS, recognise
 from stillwatch.ingest.mapping import READERS, SYSTEM
-from stillwatch.ingest.sources import find
+from stillwatch.ingest.sources import NOTHING, Aside, find
 from stillwatch.ingest.values import Malformed, Record
 
 # For each column the names that it goes by, the surest first, as letters and digits alone.
@@ -96,13 +96,15 @@ class _Choice(NamedTuple):
     is_by_values: bool = False  # its name says nothing
 
 
-def guess(path: str) -> str:
+def guess(path: str, aside: Aside = NOTHING) -> str:
     """A mapping for the file, as TOML with comments on what is unsure; usable as it is where all was found.
+
+    Of a folder the first file is taken that is not to be left ``aside``.
 
     Raises:
         InputError: the file cannot be read, or holds no records.
     """
-    (found, *_) = find([path])
+    (found, *_) = find([path], aside=aside).found
     try:
         records = detect.sample(found)
     except parquet_rows.Damaged as error:
