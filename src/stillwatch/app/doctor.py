@@ -23,7 +23,7 @@ from stillwatch.engines.engine import open_engine
 from stillwatch.evidence.phrases import ENGLISH
 from stillwatch.evidence.scanned import warning_text
 from stillwatch.ingest import reader, sources
-from stillwatch.ingest.detect import detect
+from stillwatch.ingest.detect import READABLE, detect
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
 from stillwatch.settings import ScanSettings, memory_bytes
 from stillwatch.sketch.kernel import read_texts
@@ -36,6 +36,7 @@ _REMEDIES: Final = {
     "cut": "Fetch the file again; a scan reads what is there",
     "own": "Name the logs beside it, or keep what scans write elsewhere, if you do not want to see this",
 }
+_MAP: Final = "Begin a mapping with `stillwatch formats --guess FILE`"
 _REASONS: Final = 5  # most frequent ones that are told of an input
 
 
@@ -169,9 +170,7 @@ def _input(
             name = found.format.name if found.format is not None else f"no known format; saw {found.saw}"
             packed = f", {found.compression}" if found.compression else ""
             status = Status.OK if found.format is not None else Status.WARNING
-            remedy = (
-                "" if found.format is not None else "Begin a mapping with `stillwatch formats --guess FILE`"
-            )
+            remedy = "" if found.format is not None else _MAP if found.is_readable else READABLE
             yield Check(topic, status, f"{one.path}: {name} ({found.container}{packed})", remedy)
         reading = read()
         yield _sampled(topic, named, reading)

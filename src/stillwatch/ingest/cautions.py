@@ -34,9 +34,9 @@ def of_plan(plan: Sequence[Planned]) -> Iterator[Caution]:
     """Inputs of which nothing is read, and columns of which nothing is."""
     for one in plan:
         path, found = one.input.path, one.found
-        if found.container == detect.EMPTY:
+        if found.saw == detect.NOTHING:
             yield Caution("empty", path)
-        elif found.format is None:
+        elif found.format is None or found.container == detect.EMPTY:
             yield Caution("unread", path, {"reason": found.saw})
         elif found.format.columns is not None and found.ignored:
             yield Caution("columns", path, {"columns": _listed(found.ignored, found.format.columns.names)})

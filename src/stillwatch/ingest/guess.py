@@ -110,9 +110,7 @@ def guess(path: str, aside: Aside = NOTHING) -> str:
     except parquet_rows.Damaged as error:
         raise InputError(str(error), remedy="Name a whole file", file=path) from None
     if not records:
-        raise InputError(
-            "no record could be read", remedy="Name a file of JSON lines, JSON, CSV or Parquet", file=path
-        )
+        raise InputError(detect.detect(found, FORMATS).unread, remedy=detect.READABLE, file=path)
     return "\n".join(_written(path, records, _choices(records))) + "\n"
 
 
