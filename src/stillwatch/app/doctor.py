@@ -23,7 +23,7 @@ from stillwatch.engines.engine import open_engine
 from stillwatch.evidence.phrases import ENGLISH
 from stillwatch.evidence.scanned import warning_text
 from stillwatch.ingest import reader, sources
-from stillwatch.ingest.detect import READABLE, detect
+from stillwatch.ingest.detect import detect
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
 from stillwatch.settings import ScanSettings, memory_bytes
 from stillwatch.sketch.kernel import read_texts
@@ -36,7 +36,6 @@ _REMEDIES: Final = {
     "cut": "Fetch the file again; a scan reads what is there",
     "own": "Name the logs beside it, or keep what scans write elsewhere, if you do not want to see this",
 }
-_MAP: Final = "Begin a mapping with `stillwatch formats --guess FILE`"
 _REASONS: Final = 5  # most frequent ones that are told of an input
 
 
@@ -164,13 +163,14 @@ def _input(
             topic, Status.WARNING, "standard input can be read once only, so it is left alone", remedy
         )
         return
+    formats = ACCOUNT_FORMATS if topic == "accounts" else FORMATS
     try:
         for one in sources.find([named], aside=passed).found:
-            found = detect(one, ACCOUNT_FORMATS if topic == "accounts" else FORMATS)
+            found = detect(one, formats)
             name = found.format.name if found.format is not None else f"no known format; saw {found.saw}"
             packed = f", {found.compression}" if found.compression else ""
             status = Status.OK if found.format is not None else Status.WARNING
-            remedy = "" if found.format is not None else _MAP if found.is_readable else READABLE
+            remedy = "" if found.format is not None else found.remedy(one.path, formats)
             yield Check(topic, status, f"{one.path}: {name} ({found.container}{packed})", remedy)
         reading = read()
         yield _sampled(topic, named, reading)

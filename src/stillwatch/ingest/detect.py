@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Final, NamedTuple
 
-from stillwatch.ingest import csv_records, json_records, parquet_rows
+from stillwatch.ingest import accounts, csv_records, json_records, parquet_rows
 from stillwatch.ingest.format import Format
-from stillwatch.ingest.formats import recognise
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, recognise
 from stillwatch.ingest.found import Found, Item
 from stillwatch.ingest.inflate import Cut, compression, inflated
 from stillwatch.ingest.json_text import NotJson, parse
@@ -29,7 +29,6 @@ TEXT_READERS: Final[Mapping[str, Callable[[Iterable[Line]], Iterator[Item]]]] = 
     "csv": csv_records.csv_rows,
 }
 NOTHING: Final = "nothing"
-READABLE: Final = "Name a file of JSON lines, JSON, CSV or Parquet that holds records, in UTF-8"
 _UTF16: Final = "UTF-16 text: convert it to UTF-8 first, with iconv -f {} -t UTF-8"
 _FOREIGN: Final = {  # first bytes of what people hand over by mistake
     b"BZh": "bzip2 data: decompress it first",
@@ -54,13 +53,25 @@ class Detected(NamedTuple):
     ignored: tuple[str, ...]  # columns of a table that are not read
     saw: str
     is_readable: bool = True  # whether there was a record of any kind
+    are_accounts: bool = False  # whether its records look like accounts'
 
     @property
     def unread(self) -> str:
         """What is to be said of an input without a record."""
         if self.container == EMPTY:
             return "the file is empty" if self.saw == NOTHING else f"the file holds {self.saw}"
-        return f"no record could be read; saw {self.saw}"
+        return f"saw {self.saw}"
+
+    def remedy(self, path: str, formats: Mapping[str, Format]) -> str:
+        """What to do about the input at ``path`` that is in none of ``formats``."""
+        if not self.is_readable:
+            return "Name a file of JSON lines, JSON, CSV or Parquet that holds records, in UTF-8"
+        if formats is ACCOUNT_FORMATS:
+            return "Name the column that holds the account's id account_id or user_id"
+        mapping = f"begin a mapping with `stillwatch formats --guess {path}`"
+        if self.are_accounts:
+            return f"Give account records with --accounts, beside a log; if it is a log, {mapping}"
+        return f"Name the format if you know it with --format, or {mapping}"
 
 
 def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
@@ -78,8 +89,18 @@ def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
     known = found.columns.names if found is not None and found.columns is not None else None
     names = list(dict.fromkeys(name for record in records for name in record))
     ignored = () if known is None else tuple(name for name in names if name not in known)
-    saw = _fields_seen(names, {} if found else formats) if names else _nothing_read(head, container)
-    return Detected(head.compression, container, found, ignored, saw, is_readable=bool(names))
+    if not names:
+        saw = _nothing_read(head, container)
+        return Detected(head.compression, container, None, (), saw, is_readable=False)
+    are_accounts = found is None and formats is not ACCOUNT_FORMATS and look_like_accounts(records)
+    like = ": like account records" if are_accounts else _like(names, {} if found else formats)
+    saw = f"records with the fields {_shown(names)}{like}"
+    return Detected(head.compression, container, found, ignored, saw, are_accounts=are_accounts)
+
+
+def look_like_accounts(records: Sequence[Record]) -> bool:
+    """Whether most of the records, which are in no format of a log, are accounts'."""
+    return 2 * sum(map(accounts.is_likely, records)) > len(records)
 
 
 def sample(input: Input) -> list[Record]:
@@ -163,10 +184,8 @@ def _parquet_sample(input: Input, packed: str | None) -> list[Record]:
         return parquet_rows.sample(file, _SAMPLE)
 
 
-def _fields_seen(names: Sequence[str], formats: Mapping[str, Format]) -> str:
-    shown = ", ".join(name[:32] for name in names[:8])
-    more = ", ..." if len(names) > 8 else ""
-    return f"records with the fields {shown}{more}{_like(names, formats)}"
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(name[:32] for name in names[:8]) + (", ..." if len(names) > 8 else "")
 
 
 def _nothing_read(head: _Head, container: str) -> str:

@@ -110,7 +110,8 @@ def guess(path: str, aside: Aside = NOTHING) -> str:
     except parquet_rows.Damaged as error:
         raise InputError(str(error), remedy="Name a whole file", file=path) from None
     if not records:
-        raise InputError(detect.detect(found, FORMATS).unread, remedy=detect.READABLE, file=path)
+        seen = detect.detect(found, FORMATS)
+        raise InputError(seen.unread, remedy=seen.remedy(path, FORMATS), file=path)
     return "\n".join(_written(path, records, _choices(records))) + "\n"
 
 
@@ -230,6 +231,8 @@ def _written(path: str, records: Sequence[Record], chosen: Mapping[str, _Choice]
     known = recognise(records, FORMATS)
     if known is not None:
         yield _told_of(known, records)
+    elif detect.look_like_accounts(records) and not {"messages", "answer", "model"} & chosen.keys():
+        yield "# (?) The file looks like account records, which scan takes with --accounts."
     yield ""
     if "timestamp" in chosen:
         yield from _time_unit(chosen["timestamp"].field)
