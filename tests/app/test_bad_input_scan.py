@@ -97,6 +97,27 @@ def test_records_in_the_wrong_unit_are_rejected_with_the_reason(scan, log, tmp_p
     assert "timestamp: absurd time, before 2015" in reject["reason"]
 
 
+def test_the_most_frequent_reason_is_told_as_it_stands(scan, log):
+    with log.open("a") as file:
+        for number in range(2):
+            file.write(f'{{"timestamp": 1767225, "request_id": "x{number}", "account_id": "a1"}}\n')
+    few = {entry["kind"]: entry for entry in document(scan(log, "--max-rejects", "1"))["warnings"]}[
+        "rejected"
+    ]
+    assert few["reason"] == "timestamp: absurd time, before 2015"
+    assert (
+        "2 records were rejected, most often (2 of them): timestamp: absurd time, before 2015" in few["text"]
+    )
+
+    with log.open("ab") as file:
+        for blanks in range(3):
+            file.write(b" " * blanks + b'{"timestamp": "\xff"}\n')
+    many = {entry["kind"]: entry for entry in document(scan(log, "--max-rejects", "1"))["warnings"]}[
+        "rejected"
+    ]
+    assert (many["rejected"], many["times"], many["reason"]) == (5, 3, "not UTF-8 text (byte 16)")
+
+
 def test_an_empty_file_is_one_line(scan, tmp_path):
     (tmp_path / "empty.jsonl").touch()
 

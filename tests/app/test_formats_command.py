@@ -62,6 +62,38 @@ def test_a_guessed_mapping_scans_the_log_that_it_was_guessed_from(stillwatch, tm
     assert (counts["accepted"], counts["rejected"]) == (20, 0)
 
 
+def test_account_records_are_sent_to_their_option(stillwatch, tmp_path):
+    records = tmp_path / "accounts.csv"
+    records.write_text("account_id,created_at,email,plan,status\na,2026-01-01,a@example.org,pro,active\n")
+    refused = stillwatch("scan", records, "--out", tmp_path / "run").stderr.decode()
+    guessed = stillwatch("formats", "--guess", records).stdout.decode()
+
+    assert "like account records" in refused
+    assert "Give account records with --accounts" in refused
+    assert "# (?) The file looks like account records, which scan takes with --accounts." in guessed
+
+
+def test_a_log_with_the_mail_of_its_users_is_a_log(stillwatch, tmp_path):
+    log = tmp_path / "own.csv"
+    log.write_text("created_at,user_id,email,prompt,completion\n2026-01-01T00:00:00Z,u,a@example.org,Hi,Ho\n")
+
+    assert "--accounts" not in stillwatch("formats", "--guess", log).stdout.decode()
+
+
+def test_a_file_that_holds_no_accounts_is_told_what_accounts_need(stillwatch, tmp_path):
+    log, records = tmp_path / "log.jsonl", tmp_path / "people.csv"
+    log.write_text('{"timestamp": 1767225600, "request_id": "x", "account_id": "a"}\n')
+    records.write_text("person,mail\nZoe,zoe@example.org\n")
+    told = stillwatch("scan", log, "--accounts", records, "--out", tmp_path / "run").stderr.decode()
+    checks = json.loads(stillwatch("doctor", log, "--accounts", records, "--json").stdout)["checks"]
+    remedies = [one["remedy"] for one in checks if one["topic"] == "accounts"]
+
+    for remedy in (told, *remedies):
+        assert "Name the column that holds the account's id account_id or user_id" in remedy
+        assert "--guess" not in remedy
+    assert len(remedies) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

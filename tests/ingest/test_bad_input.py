@@ -417,3 +417,36 @@ def test_deep_nesting_in_a_field_costs_its_record_at_most(read, jsonl, litellm_r
     assert found.ids[-1] == "call-9"
     assert {"call-1", "call-2", "call-3"} <= set(found.ids)
     assert found.reasons == ["nested too deeply"]
+
+
+@pytest.mark.parametrize(
+    ("account", "problem"),
+    [
+        (5.0, "expected text or a whole number, found a decimal number"),
+        (True, "expected text or a whole number, found true or false"),
+        (["a"], "expected text or a whole number, found a list"),
+        ({"id": "a"}, "expected text or a whole number, found an object"),
+        (None, "the record names no account there"),
+        ("  ", "the record names no account there"),
+    ],
+)
+def test_an_account_that_is_no_name_is_told_as_what_it_is(read, jsonl, table_record, account, problem):
+    found = read([jsonl(table_record(1, account_id=account), table_record(2))])
+
+    assert found.reasons == [f"account_id: {problem}"]
+    assert found.ids == ["req-2"]
+
+
+def test_an_account_that_is_no_name_gives_way_to_the_next_field(read, jsonl, litellm_record):
+    metadata = {"user_api_key_user_id": {"odd": 1}, "user_api_key_hash": "77ab"}
+    found = read([jsonl(litellm_record(1, metadata=metadata))])
+
+    assert [row["account_id"] for row in found.rows] == ["77ab"]
+
+
+def test_a_field_that_is_empty_is_not_the_one_that_may_have_been_meant(read, jsonl, tmp_path):
+    (tmp_path / "mapping.toml").write_text('[columns]\ntimestamp = "at"\naccount_id = "customer"\n')
+    rows = [{"at": 1767225600, "customer": None}, {"at": None, "customer": "c", "att": 1}]
+    found = read([jsonl(*rows)], mapping=tmp_path / "mapping.toml")
+
+    assert found.reasons == ["customer: the record names no account there", "at: missing (is it att?)"]

@@ -312,7 +312,7 @@ def test_guesses_read_real_logs_too(read, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("raw", "expected"), [(b"", "no record"), (b"PAR1cut", "Parquet"), (b"plain", "no record")]
+    ("raw", "expected"), [(b"", "the file is empty"), (b"PAR1cut", "Parquet"), (b"plain", "no record")]
 )
 def test_a_file_without_records_is_an_error(tmp_path, raw, expected):
     (tmp_path / "log").write_bytes(raw)

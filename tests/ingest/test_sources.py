@@ -19,6 +19,7 @@ import pytest
 import zstandard
 
 from stillwatch.contracts import InputError, UsageError
+from stillwatch.ingest.guess import guess
 from stillwatch.ingest.reader import describe, read_exchanges
 
 
@@ -267,6 +268,13 @@ def test_a_file_of_another_kind_in_a_folder_is_one_reject(read, logs):
         ('{"a": 1}\n'.encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04 and so on", "zip archive"),
         (b"\x1f\x8b\x08", "ends early"),
+        ('{"who": "Zo\xeb"}\n{"who": "Ren\xe9"}\n'.encode("latin-1"), "not UTF-8 .byte 12.: .*iconv -f"),
+        ("who,what\nZo\xeb,1\n".encode("latin-1"), "not UTF-8 .byte 12.: .*iconv -f"),
+        ('{"a": 1}\n'.encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
+        ('{"a": 1}\n'.encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
+        (b"timestamp,account_id\n", "a CSV header and no rows"),
+        (b"timestamp,account_id\n1,2,3\n", "a CSV header and no row that could be read"),
+        (b"\0" * 5000, "nothing but zero bytes"),
     ],
 )
 def test_nothing_known_in_any_input_is_an_error_that_says_what_was_seen(read, tmp_path, raw, expected):
@@ -275,3 +283,7 @@ def test_nothing_known_in_any_input_is_an_error_that_says_what_was_seen(read, tm
     with pytest.raises(InputError, match=expected) as error:
         read([path])
     assert "\n" not in str(error.value)
+    if "fields" not in expected:
+        assert "--guess" not in str(error.value)  # which would find no record either
+        with pytest.raises(InputError, match=expected):
+            guess(str(path))

@@ -390,9 +390,10 @@ def formats(
     from stillwatch.app import formats as known
 
     if guess is not None:
+        from stillwatch.app.own_folders import aside
         from stillwatch.ingest import guess as guessing
 
-        toml = guessing.guess(guess)
+        toml = guessing.guess(guess, aside(ScanSettings.read()))
         documents.show({"mapping": toml}) if json else known.show(toml)
     elif json:
         documents.show(known.document())

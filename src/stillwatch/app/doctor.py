@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
+from stillwatch.app.own_folders import aside
 from stillwatch.app.warnings import listed
 from stillwatch.contracts import KeyFileError, StillwatchError
 from stillwatch.engines.engine import open_engine
@@ -33,6 +34,7 @@ _LEAST_DISK: Final = 1 << 30
 _REMEDIES: Final = {
     "columns": "Rename what is meant for a column that is known; a scan works without the others",
     "cut": "Fetch the file again; a scan reads what is there",
+    "own": "Name the logs beside it, or keep what scans write elsewhere, if you do not want to see this",
 }
 _REASONS: Final = 5  # most frequent ones that are told of an input
 
@@ -58,10 +60,18 @@ class Check:
 def examine(file: str | None, accounts: str | None, settings: ScanSettings) -> list[Check]:
     """Look at the installation, the machine, the sketch key, and the inputs if any are named."""
     checks = [_versions(), _engine(settings), _compiled(), _memory(settings), _disk(settings), _key(settings)]
+    passed = aside(settings)
     if file is not None:
-        checks += _input("log", file, lambda: reader.read_exchanges([file], digest=_forget))
+        checks += _input(
+            "log", file, passed, lambda: reader.read_exchanges([file], aside=passed, digest=_forget)
+        )
     if accounts is not None:
-        checks += _input("accounts", accounts, lambda: reader.read_accounts([accounts], digest=_forget))
+        checks += _input(
+            "accounts",
+            accounts,
+            passed,
+            lambda: reader.read_accounts([accounts], aside=passed, digest=_forget),
+        )
     return checks
 
 
@@ -143,7 +153,9 @@ def _key(settings: ScanSettings) -> Check:
         return _problem("sketch key", error)
 
 
-def _input(topic: str, named: str, read: Callable[[], reader.Reading]) -> Iterator[Check]:
+def _input(
+    topic: str, named: str, passed: sources.Aside, read: Callable[[], reader.Reading]
+) -> Iterator[Check]:
     """What the input is, and what a scan would take and reject of its first records."""
     if named == sources.STDIN:
         remedy = "Write the beginning of the stream to a file and name that"
@@ -151,15 +163,14 @@ def _input(topic: str, named: str, read: Callable[[], reader.Reading]) -> Iterat
             topic, Status.WARNING, "standard input can be read once only, so it is left alone", remedy
         )
         return
+    formats = ACCOUNT_FORMATS if topic == "accounts" else FORMATS
     try:
-        for one in sources.find([named]):
-            found = detect(one, ACCOUNT_FORMATS if topic == "accounts" else FORMATS)
+        for one in sources.find([named], aside=passed).found:
+            found = detect(one, formats)
             name = found.format.name if found.format is not None else f"no known format; saw {found.saw}"
             packed = f", {found.compression}" if found.compression else ""
             status = Status.OK if found.format is not None else Status.WARNING
-            remedy = (
-                "" if found.format is not None else "Begin a mapping with `stillwatch formats --guess FILE`"
-            )
+            remedy = "" if found.format is not None else found.remedy(one.path, formats)
             yield Check(topic, status, f"{one.path}: {name} ({found.container}{packed})", remedy)
         reading = read()
         yield _sampled(topic, named, reading)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from stillwatch.app.own_folders import aside
 from stillwatch.app.progress import Progress
 from stillwatch.app.rejected import Rejected
 from stillwatch.app.warnings import listed, outside, repeated
@@ -40,7 +41,7 @@ def open_logs(
     log = open_log(inputs, settings, key, progress)
     if settings.accounts is None:
         return log, None
-    return log, read_accounts([settings.accounts], digest=key.digest)
+    return log, read_accounts([settings.accounts], aside=aside(settings), digest=key.digest)
 
 
 def open_log(inputs: Sequence[str], settings: ScanSettings, key: SketchKey, progress: Progress) -> Reading:
@@ -52,6 +53,7 @@ def open_log(inputs: Sequence[str], settings: ScanSettings, key: SketchKey, prog
         account_key=settings.account_key,
         since=settings.since,
         until=settings.until,
+        aside=aside(settings),
         digest=key.digest,
         on_bytes=progress.advance,
     )

@@ -24,6 +24,7 @@ class Rejected:
 
     def __init__(self, folder: Path) -> None:
         self._path, self._reasons = folder / FILE, Counter[str]()
+        self._examples: dict[str, str] = {}  # the first of the reasons that are counted as one
 
     def __enter__(self) -> Self:
         self._file = self._path.open("w", encoding="utf-8")
@@ -50,10 +51,20 @@ class Rejected:
         if self._reasons:
             (reason, times), *_ = sorted(self._reasons.items(), key=lambda item: (-item[1], item[0]))
             yield Caution(
-                "rejected", FILE, {"rejected": self._reasons.total(), "reason": reason, "times": times}
+                "rejected",
+                FILE,
+                {
+                    "rejected": self._reasons.total(),
+                    "reason": self._examples.get(reason, reason),
+                    "times": times,
+                },
             )
 
     def _count(self, reason: str) -> None:
         """Count by reason; reasons that differ in a number alone, a place most often, are one."""
         plain = _NUMBER.sub("N", reason)
-        self._reasons[plain if plain in self._reasons or len(self._reasons) < _REASONS else "other"] += 1
+        if plain in self._examples or len(self._examples) < _REASONS:
+            self._examples.setdefault(plain, reason)
+            self._reasons[plain] += 1
+        else:
+            self._reasons["other"] += 1

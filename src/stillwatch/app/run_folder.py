@@ -174,7 +174,16 @@ class RunFolder:
 
 def is_run_folder(path: Path) -> bool:
     """Whether a scan wrote ``path`` as its run folder, to the end or not."""
-    return (path / MANIFEST).exists() or (path / _JOURNAL).exists()
+    return _holds(path / MANIFEST, "stillwatch") or _holds(path / _JOURNAL, "purpose")
+
+
+def _holds(file: Path, name: str) -> bool:
+    """Whether a file is a JSON object with the field ``name``; other programs write a manifest.json too."""
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and name in content
 
 
 def _library_versions() -> dict[str, str]:

@@ -12,7 +12,7 @@ from stillwatch.engines.engine import Engine
 from stillwatch.ingest.cautions import Caution
 
 _GRAVEST_FIRST: Final = (
-    "window", "cut", "changed", "unread", "rejected", "columns", "copy", "duplicates", "empty",
+    "window", "cut", "changed", "unread", "rejected", "columns", "copy", "own", "duplicates", "empty",
 )  # fmt: skip
 
 _HARDLY_ANY: Final = 0.1

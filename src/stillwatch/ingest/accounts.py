@@ -11,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 
 from stillwatch.contracts import ACCOUNT
-from stillwatch.ingest import columns
+from stillwatch.ingest import columns, table
 from stillwatch.ingest.columns import Column
 from stillwatch.ingest.exchange import Account
 from stillwatch.ingest.format import Columns, Format, account_of
@@ -30,6 +30,7 @@ _ATTRIBUTES: Final = (  # in the order of the contract, from created_at on
     Column(columns.TEXT, ("organization", "organization_id")),
 )
 _ACCOUNT_FIELDS: Final = ("account_id", "user_id")
+_NAMES: Final = columns.known_names(_ATTRIBUTES) | set(_ACCOUNT_FIELDS)
 
 _EXAMPLE: Final = (
     '{"account_id":"acct_1","created_at":"2026-01-01T00:00:00Z","email":"someone@example.org",'
@@ -40,6 +41,12 @@ _EXAMPLE: Final = (
 def recognises(record: Record) -> bool:
     """Whether a record describes an account: it names one, and no request."""
     return any(field in record for field in _ACCOUNT_FIELDS) and not {"messages", "startTime"} & record.keys()
+
+
+def is_likely(record: Record) -> bool:
+    """Whether a record in no format of a log is an account's: it has more of its fields than of a log's."""
+    own = len(_NAMES & record.keys())
+    return recognises(record) and own > 2 and own > len(table.NAMES & record.keys())
 
 
 def read(record: Record, account_fields: Sequence[str]) -> Account:
@@ -64,5 +71,5 @@ FORMAT: Final = Format(
     account_fields=_ACCOUNT_FIELDS,
     recognises=recognises,
     read=read,
-    columns=Columns(names=columns.known_names(_ATTRIBUTES) | set(_ACCOUNT_FIELDS), read=read_columns),
+    columns=Columns(names=_NAMES, read=read_columns),
 )

@@ -15,7 +15,7 @@ _NAMED: Final = 8  # columns that are told by name
 class Caution(NamedTuple):
     """One of them; ``facts`` fill the words that the evidence has for its ``kind``."""
 
-    kind: str  # "cut", "unread", "empty", "columns", "copy" or "changed"
+    kind: str  # "cut", "unread", "empty", "columns", "copy", "changed" or "own"
     source: str
     facts: Mapping[str, str | int] = {}
 
@@ -25,13 +25,18 @@ def cut(source: str, records: int, reason: str) -> Caution:
     return Caution("cut", source, {"records": records, "reason": reason})
 
 
+def own(path: str) -> Caution:
+    """Something in a folder was passed over, as stillwatch itself wrote it."""
+    return Caution("own", path)
+
+
 def of_plan(plan: Sequence[Planned]) -> Iterator[Caution]:
     """Inputs of which nothing is read, and columns of which nothing is."""
     for one in plan:
         path, found = one.input.path, one.found
-        if found.container == detect.EMPTY:
+        if found.saw == detect.NOTHING:
             yield Caution("empty", path)
-        elif found.format is None:
+        elif found.format is None or found.container == detect.EMPTY:
             yield Caution("unread", path, {"reason": found.saw})
         elif found.format.columns is not None and found.ignored:
             yield Caution("columns", path, {"columns": _listed(found.ignored, found.format.columns.names)})

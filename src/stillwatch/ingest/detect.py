@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Final, NamedTuple
 
-from stillwatch.ingest import csv_records, json_records, parquet_rows
+from stillwatch.ingest import accounts, csv_records, json_records, parquet_rows
 from stillwatch.ingest.format import Format
-from stillwatch.ingest.formats import recognise
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, recognise
 from stillwatch.ingest.found import Found, Item
 from stillwatch.ingest.inflate import Cut, compression, inflated
 from stillwatch.ingest.json_text import NotJson, parse
@@ -27,15 +28,17 @@ TEXT_READERS: Final[Mapping[str, Callable[[Iterable[Line]], Iterator[Item]]]] = 
     "json": json_records.json_documents,
     "csv": csv_records.csv_rows,
 }
-_UTF16: Final = "UTF-16 text: convert it to UTF-8 first"
+NOTHING: Final = "nothing"
+_UTF16: Final = "UTF-16 text: convert it to UTF-8 first, with iconv -f {} -t UTF-8"
 _FOREIGN: Final = {  # first bytes of what people hand over by mistake
     b"BZh": "bzip2 data: decompress it first",
     b"\xfd7zXZ": "xz data: decompress it first",
     b"PK\x03\x04": "a zip archive: unpack it first",
-    b"\xff\xfe": _UTF16,
-    b"\xfe\xff": _UTF16,
+    b"\xff\xfe": _UTF16.format("UTF-16"),
+    b"\xfe\xff": _UTF16.format("UTF-16"),
     b"SQLite format 3": "a SQLite database: export the table first",
 }
+_CONTROL: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))  # bytes that text does not have
 _HEAD: Final = 1 << 20
 _SAMPLE: Final = 32  # records looked at
 _FIRST_LINES: Final = 64
@@ -49,6 +52,26 @@ class Detected(NamedTuple):
     format: Format | None
     ignored: tuple[str, ...]  # columns of a table that are not read
     saw: str
+    is_readable: bool = True  # whether there was a record of any kind
+    are_accounts: bool = False  # whether its records look like accounts'
+
+    @property
+    def unread(self) -> str:
+        """What is to be said of an input without a record."""
+        if self.container == EMPTY:
+            return "the file is empty" if self.saw == NOTHING else f"the file holds {self.saw}"
+        return f"saw {self.saw}"
+
+    def remedy(self, path: str, formats: Mapping[str, Format]) -> str:
+        """What to do about the input at ``path`` that is in none of ``formats``."""
+        if not self.is_readable:
+            return "Name a file of JSON lines, JSON, CSV or Parquet that holds records, in UTF-8"
+        if formats is ACCOUNT_FORMATS:
+            return "Name the column that holds the account's id account_id or user_id"
+        mapping = f"begin a mapping with `stillwatch formats --guess {path}`"
+        if self.are_accounts:
+            return f"Give account records with --accounts, beside a log; if it is a log, {mapping}"
+        return f"Name the format if you know it with --format, or {mapping}"
 
 
 def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
@@ -56,16 +79,28 @@ def detect(input: Input, formats: Mapping[str, Format]) -> Detected:
     head = _head(input)
     container = _container(head)
     if container == EMPTY:
-        return Detected(head.compression, EMPTY, None, (), "nothing")
+        saw = "nothing but zero bytes" if b"\0" in head.raw else NOTHING
+        return Detected(head.compression, EMPTY, None, (), saw, is_readable=False)
     try:
         records = _records(input, head, container)
     except parquet_rows.Damaged as error:
-        return Detected(head.compression, PARQUET, None, (), str(error))
+        return Detected(head.compression, PARQUET, None, (), str(error), is_readable=False)
     found = recognise(records, formats)
     known = found.columns.names if found is not None and found.columns is not None else None
     names = list(dict.fromkeys(name for record in records for name in record))
     ignored = () if known is None else tuple(name for name in names if name not in known)
-    return Detected(head.compression, container, found, ignored, _seen(head, names, {} if found else formats))
+    if not names:
+        saw = _nothing_read(head, container)
+        return Detected(head.compression, container, None, (), saw, is_readable=False)
+    are_accounts = found is None and formats is not ACCOUNT_FORMATS and look_like_accounts(records)
+    like = ": like account records" if are_accounts else _like(names, {} if found else formats)
+    saw = f"records with the fields {_shown(names)}{like}"
+    return Detected(head.compression, container, found, ignored, saw, are_accounts=are_accounts)
+
+
+def look_like_accounts(records: Sequence[Record]) -> bool:
+    """Whether most of the records, which are in no format of a log, are accounts'."""
+    return 2 * sum(map(accounts.is_likely, records)) > len(records)
 
 
 def sample(input: Input) -> list[Record]:
@@ -149,20 +184,44 @@ def _parquet_sample(input: Input, packed: str | None) -> list[Record]:
         return parquet_rows.sample(file, _SAMPLE)
 
 
-def _seen(head: _Head, names: Sequence[str], formats: Mapping[str, Format]) -> str:
-    if names:
-        shown = ", ".join(name[:32] for name in names[:8])
-        more = ", ..." if len(names) > 8 else ""
-        return f"records with the fields {shown}{more}{_like(names, formats)}"
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(name[:32] for name in names[:8]) + (", ..." if len(names) > 8 else "")
+
+
+def _nothing_read(head: _Head, container: str) -> str:
+    """Why there is no record, as far as the first bytes tell."""
     foreign = next((what for magic, what in _FOREIGN.items() if head.raw.startswith(magic)), None)
-    return foreign or head.cut or _wide(head.raw) or "no record that could be read"
+    known = foreign or head.cut or _wide(head.raw) or _narrow(head.raw)
+    return known or (_rowless(head.raw) if container == "csv" else "no record that could be read")
 
 
 def _wide(raw: bytes) -> str | None:
     """Whether the text is in UTF-16 without the mark that says so: every other byte of it is zero."""
     sample = raw[:1000]
-    zeros = max(sample[::2].count(0), sample[1::2].count(0))
-    return _UTF16 if zeros > len(sample) * 0.4 and sample.count(0) < len(sample) * 0.6 else None
+    high, low = sample[::2].count(0), sample[1::2].count(0)
+    if max(high, low) <= len(sample) * 0.4 or high + low >= len(sample) * 0.6:
+        return None
+    return _UTF16.format("UTF-16BE" if high > low else "UTF-16LE")
+
+
+def _narrow(raw: bytes) -> str | None:
+    """Whether the text is in another encoding whose letters are bytes, such as Latin-1."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(
+            raw
+        )  # which takes a character that is cut off at the end
+    except UnicodeDecodeError as error:
+        if len(raw.translate(None, _CONTROL)) == len(raw):
+            return (
+                f"text that is not UTF-8 (byte {error.start + 1}): convert it first, with "
+                "iconv -f ENCODING -t UTF-8, where its own encoding may be LATIN1, CP1252 or CP949"
+            )
+    return None
+
+
+def _rowless(raw: bytes) -> str:
+    has_rows = b"\n" in raw.strip()
+    return "a CSV header and no row that could be read" if has_rows else "a CSV header and no rows"
 
 
 def _like(names: Sequence[str], formats: Mapping[str, Format]) -> str:

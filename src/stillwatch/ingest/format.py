@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from stillwatch.ingest.lines import Block
-from stillwatch.ingest.values import Malformed, Record, identifier, lenient, lookup
+from stillwatch.ingest.values import Malformed, Record, identifier, lookup
 
 Row = tuple[object, ...]
 
@@ -50,10 +50,15 @@ def account_of(record: Record, fields: Sequence[str]) -> str:
     """The first of ``fields`` that holds an account.
 
     Raises:
-        Malformed: none does; the reason names all that were looked at.
+        Malformed: none does; the reason says what the first holds that holds anything, or else names all.
     """
+    odd: Malformed | None = None
     for field in fields:
-        found = lenient(identifier, lookup(record, field))
-        if found is not None:
-            return found
-    raise Malformed(" or ".join(fields), "the record names no account there", is_missing=True)
+        try:
+            found = identifier(lookup(record, field), field)
+        except Malformed as error:  # a client may have chosen it, so another field may name the account
+            odd = odd or error
+        else:
+            if found is not None:
+                return found
+    raise odd or Malformed(" or ".join(fields), "the record names no account there", is_missing=True)

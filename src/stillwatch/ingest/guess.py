@@ -14,7 +14,7 @@ from stillwatch.ingest import chat, detect, parquet_rows, values
 from stillwatch.ingest.format import Format
 from stillwatch.ingest.formats import FORMATS, recognise
 from stillwatch.ingest.mapping import READERS, SYSTEM
-from stillwatch.ingest.sources import find
+from stillwatch.ingest.sources import NOTHING, Aside, find
 from stillwatch.ingest.values import Malformed, Record
 
 # For each column the names that it goes by, the surest first, as letters and digits alone.
@@ -96,21 +96,22 @@ class _Choice(NamedTuple):
     is_by_values: bool = False  # its name says nothing
 
 
-def guess(path: str) -> str:
+def guess(path: str, aside: Aside = NOTHING) -> str:
     """A mapping for the file, as TOML with comments on what is unsure; usable as it is where all was found.
+
+    Of a folder the first file is taken that is not to be left ``aside``.
 
     Raises:
         InputError: the file cannot be read, or holds no records.
     """
-    (found, *_) = find([path])
+    (found, *_) = find([path], aside=aside).found
     try:
         records = detect.sample(found)
     except parquet_rows.Damaged as error:
         raise InputError(str(error), remedy="Name a whole file", file=path) from None
     if not records:
-        raise InputError(
-            "no record could be read", remedy="Name a file of JSON lines, JSON, CSV or Parquet", file=path
-        )
+        seen = detect.detect(found, FORMATS)
+        raise InputError(seen.unread, remedy=seen.remedy(path, FORMATS), file=path)
     return "\n".join(_written(path, records, _choices(records))) + "\n"
 
 
@@ -230,6 +231,8 @@ def _written(path: str, records: Sequence[Record], chosen: Mapping[str, _Choice]
     known = recognise(records, FORMATS)
     if known is not None:
         yield _told_of(known, records)
+    elif detect.look_like_accounts(records) and not {"messages", "answer", "model"} & chosen.keys():
+        yield "# (?) The file looks like account records, which scan takes with --accounts."
     yield ""
     if "timestamp" in chosen:
         yield from _time_unit(chosen["timestamp"].field)

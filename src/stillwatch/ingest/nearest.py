@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from stillwatch.ingest.values import Record
@@ -20,9 +21,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def field_near(field: str, record: Record) -> str | None:
-    """The field of ``record`` whose path is spelt most like ``field``, one of several parted by " or "."""
-    paths = tuple(path for path, _ in zip(_paths(record), range(_FIELDS), strict=False))
-    found = (_nearest(one, paths) for one in field.split(" or "))
+    """The other field of ``record`` that is spelt most like ``field``, one of several parted by " or "."""
+    looked_at = field.split(" or ")
+    paths = tuple(path for path in islice(_paths(record), _FIELDS) if path not in looked_at)
+    found = (_nearest(one, paths) for one in looked_at)
     return next(filter(None, found), None)
 
 

@@ -67,11 +67,7 @@ def described(input: Input, formats: Mapping[str, Format]) -> Source:
 def _nothing_known(plan: Sequence[Planned], formats: Mapping[str, Format]) -> InputError:
     filled = [each for each in plan if each.found.container != detect.EMPTY]
     first = (filled or plan)[0]
-    if not filled:
-        return InputError("the file is empty", remedy="Name a file that holds records", file=first.input.path)
-    return InputError(
-        f"not in a known format ({', '.join(formats)}); saw {first.found.saw}",
-        remedy="Name the format if you know it with --format, or begin a mapping with "
-        f"`stillwatch formats --guess {first.input.path}`",
-        file=first.input.path,
-    )
+    found, path = first.found, first.input.path
+    known = f"not in a known format ({', '.join(formats)}); saw {found.saw}"
+    what = known if found.is_readable else found.unread
+    return InputError(what, remedy=found.remedy(path, formats), file=path)

@@ -10,7 +10,7 @@ from typing import Final
 from stillwatch.contracts import ACCOUNT, EXCHANGE, Sifted, UsageError
 from stillwatch.ingest import detect, parquet_rows
 from stillwatch.ingest import mapping as mapping_file
-from stillwatch.ingest.cautions import Caution, cut, of_plan
+from stillwatch.ingest.cautions import Caution, cut, of_plan, own
 from stillwatch.ingest.format import Format, Plain, Row
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
 from stillwatch.ingest.found import Fault, Item
@@ -21,7 +21,7 @@ from stillwatch.ingest.lines import Block, Line, blocks, lines
 from stillwatch.ingest.nearest import field_near
 from stillwatch.ingest.plan import Planned, Source, described, planned
 from stillwatch.ingest.sieve import Period, Sieve, Tally
-from stillwatch.ingest.sources import FileInput, Input, OnBytes, find
+from stillwatch.ingest.sources import NOTHING, Aside, FileInput, Input, OnBytes, find
 from stillwatch.ingest.values import Malformed, Record
 
 AUTO: Final = "auto"
@@ -31,10 +31,15 @@ class Reading:
     """The batches of all inputs, once through; ``tally`` counts along."""
 
     def __init__(
-        self, plan: Sequence[Planned], sieve: Sieve, account_key: str | None, on_bytes: OnBytes
+        self,
+        plan: Sequence[Planned],
+        passed: Sequence[str],
+        sieve: Sieve,
+        account_key: str | None,
+        on_bytes: OnBytes,
     ) -> None:
         self.tally: Tally = sieve.tally
-        self._plan = plan
+        self._plan, self._passed = plan, passed
         self._cuts: list[Caution] = []
         self._batches = _batches(plan, sieve, account_key, on_bytes, self._cuts)
 
@@ -50,7 +55,7 @@ class Reading:
 
     def cautions(self) -> list[Caution]:
         """What is to be told of the inputs beside the rejects; of cuts, those that have been come upon."""
-        return [*of_plan(self._plan), *self._cuts]
+        return [*map(own, self._passed), *of_plan(self._plan), *self._cuts]
 
 
 def ignore(size: int) -> None:
@@ -65,6 +70,7 @@ def read_exchanges(
     account_key: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    aside: Aside = NOTHING,
     digest: Callable[[bytes], str],
     on_bytes: OnBytes = ignore,
 ) -> Reading:
@@ -79,6 +85,7 @@ def read_exchanges(
             default: the format's user, then its key.
         since: leave out what is earlier. Naive times are UTC.
         until: leave out what is not earlier.
+        aside: what folders and globs hold that is not to be read.
         digest: keyed digest of a rejected record's bytes.
         on_bytes: hears how many bytes of the inputs were read.
 
@@ -91,14 +98,16 @@ def read_exchanges(
     """
     formats = _formats(format, mapping)
     sieve = Sieve(EXCHANGE, digest, Period(since, until))
-    plan = planned(find(inputs, since, until), formats, formats is not FORMATS)
-    return Reading(plan, sieve, account_key, on_bytes)
+    inputs_found = find(inputs, since, until, aside)
+    plan = planned(inputs_found.found, formats, formats is not FORMATS)
+    return Reading(plan, inputs_found.own, sieve, account_key, on_bytes)
 
 
 def read_accounts(
     inputs: Sequence[str],
     *,
     account_key: str | None = None,
+    aside: Aside = NOTHING,
     digest: Callable[[bytes], str],
     on_bytes: OnBytes = ignore,
 ) -> Reading:
@@ -108,8 +117,9 @@ def read_accounts(
     Batches are ACCOUNT; else as :func:`read_exchanges`.
     """
     sieve = Sieve(ACCOUNT, digest, Period(None, None))
-    plan = planned(find(inputs), ACCOUNT_FORMATS, account_key is not None)
-    return Reading(plan, sieve, account_key, on_bytes)
+    inputs_found = find(inputs, aside=aside)
+    plan = planned(inputs_found.found, ACCOUNT_FORMATS, account_key is not None)
+    return Reading(plan, inputs_found.own, sieve, account_key, on_bytes)
 
 
 def describe(inputs: Sequence[str]) -> list[Source]:
@@ -119,7 +129,7 @@ def describe(inputs: Sequence[str]) -> list[Source]:
         InputError: an input is missing or cannot be read.
     """
     formats = {**FORMATS, **ACCOUNT_FORMATS}
-    return [described(one, formats) for one in find(inputs)]
+    return [described(one, formats) for one in find(inputs).found]
 
 
 def _formats(format: str, mapping: Path | None) -> Mapping[str, Format]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import itertools
 import os
 import stat
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from stillwatch.contracts import InputError
 from stillwatch.ingest import postgres
@@ -103,7 +104,31 @@ class StreamInput:
             self._kept.append(chunk)
 
 
-def find(inputs: Sequence[str], since: datetime | None = None, until: datetime | None = None) -> list[Input]:
+class Aside(NamedTuple):
+    """What is passed over where a folder or glob is expanded, with all that lies in it."""
+
+    is_own: Callable[[Path], bool]
+    """Whether stillwatch wrote the file or folder, so that it is to be told that it was passed over."""
+    is_target: Callable[[Path], bool]
+    """Whether this very scan writes it, of which nothing is told."""
+
+
+NOTHING: Final = Aside(lambda _: False, lambda _: False)
+
+
+class Inputs(NamedTuple):
+    """What was found, and what was passed over as stillwatch's own, both in the order of their paths."""
+
+    found: list[Input]
+    own: list[str]
+
+
+def find(
+    inputs: Sequence[str],
+    since: datetime | None = None,
+    until: datetime | None = None,
+    aside: Aside = NOTHING,
+) -> Inputs:
     """The inputs in the order of their paths; a file that is named twice, or linked, comes once.
 
     A database is asked only for what is not earlier than ``since`` and earlier than ``until``.
@@ -112,42 +137,90 @@ def find(inputs: Sequence[str], since: datetime | None = None, until: datetime |
     writers of tables use them for marks.
 
     Raises:
-        InputError: a file is missing or may not be read, a folder or glob holds nothing.
+        InputError: a file is missing or may not be read, a folder or glob holds nothing, or nothing but
+            what stillwatch wrote.
     """
     if not inputs:
         raise InputError("no input", remedy="Name log files, folders, globs, or - for standard input")
     databases = sorted({named for named in inputs if named.startswith(postgres.SCHEMES)})
-    paths = {path for named in inputs if named not in databases for path in _paths(named)}
+    search = _Search(aside)
+    paths = {path for named in inputs if named not in databases for path in search.paths(named)}
     unique: dict[object, Input] = {}
     for path in sorted(paths):
         unique.setdefault(_identity(path), _input(path))
-    return [*unique.values(), *(PostgresInput(address, since, until) for address in databases)]
+    own = sorted(search.own)
+    if not unique and not databases:
+        what = "stillwatch wrote this itself, and there is no log beside it" if own else "there is no log"
+        raise InputError(what, remedy="Name log files, or a folder with logs in it", file=(own or inputs)[0])
+    return Inputs([*unique.values(), *(PostgresInput(address, since, until) for address in databases)], own)
 
 
-def _paths(named: str) -> Iterator[str]:
-    if named == STDIN:
-        yield named
-    elif Path(named).is_dir():
-        yield from _walk(named)
-    elif Path(named).exists():
-        yield named
-    else:
-        yield from _globbed(named)
+class _Search:
+    """Expands folders and globs into files; ``own`` is what was passed over and is to be told."""
 
+    def __init__(self, aside: Aside) -> None:
+        self.own: set[str] = set()
+        self._aside = aside
+        self._passed: dict[Path, bool] = {}
 
-def _walk(folder: str) -> Iterator[str]:
-    empty = True
-    for parent, folders, files in os.walk(folder, onerror=_unlisted):
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        for name in files:
-            if not name.startswith((".", "_")):
+    def paths(self, named: str) -> Iterator[str]:
+        """The files that ``named`` stands for."""
+        if named == STDIN:
+            yield named
+        elif Path(named).is_dir():
+            yield from self._walk(named)
+        elif Path(named).exists():
+            yield named
+        else:
+            yield from self._globbed(named)
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        if self._is_own(Path(folder)):
+            return
+        empty = True
+        for parent, folders, files in os.walk(folder, onerror=_unlisted):
+            shown = [Path(parent, name) for name in folders if _is_shown(name)]
+            kept = [path for path in shown if not self._is_passed(path)]
+            folders[:] = [path.name for path in kept]
+            empty = empty and len(kept) == len(shown)
+            for path in (Path(parent, name) for name in files if _is_shown(name)):
                 empty = False
-                yield str(Path(parent, name))
-    if empty:
-        raise InputError("the folder holds no files", remedy="Name a folder with logs in it", file=folder)
+                if not self._is_passed(path):
+                    yield str(path)
+        if empty:
+            raise InputError("the folder holds no files", remedy="Name a folder with logs in it", file=folder)
+
+    def _globbed(self, pattern: str) -> Iterator[str]:
+        for found in _matches(pattern):
+            path, base = Path(found), _base(pattern)
+            within = [one for one in (*reversed(path.parents), path) if base in one.parents]
+            if any(map(self._is_passed, within)):  # the outermost first, which is the one to be told
+                continue
+            yield from self._walk(found) if path.is_dir() else (found,)
+
+    def _is_passed(self, path: Path) -> bool:
+        if path not in self._passed:
+            self._passed[path] = self._aside.is_target(path) or self._is_own(path)
+        return self._passed[path]
+
+    def _is_own(self, path: Path) -> bool:
+        if self._aside.is_own(path):
+            self.own.add(str(path))
+            return True
+        return False
 
 
-def _globbed(pattern: str) -> Iterator[str]:
+def _is_shown(name: str) -> bool:
+    return not name.startswith((".", "_"))
+
+
+def _base(pattern: str) -> Path:
+    """The folder in which all that a glob matches lies."""
+    parts = Path(pattern).parts
+    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), parts))
+
+
+def _matches(pattern: str) -> list[str]:
     has_magic = glob.has_magic(pattern)
     found = glob.glob(pattern, recursive=True) if has_magic else []  # noqa: PTH207 - takes absolute ones
     if not found:
@@ -157,8 +230,7 @@ def _globbed(pattern: str) -> Iterator[str]:
             remedy="Check the path and your rights to it; a file, a folder, a glob or - can be named",
             file=pattern,
         )
-    for path in found:
-        yield from _walk(path) if Path(path).is_dir() else (path,)
+    return found
 
 
 def _identity(path: str) -> object:

@@ -82,6 +82,8 @@ def read_columns(batch: pa.RecordBatch, account_fields: Sequence[str]) -> pa.Rec
     return columns.checked(batch, (identity, _TIMESTAMP, account, *_OTHERS), EXCHANGE)
 
 
+NAMES: Final = columns.known_names((_ID, _TIMESTAMP, *_OTHERS)) | set(_ACCOUNT_FIELDS)
+
 FORMAT: Final = Format(
     name="table",
     summary="stillwatch's own exchange table, as Parquet, CSV or JSON lines",
@@ -89,7 +91,5 @@ FORMAT: Final = Format(
     account_fields=_ACCOUNT_FIELDS,
     recognises=recognises,
     read=read,
-    columns=Columns(
-        names=columns.known_names((_ID, _TIMESTAMP, *_OTHERS)) | set(_ACCOUNT_FIELDS), read=read_columns
-    ),
+    columns=Columns(names=NAMES, read=read_columns),
 )

@@ -88,6 +88,16 @@ def required(value: Value | None, field: str) -> Value:
 
 def text(value: object, field: str) -> str | None:
     """Text, or a whole number (ids often are) as text; empty text is absent."""
+    return _text(value, field, "text")
+
+
+def identifier(value: object, field: str) -> str | None:
+    """Text that names something: without the blanks around it."""
+    found = _text(value, field, "text or a whole number")
+    return (found.strip() or None) if found is not None else None
+
+
+def _text(value: object, field: str, expected: str) -> str | None:
     if isinstance(value, str):
         return value or None
     if value is None:
@@ -96,13 +106,7 @@ def text(value: object, field: str) -> str | None:
         return _decoded(value, field) or None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise _unlike("text", value, field)
-
-
-def identifier(value: object, field: str) -> str | None:
-    """Text that names something: without the blanks around it."""
-    found = text(value, field)
-    return (found.strip() or None) if found is not None else None
+    raise _unlike(expected, value, field)
 
 
 def json_text(value: object, field: str) -> str | None:
@@ -285,5 +289,11 @@ def kind_of(value: object) -> str:
         return "null"
     if isinstance(value, bytes):
         return "bytes that are no UTF-8 text"
-    kinds = ((bool, "true or false"), (str, "text"), (int | float, "a number"), (list, "a list"))
+    kinds: tuple[tuple[type, str], ...] = (
+        (bool, "true or false"),
+        (str, "text"),
+        (int, "a number"),
+        (float, "a decimal number"),
+        (list, "a list"),
+    )
     return next((name for kind, name in kinds if isinstance(value, kind)), "an object")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from stillwatch.contracts import LedgerError
@@ -23,6 +24,15 @@ def sign(layout: Layout, key_id: str) -> None:
     """Write the signature of a new ledger."""
     with replacing(layout.key) as unfinished:
         unfinished.write_text(json.dumps({"format": FORMAT, "key_id": key_id}) + "\n")
+
+
+def is_ledger(root: Path) -> bool:
+    """Whether a ledger of any version, earlier or later, lies in ``root``."""
+    try:
+        content = json.loads(Layout(root).key.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.keys() >= set(Signature._fields)
 
 
 def read_signature(layout: Layout) -> Signature:
