@@ -118,6 +118,18 @@ def test_the_most_frequent_reason_is_told_as_it_stands(scan, log):
     assert (many["rejected"], many["times"], many["reason"]) == (5, 3, "not UTF-8 text (byte 16)")
 
 
+def test_one_record_is_told_as_one(scan, log, tmp_path):
+    with log.open("a") as file:
+        file.write("junk\n")
+    cut = gzip.compress(noisy(2))
+    (tmp_path / "cut").write_bytes(cut[: len(cut) * 9 // 10])
+    told = warnings(scan(log, tmp_path / "cut", "--max-rejects", "1"))
+
+    assert told["cut"].startswith(f"{tmp_path / 'cut'}: only 1 record could be read, what follows is lost: ")
+    assert told["rejected"].startswith("2 records were rejected, most often (1 of them): ")
+    assert warnings(scan(log))["rejected"].startswith("1 record was rejected: not JSON")
+
+
 def test_an_empty_file_is_one_line(scan, tmp_path):
     (tmp_path / "empty.jsonl").touch()
 

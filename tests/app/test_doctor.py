@@ -68,7 +68,7 @@ def test_a_log_is_told_with_what_would_be_rejected(examined, tmp_path):
     kind, sample = topics["log"]
     assert kind["what"] == f"{log}: table (json lines, gzip)"
     assert sample["status"] == "warning"
-    assert sample["what"].startswith("of the first 1,000 records 999 would be taken, 1 rejected (1 times: ")
+    assert sample["what"].startswith("of the first 1,000 records 999 would be taken, 1 rejected (1 time: ")
 
 
 def test_a_cut_log_and_columns_that_are_not_read_are_warned_of(examined, tmp_path):
@@ -97,7 +97,7 @@ def test_account_records_are_looked_at_too(examined, tmp_path):
     code, topics = examined(log, "--accounts", accounts)
     assert code == 0
     assert [check["what"] for check in topics["accounts"]][1:] == [
-        "of the first 1 records 1 would be taken, 0 rejected"
+        "of the first 1 record 1 would be taken, 0 rejected"
     ]
 
 

@@ -53,18 +53,18 @@ def show_replay(result: ReplayResult) -> None:
     show_scan(result)
     actions = Counter(result.decisions["action"].to_pylist())
     throttles = result.decisions.filter(pc.equal(result.decisions["action"], Action.THROTTLE))
-    counted = ", ".join(f"{actions[action]:,} {action}" for action in Action)
+    decided = ", ".join(f"{actions[action]:,} {action}" for action in Action)
     first = f"; first throttle {throttles['decided_at'][0].as_py():%Y-%m-%d %H:%M} UTC" if throttles else ""
-    show(f"Decided:  {counted}{first}", f"Table:    {result.out / 'decisions.parquet'}")
+    show(f"Decided:  {decided}{first}", f"Table:    {result.out / 'decisions.parquet'}")
 
 
 def show_world(world: WorldSummary) -> None:
     """Print how much was simulated and the command that scans it."""
     exchanges = shlex.quote(str(world.out / "exchanges-*.parquet"))  # stillwatch expands it, not the shell
     accounts = shlex.quote(str(world.out / "accounts.parquet"))
-    size = f"{_counted(world.accounts, 'account')}, {_counted(world.exchanges, 'exchange')}"
+    size = f"{counted(world.accounts, 'account')}, {counted(world.exchanges, 'exchange')}"
     show(
-        f"{size}, {_counted(len(world.campaigns), 'campaign')} in {world.out}",
+        f"{size}, {counted(len(world.campaigns), 'campaign')} in {world.out}",
         f"Scan:     stillwatch scan {exchanges} --accounts {accounts}",
     )
 
@@ -87,11 +87,12 @@ def _warnings(result: ScanResult) -> list[str | Text]:
 
 def _headline(groups: list[dict[str, Any]], accounts: int) -> str:
     verdicts = Counter(group["verdict"] for group in groups)
-    campaigns = _counted(verdicts[Verdict.CAMPAIGN], "campaign")
-    return f"{campaigns} and {verdicts[Verdict.WATCH]:,} to watch among {_counted(accounts, 'account')}"
+    campaigns = counted(verdicts[Verdict.CAMPAIGN], "campaign")
+    return f"{campaigns} and {verdicts[Verdict.WATCH]:,} to watch among {counted(accounts, 'account')}"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return ``1 account``, ``2 accounts``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 

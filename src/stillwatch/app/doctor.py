@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
+from stillwatch.app.console import counted
 from stillwatch.app.own_folders import aside
 from stillwatch.app.warnings import listed
 from stillwatch.contracts import KeyFileError, StillwatchError
@@ -193,12 +194,16 @@ def _sampled(topic: str, named: str, reading: reader.Reading) -> Check:
         if taken + reasons.total() >= _RECORDS or reading.tally.read >= _RECORDS:
             break
     read = taken + reasons.total()
-    told = f"of the first {read:,} records {taken:,} would be taken, {reasons.total():,} rejected"
+    told = f"of the first {counted(read, 'record')} {taken:,} would be taken, {reasons.total():,} rejected"
     if not reasons:
         return Check(topic, Status.OK, told)
-    common = "; ".join(f"{count:,} times: {why}" for why, count in sorted(reasons.most_common(_REASONS)))
-    remedy = "Correct the export, or name its format with --format"
-    if not taken:
+    common = "; ".join(
+        f"{counted(count, 'time')}: {why}" for why, count in sorted(reasons.most_common(_REASONS))
+    )
+    remedy = "Correct the export"
+    if topic != "accounts":
+        remedy += ", or name its format with --format"
+    if topic != "accounts" and not taken:
         remedy += f", or begin a mapping with `stillwatch formats --guess {named}`"
     return Check(topic, Status.WARNING if taken else Status.PROBLEM, f"{told} ({common})", remedy)
 

@@ -23,6 +23,10 @@ ACCOUNTS_NEEDED: Final = 12
 """Accounts below which it cannot, however much they send."""
 
 
+_COUNTED: Final = {"cut": "records", "rejected": "rejected"}
+"""Kinds of warnings that read differently of one record, and the fact that counts them."""
+
+
 @dataclass(frozen=True)
 class Input:
     """One input file, as the manifest lists it; empty where it does not say."""
@@ -99,7 +103,8 @@ def scanned(tables: RunTables, phrases: Phrases) -> Scanned:
 def warning_text(entry: Mapping[str, Any], phrases: Phrases) -> str:
     """A warning of the manifest in words."""
     facts = {name: _value(value, phrases) for name, value in entry.items() if name != "text"}
-    told = phrases.say(f"warning.{entry['kind']}", **facts)
+    is_one = entry.get(_COUNTED.get(entry["kind"], "")) == 1
+    told = phrases.say(f"warning.{entry['kind']}{'.one' if is_one else ''}", **facts)
     return told + (phrases.say("warning.also", also=facts["also"]) if entry.get("also") else "")
 
 
