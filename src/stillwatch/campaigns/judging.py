@@ -141,8 +141,8 @@ def judge(
         for number, found in sorted(signals.items())
     ]
     heard = [replace(one, heard=_heard(works.get(one.candidate, {}))) for one in weighed]
-    margins = {one.candidate: reference.p_value(one.margin) for one in heard if one.heard}
-    q_values = benjamini_hochberg(margins)
+    p_values = {one.candidate: reference.p_value(one.margin) for one in heard if one.heard}
+    q_values = benjamini_hochberg(p_values)
     return [
         _judged(
             one,

@@ -9,12 +9,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 Hours = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 WINDOW: Final = 24.0
 """Hours within which a pool on standby takes over."""
@@ -123,36 +125,39 @@ def followed_refusals(engine: Engine) -> dict[int, Followed]:
     Beginnings of a group are counted by the day, since a class or a launch brings many at once. To the
     others one of either kind is added, so that the chance is never nought or one.
     """
-    accounts = engine.table(_ACCOUNTS)
+    accounts, members = engine.table(_ACCOUNTS), engine.table(_MEMBERS)
     began = accounts["began"].to_numpy()
     refused = accounts["refused"].to_numpy(zero_copy_only=False)
-    row = {name: number for number, name in enumerate(accounts["account_id"].to_pylist())}
+    row = pc.index_in(members["account_id"], accounts["account_id"].combine_chunks())
+    present = row.is_valid().to_numpy(zero_copy_only=False)
+    rows, candidate = row.drop_null().to_numpy(), members["candidate"].to_numpy()[present]
     found = {
-        candidate: _followed(began[members], refused[members], np.delete(began, members))
-        for candidate, members in _members(engine, row).items()
+        int(number): _followed(began, refused, group)
+        for number, group in zip(*_grouped(candidate, rows), strict=True)
     }
-    return {candidate: followed for candidate, followed in found.items() if followed is not None}
+    return {number: followed for number, followed in found.items() if followed is not None}
 
 
-def _followed(began: Hours, refused: Hours, others: Hours) -> Followed | None:
-    ends = np.sort(refused[~np.isnan(refused)])
+def _grouped(candidate: Rows, rows: Rows) -> tuple[Rows, list[Rows]]:
+    """Return the candidates, which are in order, and the rows of each."""
+    numbers, starts = np.unique(candidate, return_index=True)
+    return numbers, np.split(rows, starts[1:]) if len(numbers) else []
+
+
+def _followed(began: Hours, refused: Hours, group: Rows) -> Followed | None:
+    ends = np.sort(refused[group][~np.isnan(refused[group])])
     if len(ends) < _LEAST:
         return None
-    later, elsewhere = np.sort(began[began > ends[0]]), others[others > ends[0]]
+    own = began[group]
+    later = np.sort(own[own > ends[0]])
     soon = _soon(later, ends)
     if soon.sum() < _LEAST:
         return None
+    others = np.delete(began, group)
+    elsewhere = others[others > ends[0]]
     _, first = np.unique(np.floor((later - ends[0]) / 24), return_index=True)
     chance = (_soon(elsewhere, ends).sum() + 1) / (len(elsewhere) + 2)
     return Followed(len(ends), int(soon.sum()), len(first), int(soon[first].sum()), float(chance))
-
-
-def _members(engine: Engine, row: dict[str, int]) -> dict[int, list[int]]:
-    members: dict[int, list[int]] = {}
-    for entry in engine.table(_MEMBERS).to_pylist():
-        if entry["account_id"] in row:
-            members.setdefault(entry["candidate"], []).append(row[entry["account_id"]])
-    return members
 
 
 def _soon(began: Hours, ends: Hours) -> npt.NDArray[np.bool_]:
