@@ -15,7 +15,6 @@ import argparse
 import json
 import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -59,12 +58,13 @@ def main() -> None:
 
 def measured(worlds: list[World], jobs: int) -> list[dict[str, Any]]:
     """Measure the worlds, ``jobs`` at a time, and tell of each as it is done."""
-    spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawned, max_tasks_per_child=12) as pool:
-        places = [pool.submit(measure, world) for world in worlds]
-        for number, done in enumerate(as_completed(places), start=1):
-            print(_line(number, len(worlds), done.result()), flush=True)
-    return [place.result() for place in places]
+    rows = []
+    # No ProcessPoolExecutor: before Python 3.12 it may stop for good when it renews its processes.
+    with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=12) as pool:
+        for row in pool.imap(measure, worlds):
+            rows.append(row)
+            print(_line(len(rows), len(worlds), row), flush=True)
+    return rows
 
 
 def summarised(
