@@ -72,6 +72,27 @@ def test_people_beside_a_queue_with_the_same_words_are_no_members(any_engine, tr
     assert len(members(found, 0) & set(copycats)) <= 1
 
 
+def test_an_account_that_joined_late_or_left_early_does_its_share_while_it_is_there(
+    any_engine, traffic, names
+):
+    """Thirty requests in the whole time are six in a fifth of it; six now and then are a visitor's."""
+    farm, late, gone, visitors = names("farm", 40), names("late", 4), names("gone", 4), names("visitor", 6)
+    traffic.queue(farm, 30, scaffold=77)
+    traffic.people(names("person", 300))
+    of_work = sorted(row["timestamp"] for row in traffic.sketches if row["account_id"] in farm)
+    start, fifth = of_work[0], (of_work[-1] - of_work[0]) / 5
+    for accounts, begin, length in ((late, 4, 1), (gone, 0, 1), (visitors, 0, 5)):
+        for account in accounts:
+            for part in range(6):
+                at = begin + length * (part + traffic.random.random()) / 6
+                traffic.exchange(account, start + at * fifth, 77)
+    everyone = [*farm, *late, *gone, *visitors]
+    found = assess(any_engine, traffic, {0: everyone}, {0: 77})
+    assert ratios(found, 0, "load-balanced", [*late, *gone]).min() > -0.5
+    assert ratios(found, 0, "load-balanced", visitors).max() < -2
+    assert members(found, 0) >= {*farm, *late, *gone}
+
+
 def test_a_group_of_people_has_no_lucky_half(any_engine, traffic, names):
     client = names("client", 80)
     traffic.people(client, scaffold=88)

@@ -36,6 +36,12 @@ def test_two_readings_of_the_same_accounts_are_one_campaign(names):
     assert found[0].judgement.candidate == 2  # strongest first
 
 
+def test_nobody_is_lost_to_a_narrower_reading_with_more_evidence(names):
+    groups = {0: names("a", 40), 1: names("a", 25)}
+    [found] = select(groups, {0: 900, 1: 600}, [judgement(0, score=18), judgement(1, score=26)])
+    assert found.members == set(groups[0])
+
+
 def test_a_clear_candidate_is_no_campaign_and_a_campaign_goes_before_a_watch(names):
     groups = {0: names("a", 30), 1: names("a", 40), 2: names("c", 10)}
     judged = [judgement(0), judgement(1, Verdict.WATCH), judgement(2, Verdict.CLEAR)]

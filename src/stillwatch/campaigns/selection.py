@@ -16,10 +16,6 @@ _SAME: Final = 0.5
 """Candidates are readings of one campaign when they share this part of the smaller one's members."""
 
 
-_AS_STRONG: Final = 2.0
-"""Nats by which two readings may differ and still be about as strong."""
-
-
 @dataclass(frozen=True)
 class Campaign:
     """A candidate that stands, with the readings of it that it took in."""
@@ -36,8 +32,8 @@ def select_campaigns(judgements: list[Judgement], membership: pa.Table, work: pa
     Args:
         judgements: every candidate, judged.
         membership: MEMBERSHIP of the candidates.
-        work: ``candidate`` and ``exchanges`` of their members' work; of two readings the one with more
-            evidence stands, of two that are about as strong the one that explains more work.
+        work: ``candidate`` and ``exchanges`` of their members' work; of two readings with one verdict the
+            one that explains more work stands, since each was called on evidence of its own.
     """
     members = _members(membership)
     volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
@@ -65,8 +61,7 @@ def select_campaigns(judgements: list[Judgement], membership: pa.Table, work: pa
 def _reconciled(first: Campaign, second: Campaign, volume: Mapping[int, int]) -> Campaign:
     """Return the reading that stands, with the other's work where that is its own members' work."""
     wider = volume.get(second.judgement.candidate, 0) > volume.get(first.judgement.candidate, 0)
-    as_strong = second.judgement.score >= first.judgement.score - _AS_STRONG
-    if wider and as_strong and second.judgement.verdict is first.judgement.verdict:
+    if wider and second.judgement.verdict is first.judgement.verdict:
         first, second = second, first
     own = len(first.members & second.members) >= _SAME * len(second.members)
     return replace(first, readings=(*first.readings, *second.readings)) if own else first

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import gammaln
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
+from stillwatch.accounts.signals.stretches import Stretches
 
 _QUEUE_DISPERSIONS: Final = (0.05, 0.1, 0.2, 0.4)
 """Squared coefficients of variation, beyond Poisson, of rates that one dispatcher evens out.
@@ -19,15 +19,6 @@ The likeliest of them speaks: some operators deal out evenly, others by what an 
 
 _ORDINARY_DISPERSION: Final = 1.0
 """The same of unrelated accounts: rates are at least exponentially spread (Zipf-like in most logs)."""
-
-
-def _truncated(counts: Ints, mean: float, dispersion: float) -> Floats:
-    """Return log P(count | at least one) of a negative binomial with this mean and dispersion."""
-    size = 1 / dispersion
-    success = size / (size + mean)
-    ways = gammaln(counts + size) - gammaln(size) - gammaln(counts + 1)
-    log_mass = ways + size * np.log(success) + counts * np.log1p(-success)
-    return np.asarray(log_mass - np.log(-np.expm1(size * np.log(success))))
 
 
 def _mean_behind(truncated_mean: float) -> float:
@@ -50,10 +41,11 @@ def _typical(counts: Ints, weights: Floats) -> float:
 class _Weigher:
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
-        centre = _mean_behind(_typical(group.exchanges, core + 1e-9))
-        dealt = [_truncated(group.exchanges, centre, dispersion) for dispersion in _QUEUE_DISPERSIONS]
+        pace = _mean_behind(_typical(group.exchanges, core + 1e-9))
+        stretches = Stretches.of(group, core)
+        dealt = [stretches.log_likelihood(pace, dispersion) for dispersion in _QUEUE_DISPERSIONS]
         even = max(dealt, key=lambda likelihood: float((np.maximum(likelihood, -20.0) * core).sum()))
-        return np.asarray(even - _truncated(group.exchanges, centre, _ORDINARY_DISPERSION))
+        return np.asarray(even - stretches.log_likelihood(pace, _ORDINARY_DISPERSION))
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
@@ -77,10 +69,12 @@ class EvenLoad:
         honest_twin="a class that works through one sheet; one customer's worker pool on several keys",
         method=(
             "zero-truncated negative binomial log-likelihood (Greenwood & Yule 1920) of the account's "
-            "volume, around the group's own mean: at the dispersion of 0.05, 0.1, 0.2 and 0.4 that fits the "
-            "members best, as one queue deals out, against 1, as unrelated accounts differ. By hand: these "
-            "dispersions, counts pulled in beyond three times the median, caps and floors; nothing is "
-            "estimated from outside the group"
+            "volume, around the pace of the group: at the dispersion of 0.05, 0.1, 0.2 and 0.4 that fits the "
+            "members best, as one queue deals out, against 1, as unrelated accounts differ. Who joined late "
+            "or left early is measured by its time there: the sum over the whole time (weight 1/2) and over "
+            "all later beginnings and earlier ends (1/4 each), on both sides alike. By hand: these "
+            "dispersions and weights, at least 3 requests for a part of the time, counts pulled in beyond "
+            "three times the median, caps and floors; nothing is estimated from outside the group"
         ),
         facet="tempo",
         side="either",

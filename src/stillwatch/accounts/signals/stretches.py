@@ -1,0 +1,65 @@
+"""Stretches: how long each account of a group may have been at work, and how much it did in that time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import gammaln, logsumexp
+
+from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+
+_HALF: Final = 0.5
+"""Share of accounts, on both sides, that are at work from the group's first request to its last."""
+
+_TRIED: Final = 16
+_LEAST_SEEN: Final = 3
+"""With fewer requests nothing tells a short stretch from a chance visit."""
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """How long each account may have been at work, as parts of the group's own time.
+
+    An account may have joined late or left early: then it was at work from some time before its first
+    request to the end, or from the beginning to some time after its last.
+    """
+
+    counts: Ints  # of shape (accounts,)
+    length: Floats  # of shape (accounts, stretches)
+    log_weight: Floats  # log-probability of each stretch, and that all requests fell where they did
+
+    @classmethod
+    def of(cls, group: Behaviour, core: Floats) -> Stretches:
+        """Return the stretches that fit each account; whom ``core`` trusts sets the group's own time."""
+        trusted = core >= float(core.max()) / 2
+        begin, end = int(group.first_seen[trusted].min()), int(group.last_seen[trusted].max())
+        time = max(float(end - begin), 1.0)
+        late = _between(np.clip((end - group.first_seen) / time, 1e-6, 1.0))
+        early = _between(np.clip((group.last_seen - begin) / time, 1e-6, 1.0))
+        length = np.concatenate([np.ones((len(group), 1)), late[0], early[0]], axis=1)
+        whole = np.full((len(group), 1), _HALF)
+        weight = np.concatenate([whole, late[1] * _HALF / 2, early[1] * _HALF / 2], axis=1)
+        weight[group.exchanges < _LEAST_SEEN, 1:] = 0.0
+        with np.errstate(divide="ignore"):
+            return cls(group.exchanges, length, np.log(weight) - group.exchanges[:, None] * np.log(length))
+
+    def log_likelihood(self, pace: float, dispersion: float) -> Floats:
+        """Return log P(count, and when it was | at least one), at ``pace`` requests in the whole time."""
+        each = _log_mass(self.counts[:, None], pace * self.length, dispersion) + self.log_weight
+        seen = -np.expm1(-np.log1p(pace * dispersion) / dispersion)
+        return np.asarray(logsumexp(each, axis=1) - np.log(seen))
+
+
+def _log_mass(counts: Ints, mean: Floats, dispersion: float) -> Floats:
+    """Return log P(count) of a negative binomial with this mean and dispersion."""
+    size = 1 / dispersion
+    ways = gammaln(counts + size) - gammaln(size) - gammaln(counts + 1)
+    return np.asarray(ways - size * np.log1p(mean / size) + counts * np.log(mean / (size + mean)))
+
+
+def _between(least: Floats) -> tuple[Floats, Floats]:
+    """Return lengths from ``least`` to 1, even in their logarithm, and the width that each stands for."""
+    ends = least[:, None] ** np.linspace(1, 0, _TRIED + 1)
+    return np.sqrt(ends[:, 1:] * ends[:, :-1]), np.diff(ends, axis=1)
