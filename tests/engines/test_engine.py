@@ -60,6 +60,18 @@ def test_a_name_can_be_bound_anew_to_any_kind_of_source(engine: Engine, tmp_path
     assert sums == [6, 7, 8, 14]
 
 
+def test_a_kept_result_takes_the_place_of_what_had_its_name(engine: Engine, tmp_path: Path) -> None:
+    file = file_of(tmp_path / "one.parquet", pa.table({"n": [7]}))
+    for source in (NUMBERS, [file]):
+        engine.bind("source", source)
+        engine.keep("source", "SELECT n + 1 AS n FROM source")
+        engine.keep("source", "SELECT n * 2 AS n FROM source")
+        again = "SELECT n FROM source ORDER BY n NULLS LAST"
+        assert engine.table(again)["n"].to_pylist() == ([16] if source == [file] else [4, 6, 8, None])
+    engine.bind("source", NUMBERS)
+    assert engine.table("SELECT count(*) AS rows FROM source ORDER BY 1")["rows"].to_pylist() == [4]
+
+
 def test_a_thousand_files_read_as_one_table(engine: Engine, tmp_path: Path) -> None:
     files = [file_of(tmp_path / f"{i}.parquet", pa.table({"n": [i]})) for i in range(1000)]
     engine.bind("numbers", files)

@@ -20,6 +20,11 @@ from stillwatch.engines.plain import plain_reader
 _QUANTITY: Final = re.compile(r"\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
 _BATCH_ROWS: Final = 65_536
+_BEING_MADE: Final = "being made"
+_KIND: Final = """
+    SELECT CASE WHEN table_type = 'VIEW' THEN 'VIEW' ELSE 'TABLE' END FROM information_schema.tables
+    WHERE table_name = ?
+"""
 _UNREADABLE: Final = (duckdb.IOException, duckdb.InvalidInputException)
 
 
@@ -37,8 +42,7 @@ class DuckDB:
         """See :meth:`Engine.bind`."""
         if not isinstance(source, pa.Table) and not source:
             source = _empty(name, schema)
-        self._connection.unregister(name)
-        self._connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
+        self._forget(name)
         if isinstance(source, pa.Table):
             self._connection.register(name, source)
             return
@@ -46,6 +50,13 @@ class DuckDB:
         scan = f"read_parquet([{files}], hive_partitioning = false)"
         with _explained():
             self._connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS SELECT * FROM {scan}")
+
+    def keep(self, name: str, sql: str) -> None:
+        """See :meth:`Engine.keep`."""
+        with _explained():  # the query may read what it takes the place of
+            self._connection.execute(f"CREATE TEMP TABLE {_quoted(_BEING_MADE)} AS {sql}")
+        self._forget(name)
+        self._connection.execute(f"ALTER TABLE {_quoted(_BEING_MADE)} RENAME TO {_quoted(name)}")
 
     def table(self, sql: str) -> pa.Table:
         """See :meth:`Engine.table`."""
@@ -61,6 +72,13 @@ class DuckDB:
         """See :meth:`Engine.write`."""
         reader = self.stream(sql)
         return write_parquet(reader, reader.schema, path)
+
+    def _forget(self, name: str) -> None:
+        """Let go of what has this name: a registered table, a view of files, or a kept result."""
+        self._connection.unregister(name)
+        kind = self._connection.execute(_KIND, [name]).fetchone()
+        if kind is not None:
+            self._connection.execute(f"DROP {kind[0]} {_quoted(name)}")
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""

@@ -39,6 +39,12 @@ class Engine(Protocol):
             EngineError: a file cannot be read.
         """
 
+    def keep(self, name: str, sql: str) -> None:
+        """Make the result of ``sql`` readable in queries as ``name``, in place of what had that name.
+
+        The engine keeps the rows, in no order, in its memory and beyond that in its spill folder.
+        """
+
     def table(self, sql: str) -> pa.Table:
         """Return the whole result of ``sql``."""
 

@@ -40,9 +40,7 @@ _HANDOVERS: Final = f"""
 """
 """Dialogues that go on from a state which this account never sent, and another did, within two days."""
 
-_HOLDINGS: Final = f"""
-    SELECT fp, taker AS account_id FROM ({_HANDOVERS}) t UNION SELECT fp, giver FROM ({_HANDOVERS}) g
-"""
+_HOLDINGS: Final = f"SELECT DISTINCT fp, unnest([taker, giver]) AS account_id FROM ({_HANDOVERS}) t"
 
 
 class Continuity:

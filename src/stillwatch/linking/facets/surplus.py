@@ -46,10 +46,9 @@ def weigh_surplus(engine: Engine, holdings: str) -> dict[int, Surplus]:
     ``holdings`` is a query of ``fp`` and ``account_id``, one row for each value that an account holds.
     Holders are counted by party (relation ``parties``): what colleagues share openly links nobody.
     """
-    inside = engine.table(_INSIDE.format(holdings=holdings))
-    everywhere = engine.table(_EVERYWHERE.format(holdings=holdings))
-    population = engine.table(_POPULATION.format(holdings=holdings))["n"][0].as_py()
-    groups = engine.table(_GROUPS.format(holdings=holdings))
+    engine.keep("held", _HELD.format(holdings=holdings))
+    inside, everywhere, groups = engine.table(_INSIDE), engine.table(_EVERYWHERE), engine.table(_GROUPS)
+    population = engine.table(_POPULATION)["n"][0].as_py()
     parties = dict(zip(groups["candidate"].to_pylist(), groups["n"].to_pylist(), strict=True))
     sizes = dict(zip(everywhere["holders"].to_pylist(), everywhere["fps"].to_pylist(), strict=True))
     return {
@@ -58,29 +57,28 @@ def weigh_surplus(engine: Engine, holdings: str) -> dict[int, Surplus]:
     }
 
 
-_BY_PARTY: Final = (
-    "SELECT DISTINCT h.fp, p.party FROM ({holdings}) h JOIN parties p ON p.account_id = h.account_id"
-)
-_POPULATION: Final = f"SELECT count(DISTINCT party) AS n FROM ({_BY_PARTY}) h ORDER BY n"
+_HELD: Final = """
+    WITH h AS (
+        SELECT DISTINCT h.fp, h.account_id, p.party FROM ({holdings}) h
+        JOIN parties p ON p.account_id = h.account_id
+    )
+    SELECT h.fp, h.account_id, h.party, e.everywhere FROM h
+    JOIN (SELECT fp, count(DISTINCT party) AS everywhere FROM h GROUP BY fp) e ON e.fp = h.fp
+"""
+_POPULATION: Final = "SELECT count(DISTINCT party) AS n FROM held ORDER BY n"
 _GROUPS: Final = """
-    SELECT m.candidate, count(DISTINCT p.party) AS n
-    FROM ({holdings}) h JOIN members m ON m.account_id = h.account_id
-    JOIN parties p ON p.account_id = h.account_id
+    SELECT m.candidate, count(DISTINCT h.party) AS n FROM held h JOIN members m ON m.account_id = h.account_id
     GROUP BY m.candidate ORDER BY m.candidate
 """
-_INSIDE: Final = f"""
+_INSIDE: Final = """
     SELECT candidate, holders, everywhere, count(*) AS fps FROM (
-        SELECT m.candidate, h.fp, count(DISTINCT p.party) AS holders, max(e.everywhere) AS everywhere
-        FROM ({{holdings}}) h JOIN members m ON m.account_id = h.account_id
-        JOIN parties p ON p.account_id = h.account_id
-        JOIN (SELECT fp, count(*) AS everywhere FROM ({_BY_PARTY}) a GROUP BY fp) e ON e.fp = h.fp
+        SELECT m.candidate, h.fp, count(DISTINCT h.party) AS holders, max(h.everywhere) AS everywhere
+        FROM held h JOIN members m ON m.account_id = h.account_id
         GROUP BY m.candidate, h.fp) g
     GROUP BY candidate, holders, everywhere ORDER BY candidate, holders, everywhere
 """
-_EVERYWHERE: Final = f"""
-    SELECT holders, count(*) AS fps FROM (
-        SELECT fp, count(*) AS holders FROM ({_BY_PARTY}) h GROUP BY fp) g
-    GROUP BY holders ORDER BY holders
+_EVERYWHERE: Final = """
+    SELECT everywhere AS holders, count(DISTINCT fp) AS fps FROM held GROUP BY everywhere ORDER BY everywhere
 """
 
 
