@@ -17,6 +17,7 @@ from hypothesis import settings
 from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SKETCH, WORKLOADS
 from stillwatch.engines.engine import ENGINES, Engine, open_engine
 from stillwatch.linking.activity import ACTIVITY_QUERY
+from stillwatch.linking.families import know_families
 from stillwatch.linking.parties import PARTIES_QUERY
 
 # The same examples on every run of CI: a change is judged by what it changed. At home they are new each time.
@@ -101,6 +102,8 @@ class Traffic:
             for number, seed in scaffolds.items()
         ]
         engine.bind("families", pa.Table.from_pylist(families, schema=FAMILIES))
+        numbered = [scaffolds.get(number, 0) for number in range(max(scaffolds, default=-1) + 1)]
+        know_families(engine, pa.table({"fp": pa.array(numbered, pa.uint64())}))
         engine.bind("activity", engine.table(ACTIVITY_QUERY))
         engine.bind("parties", engine.table(PARTIES_QUERY))
         works = [{"candidate": number, "family": number} for number in scaffolds]

@@ -228,17 +228,18 @@ PROFILES: Final = pa.schema(
 )
 """One row for each account seen in the log."""
 
+SEEDS: Final = pa.schema([_required("fp", FINGERPRINT)])
+"""What workload families go by: exchanges belong to the first of these that they carry."""
+
 FAMILIES: Final = pa.schema(
     [
-        _required("family", pa.int64()),  # 0, 1, ...: largest first, in an order that the key does not touch
-        _required(
-            "seed_fp", FINGERPRINT
-        ),  # exchanges that carry it and no seed of a lower family belong here
+        _required("family", pa.int64()),  # place of its seed in SEEDS: the largest first
+        _required("seed_fp", FINGERPRINT),
         _required("accounts", pa.int64()),
         _required("exchanges", pa.int64()),
     ]
 )
-"""Workload families: exchanges that share a scaffold, whatever their payload."""
+"""Workload families of many accounts: exchanges that share a scaffold, whatever their payload."""
 
 ACTIVITY: Final = pa.schema(
     [
@@ -304,6 +305,9 @@ BEHAVIOUR: Final = pa.schema(
         _required(
             "hours", pa.list_(pa.field("item", pa.int64(), nullable=False))
         ),  # 24: days with traffic in that UTC hour
+        _required(
+            "elsewhere", pa.list_(pa.field("item", pa.int64(), nullable=False))
+        ),  # 24: such days on which none of it was the candidate's work
     ]
 )
 """How an account behaves inside one candidate's work."""

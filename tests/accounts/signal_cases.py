@@ -110,6 +110,24 @@ def one_time_zone(traffic, names):
     return Scene.of(users)
 
 
+def resold_by_one_operator(traffic, names):
+    """An operator's work in his office hours, on accounts that people of all time zones use as well."""
+    farm = names("farm", 40)
+    office_hours(traffic, farm, SCAFFOLD)
+    traffic.people(farm)
+    traffic.people(names("person", 300))
+    return Scene.of(farm)
+
+
+def colleagues_of_one_zone(traffic, names):
+    """People who keep one time zone's office hours with the template and with everything else."""
+    users = names("user", 40)
+    office_hours(traffic, users, SCAFFOLD)
+    office_hours(traffic, users)
+    traffic.people(names("person", 300))
+    return Scene.of(users)
+
+
 def copycats(traffic, names):
     """People who use a farm's words in one request of five, where the farm does nothing else."""
     farm, borrowers = names("farm", 40), names("copycat", 12)
@@ -152,4 +170,5 @@ CASES = (
     Case("round-the-clock", queue_among_people, scheduled_jobs),
     Case("standalone-requests", queue_among_people, pipelines),
     Case("tied", cards_in_pairs, one_carrier, excused=False),
+    Case("two-clocks", resold_by_one_operator, colleagues_of_one_zone, excused=False),
 )

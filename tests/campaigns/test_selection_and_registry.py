@@ -42,6 +42,14 @@ def test_nobody_is_lost_to_a_narrower_reading_with_more_evidence(names):
     assert found.members == set(groups[0])
 
 
+def test_a_wide_reading_takes_in_every_narrow_one(names):
+    """Two narrow readings have nothing in common but the wide one, which comes last."""
+    groups = {0: names("a", 40), 1: names("a", 20), 2: names("a", 40)[20:]}
+    scores = [judgement(0, score=15), judgement(1, score=26), judgement(2, score=22)]
+    [found] = select(groups, {0: 900, 1: 400, 2: 500}, scores)
+    assert (found.members, set(found.readings)) == (set(groups[0]), {0, 1, 2})
+
+
 def test_a_clear_candidate_is_no_campaign_and_a_campaign_goes_before_a_watch(names):
     groups = {0: names("a", 30), 1: names("a", 40), 2: names("c", 10)}
     judged = [judgement(0), judgement(1, Verdict.WATCH), judgement(2, Verdict.CLEAR)]
@@ -78,6 +86,17 @@ def test_splits_and_merges_are_recorded(names):
     assert merged.campaign_id == first.campaign_id
     assert registry.events[-1] == Event("merge", first.campaign_id, halves[1].campaign_id)
     assert set(registry.members) == {first.campaign_id}
+
+
+def test_a_split_never_takes_the_name_of_another_campaign(names):
+    """What is left of the first members has their hash, which names what the campaign became."""
+    whole = names("a", 40)
+    [first], registry = Registry({}).recognise([campaign(whole[:20])])
+    [grown], registry = registry.recognise([campaign(whole)])
+    assert grown.campaign_id == first.campaign_id
+    parts, registry = registry.recognise([campaign(whole[18:]), campaign(whole[:20])])
+    assert len({one.campaign_id for one in parts}) == 2
+    assert all(event.campaign_id != event.other for event in registry.events)
 
 
 def test_a_stranger_is_a_new_campaign(names):

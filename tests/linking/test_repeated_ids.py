@@ -6,21 +6,21 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from stillwatch.contracts import ACTIVITY, FAMILIES, SKETCH
+from stillwatch.contracts import ACTIVITY, SKETCH
 from stillwatch.linking.activity import ACTIVITY_QUERY
-from stillwatch.linking.families import find_families
+from stillwatch.linking.families import find_seeds, know_families
 
 
 def test_requests_that_share_a_call_id_keep_their_own_families(traffic, any_engine, names):
     accounts, scaffolds = names("a", 6), [101, 202]
-    traffic.queue(accounts, 8, scaffolds[0])
-    traffic.queue(accounts, 8, scaffolds[1])
+    traffic.queue(accounts, 12, scaffolds[0])
+    traffic.queue(accounts, 12, scaffolds[1])
     for number, row in enumerate(traffic.sketches):
         row["timestamp"] += timedelta(microseconds=number)
 
     def activity_of(rows):
         any_engine.bind("sketches", pa.Table.from_pylist(rows, schema=SKETCH))
-        any_engine.bind("families", find_families(any_engine), FAMILIES)
+        know_families(any_engine, find_seeds(any_engine))
         return any_engine.table(ACTIVITY_QUERY).select(ACTIVITY.names).drop_columns("exchange_id")
 
     expected = activity_of(traffic.sketches)

@@ -19,7 +19,7 @@ _COUNTS: Final = ("exchanges", "total", "colleagues", "resumed", "standalone", "
 
 @dataclass(frozen=True)
 class Behaviour:
-    """Accounts as rows; counts as in the contract BEHAVIOUR, ``hours`` of shape (accounts, 24)."""
+    """Accounts as rows; counts as in the contract BEHAVIOUR, hours of the day of shape (accounts, 24)."""
 
     exchanges: Ints
     total: Ints
@@ -29,16 +29,19 @@ class Behaviour:
     tied: Ints
     tied_holders: Ints
     hours: Ints
+    elsewhere: Ints
     first_seen: Ints  # microseconds since the epoch
     last_seen: Ints
 
     @classmethod
     def of(cls, table: pa.Table) -> Behaviour:
         """Take the rows of a BEHAVIOUR table in their order."""
-        hours = pc.list_flatten(table["hours"]).to_numpy().reshape(-1, 24)
+        days = {
+            name: pc.list_flatten(table[name]).to_numpy().reshape(-1, 24) for name in ("hours", "elsewhere")
+        }
         counts = {name: table[name].to_numpy() for name in _COUNTS}
         times = {name: table[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen")}
-        return cls(**counts, hours=hours, **times)
+        return cls(**counts, **days, **times)
 
     def __len__(self) -> int:
         return len(self.exchanges)

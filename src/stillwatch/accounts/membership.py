@@ -68,18 +68,19 @@ def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal])
     for number in np.unique(numbers):
         chosen = numbers == number
         group = rows.where(chosen)
-        weighed, strength[chosen], credit = _settle(group, weighers, bounds)
+        weighed, core, strength[chosen], credit = _settle(group, weighers, bounds)
         for name, ratio in weighed.items():
             ratios[name][chosen] = ratio
             if signals[name].card.facet:
-                found = _pool(group, weighers[name], signals[name].card, ratio, strength[chosen], credit)
+                evidence = np.clip(weighers[name].evidence(group, core), *bounds[name])
+                found = _pool(group, weighers[name], signals[name].card, evidence, strength[chosen], credit)
                 pooled.append({"candidate": int(number), **found})
     findings = pa.Table.from_pylist(pooled, schema=FINDINGS)
     return Assessment(_signals(inside, ratios), _membership(inside, strength), findings)
 
 
 def _pool(
-    group: Behaviour, weigher: Weigher, card: SignalCard, ratio: Floats, strength: Floats, credit: float
+    group: Behaviour, weigher: Weigher, card: SignalCard, evidence: Floats, strength: Floats, credit: float
 ) -> dict[str, object]:
     """Return what one signal says of a candidate: over its members, or over all where it has none.
 
@@ -89,10 +90,10 @@ def _pool(
     are alike is no secret.
     """
     member = strength >= MEMBER
-    counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(ratio), bool)
+    counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(evidence), bool)
     seen = weigher.describe(group.where(counted))
     parties = 1 / group.colleagues[counted]
-    total = float((ratio[counted] * parties).sum())
+    total = float((evidence[counted] * parties).sum())
     if total > 0:
         each = max(card.lean, (1 - credit) * _CHOICE_COST)
         total = credit * max(total - each * float(parties.sum()), 0.0)
@@ -111,15 +112,17 @@ def _pool(
 
 def _settle(
     group: Behaviour, weighers: Mapping[str, Weigher], bounds: Mapping[str, tuple[float, float]]
-) -> tuple[dict[str, Floats], Floats, float]:
-    """Return each signal's ratios, the accounts' probability of membership, and the members' credit."""
+) -> tuple[dict[str, Floats], Floats, Floats, float]:
+    """Return each signal's ratios and whom they trusted, each account's strength, and the members' credit."""
     core = np.ones(len(group))
     for _ in range(_ROUNDS):
-        ratios = {name: np.clip(weigh(group, core), *bounds[name]) for name, weigh in weighers.items()}
+        trusted = core
+        ratios = {name: np.clip(weigh(group, trusted), *bounds[name]) for name, weigh in weighers.items()}
         together = np.sum(list(ratios.values()), axis=0) - _CHOICE_COST
         core = _posterior(together)
     credit = _credit(together, core)
-    return ratios, core if credit >= _LEAST_CREDIT else np.minimum(core, 1 - MEMBER - 1e-9), credit
+    strength = core if credit >= _LEAST_CREDIT else np.minimum(core, 1 - MEMBER - 1e-9)
+    return ratios, trusted, strength, credit
 
 
 def _credit(ratio: Floats, posterior: Floats) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.contracts import BEHAVIOUR, PROFILES, conform
 from stillwatch.engines.engine import Engine
@@ -32,7 +34,13 @@ def profile_behaviour(engine: Engine) -> pa.Table:
     ``workloads`` (WORKLOADS), ``links`` (LINKS) and ``parties`` (``account_id``, ``party``).
     """
     whole = f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, a.* FROM activity a"
-    tables = [_behaviour(engine, f"({whole})", _NO_TIES), _behaviour(engine, "inside", _TIES)]
+    everything, inside = _behaviour(engine, f"({whole})", _NO_TIES), _behaviour(engine, "inside", _TIES)
+    own = pc.index_in(inside["account_id"], everything["account_id"].combine_chunks()).to_numpy()
+    other = _cells(everything)[own] - _cells(inside)
+    tables = [
+        everything.append_column("elsewhere", _lists(np.zeros((everything.num_rows, 24), np.int64))),
+        inside.append_column("elsewhere", _lists(other)),
+    ]
     return conform(pa.concat_tables(tables), BEHAVIOUR, "accounts")
 
 
@@ -96,5 +104,14 @@ def _hours_of_day(counts: pa.Table, cells: pa.Table) -> pa.Array:
         row[1:] = np.cumsum((np.diff(account) != 0) | (np.diff(candidate) != 0))
     hours = np.zeros((counts.num_rows, 24), np.int64)
     hours[row, cells["hour"].to_numpy()] = cells["days"].to_numpy()
-    offsets = np.arange(0, 24 * counts.num_rows + 1, 24, dtype=np.int32)
+    return _lists(hours)
+
+
+def _cells(table: pa.Table) -> npt.NDArray[np.int64]:
+    """Return the hours of a table, of shape (rows, 24)."""
+    return np.asarray(pc.list_flatten(table["hours"]).to_numpy().reshape(-1, 24))
+
+
+def _lists(hours: npt.NDArray[np.int64]) -> pa.Array:
+    offsets = np.arange(0, 24 * len(hours) + 1, 24, dtype=np.int32)
     return pa.ListArray.from_arrays(offsets, hours.ravel(), type=BEHAVIOUR.field("hours").type)

@@ -40,6 +40,11 @@ class Entry:
         return bool(self.kind) or not self.party
 
     @property
+    def says(self) -> tuple[str, str, bool]:
+        """What of whom: of two entries that agree in it the later holds."""
+        return self.subject, self.name, self.exempts
+
+    @property
     def expires(self) -> datetime | None:
         """The moment from which on it does not hold."""
         if self.until is None:
@@ -53,14 +58,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class AllowList:
-    """Every entry in the order of the file, of two lines that say the same of one subject the later."""
+    """Every entry in the order of the file; of two that hold and say the same of one subject, the later."""
 
     file: str = ""
     entries: tuple[Entry, ...] = field(default=())
 
     def holding(self, now: datetime) -> tuple[Entry, ...]:
         """The entries that hold at ``now``."""
-        return tuple(entry for entry in self.entries if entry.holds(now))
+        latest = {entry.says: entry for entry in self.entries if entry.holds(now)}
+        return tuple(entry for entry in self.entries if latest.get(entry.says) is entry)
 
     def expired(self, now: datetime) -> tuple[Entry, ...]:
         """The entries that held until before ``now``."""
@@ -79,7 +85,7 @@ def read_allow(path: Path) -> AllowList:
             or organisation, or both, has more fields than the header, or a date that is none.
     """
     columns: Sequence[str] | None = None
-    found: dict[tuple[str, str, bool], Entry] = {}
+    found: list[Entry] = []
     for number, line in enumerate(_lines(path), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -88,11 +94,8 @@ def read_allow(path: Path) -> AllowList:
             columns = _header(fields, path, number)
             continue
         values = _plain(fields, comment) if columns is None else _columned(fields, columns, path, number)
-        entry = _entry(values, path, number)
-        key = (entry.subject, entry.name, entry.exempts)
-        found.pop(key, None)
-        found[key] = entry
-    return AllowList(str(path), tuple(found.values()))
+        found.append(_entry(values, path, number))
+    return AllowList(str(path), tuple(found))
 
 
 def _lines(path: Path) -> list[str]:

@@ -43,13 +43,14 @@ from stillwatch.contracts import (
     LINKS,
     MEMBERSHIP,
     PROFILES,
+    SEEDS,
     SIGNALS,
     WORKLOADS,
 )
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.activity import ACTIVITY_QUERY
 from stillwatch.linking.facets import Facet, facets
-from stillwatch.linking.families import find_families
+from stillwatch.linking.families import find_seeds, know_families, size_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
@@ -95,9 +96,11 @@ def detect(
     progress.stage("accounts")
     profiles = run.table("profiles", PROFILES, lambda: profile_accounts(engine))
     progress.stage("workload families")
-    families = run.table("families", FAMILIES, lambda: find_families(engine))
-    engine.bind("families", families)
+    seeds = run.table("seeds", SEEDS, lambda: find_seeds(engine))
+    know_families(engine, seeds)
     run.relation("activity", engine, ACTIVITY_QUERY)
+    families = run.table("families", FAMILIES, lambda: size_families(engine, seeds))
+    engine.bind("families", families)
     engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), standing.parties))
     progress.stage("links")
     links = run.table("links", LINKS, lambda: find_links(engine, kinds))

@@ -126,8 +126,13 @@ def _line(label: dict[str, Any]) -> str:
     size = f", {len(label['members']):,} accounts" if label["kind"] == "group" else ""
     return (
         f"{label['time'][:16].replace('T', ' ')} UTC  {label['verdict']:<8}  {label['subject']}{size}  "
-        f"{label['by']}: {label['note']}{replaced}"
+        f"{_plain(label['by'])}: {_plain(label['note'])}{replaced}"
     )
+
+
+def _plain(text: str) -> str:
+    """Return a text in one line, without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _who(by: str | None) -> str:

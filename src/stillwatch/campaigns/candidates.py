@@ -32,6 +32,9 @@ _HOME_SHARE: Final = 0.5
 _FEW_HOLDERS: Final = 16
 """Up to so many holders of a value are tied to one another; more meet at the value's own node."""
 
+_RESOLUTION: Final = 0.5
+"""Of communities (Reichardt & Bornholdt 2006): at 1 a pool that shares but paraphrases is cut to pieces."""
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -167,7 +170,11 @@ def _communities(graph: csr_matrix) -> Ints:
         nodes = order[ends[number] : ends[number + 1]]
         labels = np.zeros(len(nodes), np.int64)
         if len(nodes) > MIN_ACCOUNTS:
-            labels = Louvain(random_state=0).fit_predict(graph[nodes][:, nodes]).astype(np.int64)
+            labels = (
+                Louvain(resolution=_RESOLUTION, random_state=0)
+                .fit_predict(graph[nodes][:, nodes])
+                .astype(np.int64)
+            )
         community[nodes] = found + labels
         found += int(labels.max()) + 1
     return community

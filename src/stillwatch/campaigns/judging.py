@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.calibration import Reference, benjamini_hochberg
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, MIN_EXCHANGES
+from stillwatch.campaigns.explained import ONE_PLACE
 from stillwatch.contracts import FacetLimit, KeptClear, Verdict
 
 MIN_LINKING: Final = 2.0
@@ -40,8 +41,11 @@ One card, one place, one scaffold, its wording and its purpose are what an offic
 MIN_APART: Final = 2.5
 """Nats of evidence that strangers who now and then take up one template would not show."""
 
-_NOW_AND_THEN: Final = frozenset({"no-sessions", "standalone-requests"})
-"""Signals that they do show: single requests, far apart."""
+_HABITS: Final = frozenset({"load-balanced", "no-sessions", "one-clock", "standalone-requests"})
+"""Signals that they do show: single requests far apart, once a day each, in the hours of one time zone.
+
+So does an office that works with one tool: in one place they are no sign that anything is dealt out.
+"""
 
 _CONCENTRATED: Final = 0.5
 _HANDED_OVER: Final = 3.0
@@ -167,9 +171,10 @@ def _weighed(
     one_work = scaffolded or (
         facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
     )
-    dispatch = sum(max(value, 0.0) for name, value in facets.items() if limits[name].dispatch)
-    rare = {key: llr for key, llr in signals.items() if key[1] not in _NOW_AND_THEN}
-    apart = sum(max(value, 0.0) for name, value in _facets(rare, limits).items() if not limits[name].template)
+    rare = _facets({key: llr for key, llr in signals.items() if key[1] not in _HABITS}, limits)
+    dealt = rare if facets.get("network", 0.0) >= ONE_PLACE else facets
+    dispatch = sum(max(value, 0.0) for name, value in dealt.items() if limits[name].dispatch)
+    apart = sum(max(value, 0.0) for name, value in rare.items() if not limits[name].template)
     return Judgement(
         number, members, facets, linking, extraction, dispatch, apart, queue_side, one_work, one_hand
     )

@@ -7,12 +7,12 @@ campaign with its members, and a line for each split and merge, oldest first.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.campaigns.selection import Campaign
+from stillwatch.campaigns.selection import Campaign, campaign_id
 from stillwatch.contracts import RunFolderError
 from stillwatch.engines.parquet import replacing
 
@@ -90,7 +90,7 @@ class Registry:
         for campaign in campaigns:
             ancestors = self._ancestors(campaign.members)
             free = [name for name in ancestors if name not in taken]
-            name = free[0] if free else campaign.campaign_id
+            name = free[0] if free else _unused(campaign, {*members, *taken})
             events += [Event("split", name, other) for other in ancestors if other in taken]
             events += [Event("merge", name, other) for other in free[1:]]
             taken |= {name, *free}
@@ -109,6 +109,15 @@ class Registry:
             if count and count >= _SAME * min(len(members), len(self.members[name]))
         ]
         return sorted(same, key=lambda name: (-shared[name], name))
+
+
+def _unused(campaign: Campaign, used: Collection[str]) -> str:
+    """Return the campaign's own id, or one like it where that already names another campaign."""
+    name, members = campaign.campaign_id, campaign.members
+    while name in used:
+        members |= {name}
+        name = campaign_id(members)
+    return name
 
 
 def _entry(line: str, path: Path, number: int) -> dict[str, Any]:

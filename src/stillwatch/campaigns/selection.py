@@ -49,11 +49,10 @@ def select_campaigns(judgements: list[Judgement], membership: pa.Table, work: pa
     campaigns: list[Campaign] = []
     for judgement in standing:
         found = Campaign("", judgement, members[judgement.candidate], (judgement.candidate,))
-        home = next((at for at, other in enumerate(campaigns) if same(found.members, other.members)), None)
-        if home is None:
-            campaigns.append(found)
-        else:
-            campaigns[home] = _reconciled(campaigns[home], found, volume)
+        while home := next((one for one in campaigns if same(found.members, one.members)), None):
+            campaigns.remove(home)  # a wider reading may be the same as several narrow ones
+            found = _reconciled(home, found, volume)
+        campaigns.append(found)
     named = [replace(one, campaign_id=campaign_id(one.members)) for one in campaigns]
     return sorted(named, key=lambda one: (-one.judgement.score, one.campaign_id))
 

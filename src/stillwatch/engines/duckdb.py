@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from inspect import Parameter, Signature
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
+from duckdb.sqltypes import DuckDBPyType
 
 from stillwatch.contracts import ContractError, UsageError
-from stillwatch.engines.engine import EngineError
+from stillwatch.engines.engine import Batchwise, EngineError
+from stillwatch.engines.frequent import frequent
 from stillwatch.engines.parquet import write_parquet
 from stillwatch.engines.plain import plain_reader
 
@@ -37,6 +42,7 @@ class DuckDB:
         # Only now: the settings above load the built-in extensions that they belong to.
         self._connection.execute("SET autoload_known_extensions = false")
         self._connection.execute("SET lock_configuration = true")
+        self._functions: set[str] = set()
 
     def bind(self, name: str, source: pa.Table | Sequence[Path], schema: pa.Schema | None = None) -> None:
         """See :meth:`Engine.bind`."""
@@ -61,6 +67,27 @@ class DuckDB:
     def table(self, sql: str) -> pa.Table:
         """See :meth:`Engine.table`."""
         return self.stream(sql).read_all()
+
+    def frequent(self, sql: str, least: int) -> pa.Table:
+        """See :meth:`Engine.frequent`."""
+        return frequent(partial(self.stream, sql), least)
+
+    def define(
+        self, name: str, function: Batchwise, takes: Sequence[pa.DataType], gives: pa.DataType
+    ) -> None:
+        """See :meth:`Engine.define`."""
+        if name in self._functions:
+            self._connection.remove_function(name)
+        self._functions.add(name)
+        kinds = [DuckDBPyType(_SQL_TYPES[kind]) for kind in takes]
+        self._connection.create_function(
+            name,
+            _on_arrays(function, len(kinds)),
+            kinds,
+            DuckDBPyType(_SQL_TYPES[gives]),
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """See :meth:`Engine.stream`."""
@@ -123,6 +150,25 @@ def _settings(memory: str, threads: int | None, spill: Path) -> _Config:
     if threads is not None:
         settings["threads"] = threads
     return settings
+
+
+_SQL_TYPES: Final[dict[pa.DataType, str]] = {
+    pa.uint64(): "UBIGINT",
+    pa.list_(pa.uint64()): "UBIGINT[]",
+    pa.int64(): "BIGINT",
+    pa.binary(): "BLOB",
+}
+
+
+def _on_arrays(function: Batchwise, arguments: int) -> Batchwise:
+    """Return ``function`` for arguments that come in chunks, with a signature in which each has a name."""
+
+    def whole(*columns: pa.ChunkedArray | pa.Array) -> pa.Array:
+        return function(*(c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns))
+
+    named = [Parameter(f"column_{number}", Parameter.POSITIONAL_ONLY) for number in range(arguments)]
+    whole.__signature__ = Signature(named)  # type: ignore[attr-defined]
+    return whole
 
 
 def _empty(name: str, schema: pa.Schema | None) -> pa.Table:

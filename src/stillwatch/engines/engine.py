@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from stillwatch.contracts import StillwatchError, UsageError
 
+Batchwise = Callable[..., pa.Array]
+"""A function of arrays of one length that returns another of that length."""
+
 
 class EngineError(StillwatchError):
     """A query that could not run to its end: not enough memory or disk, or a file that cannot be read."""
@@ -47,6 +50,27 @@ class Engine(Protocol):
 
     def table(self, sql: str) -> pa.Table:
         """Return the whole result of ``sql``."""
+
+    def frequent(self, sql: str, least: int) -> pa.Table:
+        """Return the values of ``sql`` that occur at least ``least`` times, in no order.
+
+        Args:
+            sql: a query of ``fp`` (an unsigned 64-bit hash, never null) and ``timestamp``.
+            least: how often, from 1 to 255.
+
+        Returns:
+            ``fp``, ``occurrences`` (int64) and ``first`` (the earliest ``timestamp``). Memory holds what is
+            frequent, and a little more, however many values there are.
+        """
+
+    def define(
+        self, name: str, function: Batchwise, takes: Sequence[pa.DataType], gives: pa.DataType
+    ) -> None:
+        """Make ``function`` callable in queries as ``name``, in place of what had that name.
+
+        It is called with one array for each argument, all of one length, nulls included, and returns an
+        array of that length. It must give the same for the same row, whatever else is in the batch.
+        """
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Return the result of ``sql`` batch by batch; valid until the engine's next query."""

@@ -15,96 +15,115 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.contracts import FAMILIES, conform
+from stillwatch.contracts import FAMILIES, FINGERPRINT, SEEDS, conform
+from stillwatch.engines.compiled import compiled
 from stillwatch.engines.engine import Engine
+from stillwatch.linking.lookup import LEADING, Lookup
 
 MIN_ACCOUNTS: Final = 5
 """Fewer accounts than this are no workload of many: nothing can be pooled over them."""
 
-FEATURES: Final = """
-    SELECT exchange_id, account_id, timestamp, 0 AS kind, 0 AS position, system_fp AS fp
-    FROM sketches WHERE system_fp IS NOT NULL
-    UNION ALL
-    SELECT exchange_id, account_id, timestamp, 1, 0, tools_fp FROM sketches WHERE tools_fp IS NOT NULL
-    UNION ALL
-    SELECT exchange_id, account_id, timestamp, 2, 0, head_fp FROM sketches WHERE head_fp IS NOT NULL
-    UNION ALL
-    SELECT exchange_id, account_id, timestamp, 3, 0, tail_fp FROM sketches WHERE tail_fp IS NOT NULL
-    UNION ALL
-    SELECT exchange_id, account_id, timestamp, 4, generate_subscripts(shingles, 1), unnest(shingles)
-    FROM sketches
-"""
+MIN_EXCHANGES: Final = 50
+"""A fingerprint of fewer requests is no seed: less work than this leaves every statistic silent."""
+
+_COLUMNS: Final = ("system_fp", "tools_fp", "head_fp", "tail_fp", "shingles")
+_OF_A_REQUEST: Final = ", ".join(_COLUMNS)
+_TAKES: Final = [*[FINGERPRINT] * 4, pa.list_(FINGERPRINT)]
+
+_OCCURRENCES: Final = (
+    " UNION ALL ".join(
+        f"SELECT {column} AS fp, timestamp FROM sketches WHERE {column} IS NOT NULL"
+        for column in _COLUMNS[:-1]
+    )
+    + " UNION ALL SELECT unnest(shingles), timestamp FROM sketches"
+)
 """Every scaffold fingerprint of every exchange."""
 
-_SHARED: Final = f"""
-    SELECT fp, row_number() OVER (ORDER BY first) - 1 AS feature FROM (
-        SELECT fp, min(struct_pack(at := timestamp, id := exchange_id, account := account_id,
-                               kind := kind, position := position)) AS first
-        FROM ({FEATURES}) f GROUP BY fp
-        HAVING count(*) >= {MIN_ACCOUNTS} AND count(DISTINCT account_id) >= {MIN_ACCOUNTS}) s
-    ORDER BY feature
-"""
-"""Fingerprints of several accounts, numbered by where they first stand: an order without the key."""
-
 _SIGNATURES: Final = f"""
-    SELECT signature, count(*) AS exchanges FROM (
-        SELECT array_agg(DISTINCT s.feature ORDER BY s.feature) AS signature
-        FROM ({FEATURES}) f JOIN shared s ON s.fp = f.fp
-        GROUP BY f.exchange_id, f.account_id, f.timestamp) g
+    SELECT most_frequent({_OF_A_REQUEST}) AS signature, count(*) AS exchanges FROM sketches
     GROUP BY signature ORDER BY signature
 """
-"""Exchanges that carry the same shared fingerprints count together: payloads fall out here."""
+"""Exchanges that lead with the same fingerprints count together: payloads fall out here."""
 
+FAMILY: Final = f"family({_OF_A_REQUEST})"
+"""The family of a row of ``sketches``, null where it has none; see :func:`know_families`."""
 
-def find_families(engine: Engine) -> pa.Table:
-    """Return FAMILIES of the relation ``sketches``, largest first."""
-    engine.bind("shared", engine.table(_SHARED))
-    signatures = engine.table(_SIGNATURES)
-    seeds = _stars(signatures["signature"].combine_chunks(), signatures["exchanges"].to_numpy())
-    engine.bind("seeds", pa.table({"family": np.arange(len(seeds)), "feature": np.array(seeds, np.int64)}))
-    return conform(engine.table(_SIZES), FAMILIES, "linking")
-
-
-_SIZES: Final = f"""
-    SELECT d.family, s.fp AS seed_fp, coalesce(c.accounts, 0) AS accounts,
-           coalesce(c.exchanges, 0) AS exchanges
-    FROM seeds d JOIN shared s ON s.feature = d.feature
-    LEFT JOIN (
-        SELECT family, count(DISTINCT account_id) AS accounts, count(*) AS exchanges FROM (
-            SELECT f.exchange_id, f.account_id, min(d.family) AS family
-            FROM ({FEATURES}) f JOIN shared s ON s.fp = f.fp JOIN seeds d ON d.feature = s.feature
-            GROUP BY f.exchange_id, f.account_id, f.timestamp) m
-        GROUP BY family) c ON c.family = d.family
-    ORDER BY d.family
+_SIZES: Final = """
+    SELECT family, count(DISTINCT account_id) AS accounts, count(*) AS exchanges
+    FROM activity WHERE family IS NOT NULL GROUP BY family ORDER BY family
 """
 
+Ints = npt.NDArray[np.int64]
 
-def _stars(signatures: pa.ListArray, exchanges: npt.NDArray[np.int64]) -> list[int]:
+
+def find_seeds(engine: Engine) -> pa.Table:
+    """Return SEEDS of the relation ``sketches``: family 0's first, which takes most.
+
+    A request is looked at by its six most frequent fingerprints: what is rarer takes it, if ever, where
+    all of these were taken with others.
+    """
+    frequent = engine.frequent(_OCCURRENCES, MIN_EXCHANGES)
+    # Ties are broken by when a fingerprint first stood: an order without the key.
+    order = [("occurrences", "descending"), ("first", "ascending"), ("fp", "ascending")]
+    fps = frequent.sort_by(order)["fp"].combine_chunks()
+    engine.define("most_frequent", Lookup(fps.to_numpy()).leading, _TAKES, pa.binary())
+    table = engine.table(_SIGNATURES)
+    packed = b"".join(table["signature"].to_pylist())
+    signatures = np.frombuffer(packed, np.int32).reshape(-1, LEADING)
+    seeds = _stars(signatures, table["exchanges"].to_numpy())
+    return conform(pa.table({"fp": fps.take(pa.array(seeds, pa.int64()))}), SEEDS, "linking")
+
+
+def know_families(engine: Engine, seeds: pa.Table) -> None:
+    """Make :data:`FAMILY` mean the first of the ``seeds`` that a request carries."""
+    engine.define("family", Lookup(seeds["fp"].to_numpy()).first, _TAKES, pa.int64())
+
+
+def size_families(engine: Engine, seeds: pa.Table) -> pa.Table:
+    """Return FAMILIES of the relation ``activity``: those that many accounts share, largest first."""
+    sizes = engine.table(_SIZES)
+    seed = seeds["fp"].take(sizes["family"])
+    many = sizes.append_column("seed_fp", seed).filter(
+        pa.compute.greater_equal(sizes["accounts"], MIN_ACCOUNTS)
+    )
+    return conform(many.select(FAMILIES.names), FAMILIES, "linking")
+
+
+def _stars(signatures: npt.NDArray[np.int32], exchanges: Ints) -> list[int]:
     """Return the seed features in the order in which they take exchanges (greedy set cover).
 
-    Each signature is a set of features that ``exchanges`` requests carry. The feature with the most
-    free requests goes first, the lower number where two have the same; a feature with fewer than
-    ``MIN_ACCOUNTS`` free requests is no seed.
+    Each row of ``signatures`` is a set of features that ``exchanges`` requests carry, filled up with -1.
+    The feature with the most free requests goes first, the lower number where two have the same; a feature
+    with fewer than ``MIN_EXCHANGES`` free requests is no seed.
     """
-    offsets = signatures.offsets.to_numpy()
-    features = signatures.flatten().to_numpy()
-    rows = np.repeat(np.arange(len(signatures)), np.diff(offsets))
+    held = signatures >= 0
+    rows, features = np.nonzero(held)[0], signatures[held]
     count = int(features.max()) + 1 if len(features) else 0
-    by_feature = np.argsort(features, kind="stable")
-    starts = np.searchsorted(features[by_feature], np.arange(count + 1))
+    by_feature = rows[np.argsort(features, kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(features, minlength=count))])
     free = np.bincount(features, weights=exchanges[rows], minlength=count).astype(np.int64)
-    taken = np.zeros(len(signatures), bool)
+    taken = np.zeros(len(signatures), np.bool_)
     heap = [(-int(size), feature) for feature, size in enumerate(free)]
     heapq.heapify(heap)
     seeds: list[int] = []
-    while heap and -heap[0][0] >= MIN_ACCOUNTS:
+    while heap and -heap[0][0] >= MIN_EXCHANGES:
         size, feature = heapq.heappop(heap)
         if free[feature] != -size:  # another star took some of its requests since
             heapq.heappush(heap, (-int(free[feature]), feature))
             continue
         seeds.append(feature)
-        for row in rows[by_feature[starts[feature] : starts[feature + 1]]]:
-            if not taken[row]:
-                taken[row] = True
-                free[features[offsets[row] : offsets[row + 1]]] -= exchanges[row]
+        _take(by_feature[starts[feature] : starts[feature + 1]], signatures, exchanges, taken, free)
     return seeds
+
+
+@compiled
+def _take(
+    rows: Ints, signatures: npt.NDArray[np.int32], exchanges: Ints, taken: npt.NDArray[np.bool_], free: Ints
+) -> None:
+    """Take what is free of these rows, and from the free requests of every feature in them."""
+    for row in rows:
+        if not taken[row]:
+            taken[row] = True
+            for feature in signatures[row]:
+                if feature >= 0:
+                    free[feature] -= exchanges[row]

@@ -13,6 +13,7 @@ from stillwatch.accounts.signals.round_the_clock import RoundTheClock
 from stillwatch.accounts.signals.signal import AccountSignal, SignalCard
 from stillwatch.accounts.signals.standalone import Standalone
 from stillwatch.accounts.signals.tied import Tied
+from stillwatch.accounts.signals.two_clocks import TwoClocks
 from stillwatch.contracts import FacetLimit
 
 ENTRY_POINT_GROUP: Final = "stillwatch.signals"
@@ -31,6 +32,7 @@ BUILT_IN: Final[dict[str, AccountSignal]] = {
     "round-the-clock": RoundTheClock(),
     "standalone-requests": Standalone(),
     "tied": Tied(),
+    "two-clocks": TwoClocks(),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Final, Self
 import numpy as np
 from scipy.special import logsumexp
 
-from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 
 _CONCENTRATIONS: Final = (0.7, 1.5, 3.0)
 """Von Mises concentrations of human days: loose, ordinary, strict office hours."""
@@ -38,6 +38,17 @@ def log_clock(hours: Floats) -> Floats:
     """Return the log-probabilities of a smoothed clock that shows these hours, along the last axis."""
     smoothed = hours + _SMOOTHING / 24
     return np.asarray(np.log(smoothed / smoothed.sum(axis=-1, keepdims=True)))
+
+
+def busiest_hours(hours: Ints) -> Ints:
+    """Return the eight hours of the day in which the accounts together are most active."""
+    return np.asarray(np.argsort(hours.sum(axis=0), kind="stable")[-8:])
+
+
+def share_in(chosen: Ints, hours: Ints) -> float:
+    """Return the share of the accounts' active hours that lie in the chosen ones."""
+    together = hours.sum(axis=0)
+    return float(together[chosen].sum() / max(together.sum(), 1))
 
 
 def flat(hours: Floats) -> Floats:
@@ -86,3 +97,29 @@ class OrdinaryClock:
         return np.asarray(
             logsumexp(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights, axis=1)
         )
+
+
+@dataclass(frozen=True)
+class SharedClock:
+    """Log-likelihood ratios of the clock of a group against ordinary traffic, by account."""
+
+    work: Floats  # of the hours of the account's work
+    apart: Floats  # as much of it as the account's other traffic keeps other hours
+
+
+def shared_clock(group: Behaviour, core: Floats, ordinary: OrdinaryClock) -> SharedClock:
+    """Return how far each account keeps the clock of the group's other accounts, and only at its work.
+
+    Strangers of one time zone keep one clock in all that they do.
+    """
+    weighed = group.hours * (core / max(float(core.max()), 1e-12))[:, None]
+    clock = log_clock(weighed.sum(axis=0) - weighed)  # nobody is measured by a clock that it set itself
+    hours, elsewhere = group.hours.astype(np.float64), group.elsewhere.astype(np.float64)
+    work = np.maximum((hours * clock).sum(axis=1), flat(hours)) - _by_nobody(hours, ordinary)
+    away = _by_nobody(elsewhere, ordinary) - (elsewhere * clock).sum(axis=1)
+    return SharedClock(np.asarray(work), np.clip(away, 0.0, np.maximum(work, 0.0)))
+
+
+def _by_nobody(hours: Floats, ordinary: OrdinaryClock) -> Floats:
+    """Return log P(hours) by no group's clock; no rhythm at all is another signal's business."""
+    return np.asarray(np.maximum(ordinary.log_likelihood(hours), flat(hours)))

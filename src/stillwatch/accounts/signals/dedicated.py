@@ -12,7 +12,7 @@ from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
 
 @dataclass(frozen=True)
-class _Weigher:
+class _Weigher(Weigher):
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
         members = BetaBinomial.fit(group.exchanges, group.total, core)

@@ -38,7 +38,7 @@ def _typical(counts: Ints, weights: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class _Weigher:
+class _Weigher(Weigher):
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
         pace = _mean_behind(_typical(group.exchanges, core + 1e-9))

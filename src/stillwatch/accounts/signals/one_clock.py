@@ -4,40 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
-from stillwatch.accounts.signals.clocks import OrdinaryClock, flat, log_clock
+from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.signals.clocks import OrdinaryClock, busiest_hours, share_in, shared_clock
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
 
-def _clock_of_others(hours: Floats, core: Floats) -> Floats:
-    """Return the log-probabilities of hours by the group's other accounts, shape (accounts, 24)."""
-    weighed = hours * (core / max(float(core.max()), 1e-12))[:, None]
-    return log_clock(weighed.sum(axis=0) - weighed)  # nobody is measured by a clock that it set itself
-
-
-def _busiest_share(hours: Ints) -> float:
-    """Return the share of the accounts' active hours that lie in the eight busiest hours of the day."""
-    together = np.sort(hours.sum(axis=0))
-    return float(together[-8:].sum() / max(together.sum(), 1))
-
-
 @dataclass(frozen=True)
-class _Weigher:
+class _Weigher(Weigher):
     ordinary: OrdinaryClock
     busiest: float  # share of everybody's busiest eight hours
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
-        hours = group.hours.astype(np.float64)
-        shared = (hours * _clock_of_others(hours, core)).sum(axis=1)
-        none = flat(hours)  # no rhythm at all is another signal's business
-        return np.asarray(np.maximum(shared, none) - np.maximum(self.ordinary.log_likelihood(hours), none))
+        shared = shared_clock(group, core, self.ordinary)
+        return shared.work - shared.apart
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""
-        busiest = _busiest_share(members.hours)
+        busiest = share_in(busiest_hours(members.hours), members.hours)
         return Observation(
             observed=busiest,
             expected=self.busiest,
@@ -56,9 +40,9 @@ class OneClock:
         honest_twin="colleagues of one office, a class, users in one time zone",
         method=(
             "log P(hours | clock of the group's other accounts) - log max(P(hours | ordinary mixture), "
-            "P(hours | uniform)). Ordinary traffic: the mixture of round-the-clock, fitted to all accounts "
-            "of the log, everybody's clock included. By hand: a clock starts from one active hour for each "
-            "hour of the day; caps and floors"
+            "P(hours | uniform)), less what two-clocks says of the account. Ordinary traffic: the mixture of "
+            "round-the-clock, fitted to all accounts of the log, everybody's clock included. By hand: a "
+            "clock starts from one active hour for each hour of the day; caps and floors"
         ),
         facet="tempo",
         side="either",
@@ -71,4 +55,4 @@ class OneClock:
 
     def fit(self, ordinary: Behaviour) -> Weigher:
         """Fit the mixture of ordinary days."""
-        return _Weigher(OrdinaryClock.fit(ordinary), _busiest_share(ordinary.hours))
+        return _Weigher(OrdinaryClock.fit(ordinary), share_in(busiest_hours(ordinary.hours), ordinary.hours))

@@ -12,7 +12,7 @@ from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
 
 @dataclass(frozen=True)
-class _Weigher:
+class _Weigher(Weigher):
     clock: OrdinaryClock
     quiet: float  # share of an ordinary account's quietest eight hours
 

@@ -35,7 +35,7 @@ class Observation:
 
 
 class Weigher(Protocol):
-    """A signal fitted to ordinary traffic."""
+    """A signal fitted to ordinary traffic; to be subclassed."""
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """Return the log-likelihood ratio of each account of ``group``, in nats.
@@ -43,6 +43,13 @@ class Weigher(Protocol):
         ``core`` holds weights in [0, 1]: how far each account is taken for one of the group; group
         parameters (its rate, its span) are estimated with them.
         """
+
+    def evidence(self, group: Behaviour, core: Floats) -> Floats:
+        """Return what each account's ratio counts for the group: no more than the ratio.
+
+        What excuses an account from being a stranger is no evidence against the group.
+        """
+        return self(group, core)
 
     def describe(self, members: Behaviour) -> Observation:
         """Put the signal of a group's members in words and numbers."""

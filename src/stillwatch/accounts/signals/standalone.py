@@ -16,7 +16,7 @@ _SHARE: Final = 0.98
 
 
 @dataclass(frozen=True)
-class _Weigher:
+class _Weigher(Weigher):
     ordinary: BetaBinomial
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:

@@ -33,9 +33,8 @@ class Stretches:
     @classmethod
     def of(cls, group: Behaviour, core: Floats) -> Stretches:
         """Return the stretches that fit each account; whom ``core`` trusts sets the group's own time."""
-        trusted = core >= float(core.max()) / 2
-        begin, end = int(group.first_seen[trusted].min()), int(group.last_seen[trusted].max())
-        time = max(float(end - begin), 1.0)
+        begin, end = _time_of(group, core)
+        time = float(end - begin)
         late = _between(np.clip((end - group.first_seen) / time, 1e-6, 1.0))
         early = _between(np.clip((group.last_seen - begin) / time, 1e-6, 1.0))
         length = np.concatenate([np.ones((len(group), 1)), late[0], early[0]], axis=1)
@@ -50,6 +49,23 @@ class Stretches:
         each = _log_mass(self.counts[:, None], pace * self.length, dispersion) + self.log_weight
         seen = -np.expm1(-np.log1p(pace * dispersion) / dispersion)
         return np.asarray(logsumexp(each, axis=1) - np.log(seen))
+
+
+def own_time(group: Behaviour, core: Floats) -> Floats:
+    """Return the microseconds that each account was there: to the group's end, or from its beginning.
+
+    The longer of both: a visit in the midst is no stay.
+    """
+    begin, end = _time_of(group, core)
+    longer = np.maximum(end - group.first_seen, group.last_seen - begin)
+    return np.clip(longer, 1, end - begin).astype(np.float64)
+
+
+def _time_of(group: Behaviour, core: Floats) -> tuple[int, int]:
+    """Return when the accounts that ``core`` trusts began and ended, in microseconds."""
+    trusted = core >= float(core.max()) / 2
+    begin, end = int(group.first_seen[trusted].min()), int(group.last_seen[trusted].max())
+    return begin, max(end, begin + 1)
 
 
 def _log_mass(counts: Ints, mean: Floats, dispersion: float) -> Floats:

@@ -25,7 +25,7 @@ def _geometric(counts: Ints, mean: float) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Weigher:
+class _Weigher(Weigher):
     population: int
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:

@@ -1,0 +1,125 @@
+"""Values that occur often, found in two passes over any number of them.
+
+Counting every value takes memory for every value, though most occur once. The first pass counts buckets
+of values, which bounds the count of each value in them from above; the second counts exactly, and only
+the values whose bucket allows it (Park, Chen & Yu 1995).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.engines.compiled import compiled
+
+_FEWEST_BUCKETS: Final = 1 << 22
+_MOST_BUCKETS: Final = 1 << 28
+_CROWDED: Final = 4
+"""Values to a bucket from which on there are to be more buckets."""
+
+_FULL: Final = np.uint8(255)
+_SLOTS: Final = 1 << 12
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
+
+Values = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+
+
+def frequent(passes: Callable[[], Iterable[pa.RecordBatch]], least: int) -> pa.Table:
+    """Return ``fp``, ``occurrences`` and ``first`` of the values that occur at least ``least`` times.
+
+    Args:
+        passes: starts a pass over batches of ``fp`` (uint64) and ``timestamp`` (in microseconds);
+            called twice.
+        least: from 1 to 255.
+    """
+    buckets, seen = np.zeros(_FEWEST_BUCKETS, np.uint8), 0
+    kind = pa.timestamp("us", tz="UTC")
+    for batch in passes():
+        seen += batch.num_rows
+        while seen > _CROWDED * len(buckets) and len(buckets) < _MOST_BUCKETS:
+            buckets = np.tile(buckets, 2)  # each half bounds its own values still
+        _count(buckets, _values(batch))
+    table = _Table()
+    for batch in passes():
+        kind = batch.schema.field("timestamp").type
+        allowed = _allowed(buckets, least, values := _values(batch))
+        table.add(
+            values[allowed], batch["timestamp"].cast(pa.int64()).to_numpy(zero_copy_only=False)[allowed]
+        )
+    return table.of(least, kind)
+
+
+def _values(batch: pa.RecordBatch) -> Values:
+    return np.asarray(batch["fp"].to_numpy(zero_copy_only=False))
+
+
+class _Table:
+    """Exact counts, and the earliest time, of each value: a hash table with open addressing."""
+
+    def __init__(self) -> None:
+        self._keys, self._counts, self._first = _room(_SLOTS)
+        self._used = 0
+
+    def add(self, values: Values, at: Ints) -> None:
+        """Count these values."""
+        while 2 * (self._used + len(values)) > len(self._keys):
+            keys, counts, first = self._keys, self._counts, self._first
+            self._keys, self._counts, self._first = _room(2 * len(keys))
+            held = counts > 0
+            _insert(self._keys, self._counts, self._first, keys[held], counts[held], first[held])
+        one = np.ones(len(values), np.int64)
+        self._used += _insert(self._keys, self._counts, self._first, values, one, at)
+
+    def of(self, least: int, kind: pa.DataType) -> pa.Table:
+        """Return the values that were counted at least ``least`` times."""
+        often = self._counts >= least
+        return pa.table(
+            {
+                "fp": self._keys[often],
+                "occurrences": self._counts[often],
+                "first": pa.array(self._first[often]).cast(kind),
+            }
+        )
+
+
+def _room(slots: int) -> tuple[Values, Ints, Ints]:
+    return np.zeros(slots, np.uint64), np.zeros(slots, np.int64), np.zeros(slots, np.int64)
+
+
+@compiled
+def _count(buckets: npt.NDArray[np.uint8], values: Values) -> None:
+    mask = np.uint64(len(buckets) - 1)
+    for value in values:
+        bucket = value & mask
+        if buckets[bucket] < _FULL:
+            buckets[bucket] += np.uint8(1)
+
+
+@compiled
+def _allowed(buckets: npt.NDArray[np.uint8], least: int, values: Values) -> npt.NDArray[np.bool_]:
+    mask = np.uint64(len(buckets) - 1)
+    allowed = np.empty(len(values), np.bool_)
+    for row in range(len(values)):
+        allowed[row] = buckets[values[row] & mask] >= least
+    return allowed
+
+
+@compiled
+def _insert(keys: Values, counts: Ints, first: Ints, values: Values, times: Ints, at: Ints) -> int:
+    """Add ``times`` to each value's count; return how many values are new. A count of 0 is a free slot."""
+    mask, new = np.uint64(len(keys) - 1), 0
+    for row in range(len(values)):
+        slot = ((values[row] * _SPREAD) >> np.uint64(20)) & mask
+        while counts[slot] and keys[slot] != values[row]:
+            slot = (slot + np.uint64(1)) & mask
+        if not counts[slot]:
+            keys[slot], first[slot] = values[row], at[row]
+            new += 1
+        counts[slot] += times[row]
+        first[slot] = min(first[slot], at[row])
+    return new
