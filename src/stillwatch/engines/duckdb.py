@@ -9,7 +9,7 @@ from functools import partial
 from inspect import Parameter, Signature
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -79,7 +79,7 @@ class DuckDB:
         if name in self._functions:
             self._connection.remove_function(name)
         self._functions.add(name)
-        kinds = [DuckDBPyType(_SQL_TYPES[kind]) for kind in takes]
+        kinds: list[Any] = [DuckDBPyType(_SQL_TYPES[kind]) for kind in takes]
         self._connection.create_function(
             name,
             _on_arrays(function, len(kinds)),
