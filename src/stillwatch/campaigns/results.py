@@ -12,12 +12,12 @@ from stillwatch.campaigns.judging import Judgement
 from stillwatch.campaigns.lookalikes import Lookalike
 from stillwatch.campaigns.naming import summarise
 from stillwatch.campaigns.selection import Campaign
+from stillwatch.campaigns.shares import member_shares
 from stillwatch.campaigns.ties import TIES_QUERY
 from stillwatch.contracts import (
     ACCOUNTS,
     CAMPAIGNS,
     LOOKALIKES,
-    MEMBERS,
     REASONS,
     TIES,
     TIMELINE,
@@ -28,8 +28,8 @@ from stillwatch.contracts import (
 from stillwatch.engines.engine import Engine
 
 WORK_OF_CAMPAIGNS: Final = """
-    SELECT DISTINCT b.campaign_id, i.exchange_id, i.account_id, i.timestamp, i.family, i.capability,
-           i.input_tokens, i.output_tokens
+    SELECT DISTINCT b.campaign_id, i.exchange_id, i.account_id, i.timestamp, i.family, i.capability, i.turns,
+           i.cues, i.input_tokens, i.output_tokens
     FROM inside i JOIN readings r ON r.candidate = i.candidate
     JOIN belongs b ON b.campaign_id = r.campaign_id AND b.account_id = i.account_id
     ORDER BY campaign_id, timestamp, exchange_id, account_id
@@ -110,11 +110,10 @@ def build_results(
     counted = {one.campaign_id: counted_findings(findings, one.judgement) for one in campaigns}
     counted |= {one.group_id: counted_findings(findings, one.judgement) for one in lookalikes}
     account_facets = _account_facets(engine, signal_facets)
-    members = engine.table(_MEMBERS)
     return Results(
         campaigns=_campaigns(engine, campaigns, counted),
         accounts=_accounts(engine, campaigns, profiles, account_facets),
-        members=conform(members, MEMBERS, "campaigns"),
+        members=member_shares(engine),
         reasons=_reasons(campaigns, lookalikes, counted, account_facets),
         timeline=conform(engine.table(_TIMELINE), TIMELINE, "campaigns"),
         lookalikes=_lookalikes(engine, lookalikes, counted),
@@ -152,15 +151,6 @@ _OF_LOOKALIKES: Final = {
     "group": "group_id",
     "work": "(SELECT l.group_id, w.* FROM work w JOIN lookalike_groups l ON l.candidate = w.candidate) work",
 }
-_MEMBERS: Final = """
-    SELECT b.campaign_id, b.account_id, b.strength, w.exchanges / CAST(p.exchanges AS DOUBLE) AS share
-    FROM belongs b
-    JOIN (SELECT campaign_id, account_id, count(*) AS exchanges FROM campaign_work
-          GROUP BY campaign_id, account_id) w ON w.campaign_id = b.campaign_id AND w.account_id = b.account_id
-    JOIN (SELECT account_id, count(*) AS exchanges FROM activity GROUP BY account_id) p
-        ON p.account_id = b.account_id
-    ORDER BY b.campaign_id, b.account_id
-"""
 _FIRST_EVIDENCE: Final = """
     SELECT campaign_id, account_id, min(timestamp) AS first_evidence_at FROM campaign_work
     GROUP BY campaign_id, account_id ORDER BY campaign_id, account_id
