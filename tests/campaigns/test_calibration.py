@@ -63,6 +63,6 @@ def test_the_shipped_reference_was_made_of_logs_without_campaigns():
     assert content["logs"] >= 50
     assert len(content["kinds"]) >= 4
     reference = shipped_reference()
-    assert reference.candidates > 1_000
+    assert reference.candidates > 900
     assert reference.p_value(1.0) < 0.0001
     assert reference.p_value(reference.threshold) <= 0.01  # hardly any of their groups reaches anywhere

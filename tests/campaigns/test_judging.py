@@ -11,6 +11,7 @@ from stillwatch.contracts import FINDINGS, MEMBERSHIP, WORKLOADS, FacetLimit, Ke
 
 LIMITS = {
     "identity": FacetLimit("linking", 6.0, 0.0),
+    "network": FacetLimit("linking", 4.0, 0.0),
     "scaffold": FacetLimit("linking", 3.0, 0.0, template=True),
     "sampling": FacetLimit("extraction", 10.0, -10.0, dispatch=True),
     "coverage": FacetLimit("extraction", 1.5, -8.0, template=True),
@@ -109,7 +110,7 @@ def test_what_a_template_gives_all_its_users_is_no_harvest():
     """Strangers under one elicitation prompt: its wording, its focus, payloads of their own, no dialogue."""
     template = {"scaffold": 3.0, "elicitation": 3.0, "focus": 1.0, "coverage": 1.5, "sampling": 1.0}
     assert verdict(**template).verdict is not Verdict.CAMPAIGN
-    assert verdict(**template | {"sampling": 4.0}).verdict is Verdict.CAMPAIGN
+    assert verdict(**template | {"sampling": 4.0, "tempo": 3.0}).verdict is Verdict.CAMPAIGN
 
 
 def test_linked_accounts_of_ordinary_use_are_at_most_watched():
@@ -164,13 +165,29 @@ def test_chance_among_many_candidates_is_a_reason_of_its_own():
     assert among_many.q_value > 0.1
 
 
-@pytest.mark.parametrize("habit", ["no-sessions", "standalone-requests"])
+@pytest.mark.parametrize("habit", ["no-sessions", "standalone-requests", "load-balanced", "one-clock"])
 def test_strangers_who_take_up_one_template_now_and_then_are_no_campaign(habit):
     users = {"scaffold": 3.0, "sampling": 4.0, "coverage": 1.5, "focus": 1.0, "elicitation": 3.0}
     found = verdict(**users, habit=habit)
     assert (found.verdict, found.kept_clear) == (Verdict.CLEAR, KeptClear.ONE_TEMPLATE)
     assert verdict(**users, habit=habit, identity=3.0).verdict is Verdict.CAMPAIGN
-    assert verdict(**users, habit="round-the-clock").verdict is Verdict.CAMPAIGN
+    assert verdict(**users, habit="synchronised").verdict is Verdict.CAMPAIGN
+
+
+def test_robots_of_unrelated_people_under_one_template_are_no_campaign():
+    """They never rest, and that is all: a pool is fed alike, or by one queue, or was made by one hand."""
+    robots = {"scaffold": 3.0, "sampling": 5.0, "coverage": 1.5, "focus": 1.0}
+    found = verdict(**robots, habit="round-the-clock")
+    assert (found.verdict, found.kept_clear) == (Verdict.CLEAR, KeptClear.NOT_DEALT_OUT)
+    assert verdict(**robots, habit="round-the-clock", tempo=3.0).verdict is Verdict.CAMPAIGN
+
+
+def test_an_office_with_one_tool_is_no_campaign():
+    """Seats of one company, which does not say so, in one place: as many tickets each, one at a time."""
+    office = {"identity": 6.0, "scaffold": 3.0, "sampling": 5.0, "coverage": 1.5, "focus": 1.0}
+    found = verdict(**office, network=4.0, habit="no-sessions")
+    assert (found.verdict, found.kept_clear) == (Verdict.CLEAR, KeptClear.NOT_DEALT_OUT)
+    assert verdict(**office, habit="no-sessions").verdict is Verdict.CAMPAIGN
 
 
 def test_candidates_of_whom_too_little_is_seen_cost_the_others_nothing():

@@ -2,15 +2,15 @@
 
 A candidate's evidence is the sum of its facets' log-likelihood ratios, each facet held within its limits so
 that no single one decides. Four things must be heard before anybody is called a campaign: the accounts
-belong together (linking), the work is a harvest (extraction), requests are dealt out to them (dispatch),
-which colleagues' are not, and something that strangers under one template would not show (apart). The
-*margin* says how far the weakest of the four reaches; how often ordinary traffic reaches as far is
-measured, see :mod:`stillwatch.campaigns.calibration`.
+belong together (linking), the work is a harvest (extraction), requests are dealt out to them, which
+colleagues' and unrelated people's robots' are not (dispatch), and something that strangers under one
+template would not show (apart). The *margin* says how far the weakest of the four reaches; how often
+ordinary traffic reaches as far is measured, see :mod:`stillwatch.campaigns.calibration`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -46,6 +46,9 @@ _HABITS: Final = frozenset({"load-balanced", "no-sessions", "one-clock", "standa
 
 So does an office that works with one tool: in one place they are no sign that anything is dealt out.
 """
+
+_ROBOTS: Final = frozenset({"no-sessions", "one-clock", "round-the-clock", "standalone-requests"})
+"""Signals that robots show which unrelated people built around one template."""
 
 _CONCENTRATED: Final = 0.5
 _HANDED_OVER: Final = 3.0
@@ -171,13 +174,25 @@ def _weighed(
     one_work = scaffolded or (
         facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
     )
-    rare = _facets({key: llr for key, llr in signals.items() if key[1] not in _HABITS}, limits)
-    dealt = rare if facets.get("network", 0.0) >= ONE_PLACE else facets
-    dispatch = sum(max(value, 0.0) for name, value in dealt.items() if limits[name].dispatch)
-    apart = sum(max(value, 0.0) for name, value in rare.items() if not limits[name].template)
+    office = _HABITS if facets.get("network", 0.0) >= ONE_PLACE else frozenset[str]()
+    dealt_out = _beyond(signals, limits, office, lambda limit: limit.dispatch)
+    one_queue = _beyond(signals, limits, _ROBOTS, lambda limit: not limit.template)
+    apart = _beyond(signals, limits, _HABITS, lambda limit: not limit.template)
+    dispatch = min(dealt_out, one_queue)
     return Judgement(
         number, members, facets, linking, extraction, dispatch, apart, queue_side, one_work, one_hand
     )
+
+
+def _beyond(
+    signals: Mapping[tuple[str, str], float],
+    limits: Mapping[str, FacetLimit],
+    known: frozenset[str],
+    counts: Callable[[FacetLimit], bool],
+) -> float:
+    """Return what the facets that count say for the group, without the signals that are explained."""
+    rest = {key: llr for key, llr in signals.items() if key[1] not in known}
+    return sum(max(value, 0.0) for name, value in _facets(rest, limits).items() if counts(limits[name]))
 
 
 def _one_hand(findings: pa.Table) -> set[int]:
@@ -232,9 +247,9 @@ def _lacking(weighed: Judgement) -> KeptClear | None:
         return KeptClear.NOT_LINKED
     if weighed.extraction < WATCH_EXTRACTION:
         return KeptClear.NO_EXTRACTION
-    if weighed.dispatch < MIN_DISPATCH:
-        return KeptClear.NOT_DEALT_OUT
-    return KeptClear.ONE_TEMPLATE if weighed.apart < MIN_APART else None
+    if weighed.apart < MIN_APART:
+        return KeptClear.ONE_TEMPLATE
+    return KeptClear.NOT_DEALT_OUT if weighed.dispatch < MIN_DISPATCH else None
 
 
 def _members(membership: pa.Table) -> dict[int, int]:
