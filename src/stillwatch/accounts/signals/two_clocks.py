@@ -21,13 +21,11 @@ class _Weigher(Weigher):
         """See :class:`Weigher`."""
         busiest = busiest_hours(members.hours)
         work, elsewhere = share_in(busiest, members.hours), share_in(busiest, members.elsewhere)
+        told = f"{work:.0%} of the hours of this work lie in the same eight of the day"
+        if not members.elsewhere.any():
+            return Observation(work, work, f"{told}, and the accounts do nothing else")
         return Observation(
-            observed=work,
-            expected=elsewhere,
-            statement=(
-                f"{work:.0%} of the hours of this work lie in the same eight of the day; {elsewhere:.0%} of "
-                "the hours of all else that the accounts do"
-            ),
+            work, elsewhere, f"{told}; {elsewhere:.0%} of the hours of all else that the accounts do"
         )
 
 
