@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TIMESTAMP, ContractError, UsageError
 from stillwatch.engines.engine import ENGINES, Engine, EngineError, open_engine
 
+U64 = pa.uint64()
 NUMBERS = pa.table({"n": [3, 1, None, 2]})
 
 
@@ -154,6 +159,50 @@ def test_fingerprints_and_lists_of_them_pass_unchanged(engine: Engine) -> None:
     sketches = pa.Table.from_pylist([row], SKETCH)
     engine.bind("sketches", sketches)
     assert engine.table("SELECT * FROM sketches ORDER BY exchange_id").cast(SKETCH) == sketches
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 10**15)), max_size=400), st.integers(1, 20))
+def test_frequent_values_are_those_that_plain_counting_finds(
+    engine: Engine, rows: list[tuple[int, int]], least: int
+) -> None:
+    """The values collide in few buckets: what a bucket allows is counted exactly."""
+    fps = [2**63 + fp * 2**30 for fp, _ in rows]
+    times = pa.array([at for _, at in rows], pa.int64()).cast(TIMESTAMP)
+    engine.bind("seen", pa.table({"fp": pa.array(fps, pa.uint64()), "timestamp": times}))
+    found = engine.frequent("SELECT fp, timestamp FROM seen", least)
+    counted = Counter(fps)
+    assert dict(zip(found["fp"].to_pylist(), found["occurrences"].to_pylist(), strict=True)) == {
+        fp: count for fp, count in counted.items() if count >= least
+    }
+    for fp, first in zip(found["fp"].to_pylist(), found["first"].cast(pa.int64()).to_pylist(), strict=True):
+        assert first == min(at for own, (_, at) in zip(fps, rows, strict=True) if own == fp)
+
+
+def test_frequent_values_among_very_many_are_found(engine: Engine) -> None:
+    """More values than there are buckets at first, nearly all of them once."""
+    once = "SELECT CAST(range AS UBIGINT) * 7919 AS fp, TIMESTAMPTZ '2026-04-22 00:00:00+00' AS timestamp"
+    often = "SELECT 7919 * 5, TIMESTAMPTZ '2026-04-21 00:00:00+00'"
+    engine.keep("seen", f"{once} FROM range(20_000_000) UNION ALL {often} FROM range(60)")
+    found = engine.frequent("SELECT fp, timestamp FROM seen", 50).to_pylist()
+    first = datetime(2026, 4, 21, tzinfo=UTC)
+    assert found == [{"fp": 7919 * 5, "occurrences": 61, "first": first}]
+
+
+def test_a_function_is_called_with_the_columns_of_its_arguments(engine: Engine) -> None:
+    def longest(fp: pa.Array, fps: pa.Array) -> pa.Array:
+        return pa.array([None if one is None else one + len(more) for one, more in zip_plain(fp, fps)], U64)
+
+    def zip_plain(*columns: pa.Array) -> Iterator[tuple[Any, ...]]:
+        return zip(*(column.to_pylist() for column in columns), strict=True)
+
+    rows = {"fp": pa.array([5, None, 2**63], U64), "fps": pa.array([[1, 2], [3], []], pa.list_(U64))}
+    engine.bind("rows", pa.table(rows))
+    engine.define("longest", longest, [U64, pa.list_(U64)], U64)
+    again = "SELECT longest(fp, fps) AS found FROM rows ORDER BY found NULLS LAST"
+    assert engine.table(again)["found"].to_pylist() == [7, 2**63, None]
+    engine.define("longest", lambda fp, fps: fp, [U64, pa.list_(U64)], U64)
+    assert engine.table(again)["found"].to_pylist() == [5, 2**63, None]
 
 
 def test_a_stream_brings_the_rows_of_the_table_in_order(engine: Engine) -> None:
