@@ -82,6 +82,15 @@ def test_of_two_lines_for_one_account_the_later_counts(tmp_path):
     assert reasons(path) == {"acct-2": "other", "acct-1": "second"}
 
 
+def test_a_line_that_has_ended_cancels_none_that_holds(tmp_path):
+    path = tmp_path / "allow.csv"
+    path.write_text("account_id,reason,until\nacct-1,valid,2099-12-31\nacct-1,ended,2020-12-31\n")
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    allowed = read_allow(path)
+    assert [entry.reason for entry in allowed.holding(now)] == ["valid"]
+    assert [entry.reason for entry in allowed.expired(now)] == ["ended"]
+
+
 def test_a_spreadsheet_saves_a_byte_order_mark_and_long_line_ends(tmp_path):
     path = tmp_path / "allow.csv"
     path.write_bytes("\ufeffaccount_id,reason\r\nacct-1,known\r\n".encode())
