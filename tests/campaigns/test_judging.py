@@ -11,7 +11,6 @@ from stillwatch.contracts import FINDINGS, MEMBERSHIP, WORKLOADS, FacetLimit, Ke
 
 LIMITS = {
     "identity": FacetLimit("linking", 6.0, 0.0),
-    "network": FacetLimit("linking", 4.0, 0.0),
     "scaffold": FacetLimit("linking", 3.0, 0.0, template=True),
     "sampling": FacetLimit("extraction", 10.0, -10.0, dispatch=True),
     "coverage": FacetLimit("extraction", 1.5, -8.0, template=True),
@@ -180,14 +179,6 @@ def test_robots_of_unrelated_people_under_one_template_are_no_campaign():
     found = verdict(**robots, habit="round-the-clock")
     assert (found.verdict, found.kept_clear) == (Verdict.CLEAR, KeptClear.NOT_DEALT_OUT)
     assert verdict(**robots, habit="round-the-clock", tempo=3.0).verdict is Verdict.CAMPAIGN
-
-
-def test_an_office_with_one_tool_is_no_campaign():
-    """Seats of one company, which does not say so, in one place: as many tickets each, one at a time."""
-    office = {"identity": 6.0, "scaffold": 3.0, "sampling": 5.0, "coverage": 1.5, "focus": 1.0}
-    found = verdict(**office, network=4.0, habit="no-sessions")
-    assert (found.verdict, found.kept_clear) == (Verdict.CLEAR, KeptClear.NOT_DEALT_OUT)
-    assert verdict(**office, habit="no-sessions").verdict is Verdict.CAMPAIGN
 
 
 def test_candidates_of_whom_too_little_is_seen_cost_the_others_nothing():

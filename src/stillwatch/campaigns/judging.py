@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.calibration import Reference, benjamini_hochberg
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, MIN_EXCHANGES
-from stillwatch.campaigns.explained import ONE_PLACE
 from stillwatch.contracts import FacetLimit, KeptClear, Verdict
 
 MIN_LINKING: Final = 2.0
@@ -42,10 +41,7 @@ MIN_APART: Final = 2.5
 """Nats of evidence that strangers who now and then take up one template would not show."""
 
 _HABITS: Final = frozenset({"load-balanced", "no-sessions", "one-clock", "standalone-requests"})
-"""Signals that they do show: single requests far apart, once a day each, in the hours of one time zone.
-
-So does an office that works with one tool: in one place they are no sign that anything is dealt out.
-"""
+"""Signals that they do show: single requests far apart, once a day each, in the hours of one time zone."""
 
 _ROBOTS: Final = frozenset({"no-sessions", "one-clock", "round-the-clock", "standalone-requests"})
 """Signals that robots show which unrelated people built around one template."""
@@ -174,8 +170,7 @@ def _weighed(
     one_work = scaffolded or (
         facets.get("continuity", 0.0) >= _HANDED_OVER or facets.get("focus", 0.0) >= _CONCENTRATED
     )
-    office = _HABITS if facets.get("network", 0.0) >= ONE_PLACE else frozenset[str]()
-    dealt_out = _beyond(signals, limits, office, lambda limit: limit.dispatch)
+    dealt_out = _beyond(signals, limits, frozenset(), lambda limit: limit.dispatch)
     one_queue = _beyond(signals, limits, _ROBOTS, lambda limit: not limit.template)
     apart = _beyond(signals, limits, _HABITS, lambda limit: not limit.template)
     dispatch = min(dealt_out, one_queue)
