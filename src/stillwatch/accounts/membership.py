@@ -10,7 +10,7 @@ taking the lucky half of honest accounts would make evidence out of noise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,7 @@ _ROUNDS: Final = 4
 """Group parameters (its rate, its span) and membership are estimated in turn; four turns settle."""
 
 _MIXTURE_STEPS: Final = 100
+_SETTLED: Final = 1e-9
 
 MEMBER: Final = 0.75
 """Probability from which on an account is taken for a member: a stranger costs more than a miss."""
@@ -65,8 +66,7 @@ def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal])
     ratios = {name: np.zeros(len(rows)) for name in weighers}
     strength = np.zeros(len(rows))
     pooled: list[dict[str, object]] = []
-    for number in np.unique(numbers):
-        chosen = numbers == number
+    for number, chosen in _groups(numbers):
         group = rows.where(chosen)
         weighed, core, strength[chosen], credit = _settle(group, weighers, bounds)
         for name, ratio in weighed.items():
@@ -74,9 +74,16 @@ def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal])
             if signals[name].card.facet:
                 evidence = np.clip(weighers[name].evidence(group, core), *bounds[name])
                 found = _pool(group, weighers[name], signals[name].card, evidence, strength[chosen], credit)
-                pooled.append({"candidate": int(number), **found})
+                pooled.append({"candidate": number, **found})
     findings = pa.Table.from_pylist(pooled, schema=FINDINGS)
     return Assessment(_signals(inside, ratios), _membership(inside, strength), findings)
+
+
+def _groups(candidate: npt.NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
+    """Yield each candidate with its rows, which lie together in BEHAVIOUR."""
+    numbers, starts = np.unique(candidate, return_index=True)
+    for number, start, end in zip(numbers.tolist(), starts, [*starts, len(candidate)][1:], strict=True):
+        yield number, slice(start, end)
 
 
 def _pool(
@@ -145,7 +152,9 @@ def _posterior(ratio: Floats) -> Floats:
     posterior = np.zeros(len(ratio))
     for _ in range(_MIXTURE_STEPS):
         posterior = share * odds / (1 - share + share * odds)
-        share = float(np.clip(posterior.mean(), 1e-6, _MOST_SHARE))
+        before, share = share, float(np.clip(posterior.mean(), 1e-6, _MOST_SHARE))
+        if abs(share - before) < _SETTLED:
+            break
     return np.asarray(posterior)
 
 

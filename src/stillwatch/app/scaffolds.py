@@ -21,6 +21,7 @@ from stillwatch.evidence.sealed_text import expiry
 from stillwatch.evidence.wording import CampaignWording, Wordings, shared_wording
 from stillwatch.ingest.plan import Source
 from stillwatch.ingest.postgres import SCHEMES
+from stillwatch.linking.families import FAMILY
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey
 
@@ -30,21 +31,26 @@ _ACCOUNTS: Final = 48
 _FAMILIES: Final = 8
 """Families of a campaign that are looked at, largest first."""
 
-_SAMPLE: Final = f"""
-    SELECT campaign_id, exchange_id, account_id, timestamp FROM (
-        SELECT f.*, r.rank, row_number() OVER (
-            PARTITION BY f.campaign_id, f.family ORDER BY f.account_id) AS place
-        FROM (SELECT *, row_number() OVER (
-                  PARTITION BY campaign_id, family, account_id ORDER BY timestamp, exchange_id) AS turn
-              FROM campaign_work WHERE family IS NOT NULL) f
-        JOIN (SELECT campaign_id, family, row_number() OVER (
-                  PARTITION BY campaign_id ORDER BY count(*) DESC, family) AS rank
-              FROM campaign_work WHERE family IS NOT NULL GROUP BY campaign_id, family) r
-            ON r.campaign_id = f.campaign_id AND r.family = f.family
-        WHERE f.turn = 1 AND r.rank <= {_FAMILIES}) s
-    WHERE place <= {_ACCOUNTS} ORDER BY campaign_id, exchange_id, account_id, timestamp
+_USERS: Final = f"""
+    SELECT f.campaign_id, f.account_id, f.family, f.first_seen FROM (
+        SELECT w.*, u.first_seen, row_number() OVER (
+            PARTITION BY w.campaign_id, w.family ORDER BY w.account) AS place
+        FROM campaign_work w JOIN uses u ON u.account = w.account AND u.family = w.family) f
+    JOIN (
+        SELECT w.campaign_id, w.family, row_number() OVER (
+            PARTITION BY w.campaign_id ORDER BY sum(u.exchanges) DESC, w.family) AS rank
+        FROM campaign_work w JOIN uses u ON u.account = w.account AND u.family = w.family
+        WHERE w.family >= 0 GROUP BY w.campaign_id, w.family) r
+    ON r.campaign_id = f.campaign_id AND r.family = f.family
+    WHERE f.place <= {_ACCOUNTS} AND r.rank <= {_FAMILIES}
 """
-"""The first request of some accounts of each large family, over ``campaign_work``."""
+_SAMPLE: Final = f"""
+    SELECT u.campaign_id, min(s.exchange_id) AS exchange_id, u.account_id, u.first_seen AS timestamp
+    FROM sketches s JOIN ({_USERS}) u ON u.account_id = s.account_id AND u.first_seen = s.timestamp
+    WHERE {FAMILY} = u.family GROUP BY u.campaign_id, u.family, u.account_id, u.first_seen
+    ORDER BY campaign_id, exchange_id, account_id, timestamp
+"""
+"""The first request of some accounts of each large family of a campaign."""
 
 _Request = tuple[str, str, datetime]
 
@@ -61,7 +67,8 @@ def read_wordings(
 ) -> Wordings:
     """Return the wording of each of ``campaigns``, as far as the inputs can be read a second time.
 
-    ``sources`` is what the inputs were before they were read. Reads the relation ``campaign_work``.
+    ``sources`` is what the inputs were before they were read. Reads the relations
+    ``campaign_work``, ``uses`` and ``sketches``.
     """
     again = [source.path for source in sources if source.bytes is not None]
     again += [named for named in inputs if named.startswith(SCHEMES)]

@@ -49,8 +49,8 @@ FAMILY: Final = f"family({_OF_A_REQUEST})"
 """The family of a row of ``sketches``, null where it has none; see :func:`know_families`."""
 
 _SIZES: Final = """
-    SELECT family, count(DISTINCT account_id) AS accounts, count(*) AS exchanges
-    FROM activity WHERE family IS NOT NULL GROUP BY family ORDER BY family
+    SELECT family, count(*) AS accounts, CAST(sum(exchanges) AS BIGINT) AS exchanges
+    FROM uses WHERE family >= 0 GROUP BY family ORDER BY family
 """
 
 Ints = npt.NDArray[np.int64]
@@ -80,7 +80,7 @@ def know_families(engine: Engine, seeds: pa.Table) -> None:
 
 
 def size_families(engine: Engine, seeds: pa.Table) -> pa.Table:
-    """Return FAMILIES of the relation ``activity``: those that many accounts share, largest first."""
+    """Return FAMILIES of the relation ``uses``: those that many accounts share, largest first."""
     sizes = engine.table(_SIZES)
     seed = seeds["fp"].take(sizes["family"])
     many = sizes.append_column("seed_fp", seed).filter(
