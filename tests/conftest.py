@@ -16,10 +16,9 @@ from hypothesis import settings
 
 from stillwatch.accounts.profiles import profile_accounts
 from stillwatch.campaigns.inside import MEMBERS_QUERY
-from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SKETCH, WORKLOADS
+from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SEEDS, SKETCH, WORKLOADS
 from stillwatch.engines.engine import ENGINES, Engine, open_engine
-from stillwatch.linking.activity import ACTIVITY_QUERY, tally
-from stillwatch.linking.families import know_families
+from stillwatch.linking.activity import bind_activity, tally
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 # The same examples on every run of CI: a change is judged by what it changed. At home they are new each time.
@@ -94,10 +93,10 @@ class Traffic:
         engine.bind("sketches", pa.Table.from_pylist(self.sketches, schema=SKETCH))
         engine.bind("accounts", pa.Table.from_pylist(self.accounts, schema=ACCOUNT_SKETCH))
 
-    def bind_activity(self, engine: Engine) -> None:
-        """Make ``profiles``, ``activity`` and what is counted of it, once families are known."""
+    def bind_activity(self, engine: Engine, seeds: pa.Table) -> None:
+        """Make ``profiles``, ``activity`` and what is counted of it, by families of these SEEDS."""
         engine.bind("profiles", profile_accounts(engine))
-        engine.keep("activity", ACTIVITY_QUERY)
+        bind_activity(engine, seeds)
         tally(engine)
 
     def bind_groups(
@@ -111,8 +110,8 @@ class Traffic:
         ]
         engine.bind("families", pa.Table.from_pylist(families, schema=FAMILIES))
         numbered = [scaffolds.get(number, 0) for number in range(max(scaffolds, default=-1) + 1)]
-        know_families(engine, pa.table({"fp": pa.array(numbered, pa.uint64())}))
-        self.bind_activity(engine)
+        seeds = [{"family": number, "fp": fp} for number, fp in enumerate(numbered)]
+        self.bind_activity(engine, pa.Table.from_pylist(seeds, schema=SEEDS))
         engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), ()))
         works = [{"candidate": number, "family": number} for number in scaffolds]
         engine.bind("workloads", pa.Table.from_pylist(works, schema=WORKLOADS))

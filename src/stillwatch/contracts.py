@@ -240,7 +240,7 @@ PARTIES: Final = pa.schema(
 )
 """Every account of the log and of the account records; those of one party belong together openly."""
 
-SEEDS: Final = pa.schema([_required("fp", FINGERPRINT)])
+SEEDS: Final = pa.schema([_required("family", pa.int64()), _required("fp", FINGERPRINT)])
 """What workload families go by: exchanges belong to the first of these that they carry."""
 
 FAMILIES: Final = pa.schema(

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from stillwatch.contracts import SKETCH
 from stillwatch.linking.families import (
-    FAMILY,
+    CARRIED,
     MIN_ACCOUNTS,
     MIN_EXCHANGES,
     _stars,
+    family_of,
     find_seeds,
-    know_families,
     size_families,
 )
 from stillwatch.linking.lookup import LEADING
@@ -24,17 +24,15 @@ from stillwatch.linking.lookup import LEADING
 AT = datetime(2026, 4, 22, tzinfo=UTC)
 
 
-FAMILY_OF_EACH = f"SELECT exchange_id, {FAMILY} AS family FROM sketches ORDER BY exchange_id"
+CARRYING = f"SELECT exchange_id, {', '.join(CARRIED)} FROM sketches ORDER BY exchange_id"
 
 
 def families_of(engine, traffic):
     traffic.bind(engine)
-    know_families(engine, seeds := find_seeds(engine))
-    traffic.bind_activity(engine)
-    each = engine.table(FAMILY_OF_EACH)
-    return size_families(engine, seeds), dict(
-        zip(each["exchange_id"].to_pylist(), each["family"].to_pylist(), strict=True)
-    )
+    traffic.bind_activity(engine, seeds := find_seeds(engine))
+    (batch,) = engine.table(CARRYING).combine_chunks().to_batches()
+    family = family_of(seeds, batch).to_pylist()
+    return size_families(engine, seeds), dict(zip(batch["exchange_id"].to_pylist(), family, strict=True))
 
 
 def test_a_scaffold_is_one_family_whatever_its_payload(any_engine, traffic, names):
@@ -92,8 +90,7 @@ def test_families_do_not_depend_on_the_key_or_on_the_order_of_rows(any_engine, t
 def test_an_empty_ledger_has_no_family(any_engine, traffic):
     any_engine.bind("sketches", SKETCH.empty_table())
     assert find_seeds(any_engine).num_rows == 0
-    know_families(any_engine, find_seeds(any_engine))
-    traffic.bind_activity(any_engine)
+    traffic.bind_activity(any_engine, find_seeds(any_engine))
     assert any_engine.table("SELECT account FROM activity ORDER BY account").num_rows == 0
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pyarrow as pa
 
 from stillwatch.accounts.profiles import profile_accounts
-from stillwatch.contracts import ACTIVITY, SKETCH
-from stillwatch.linking.activity import ACTIVITY_QUERY
-from stillwatch.linking.families import find_seeds, know_families
+from stillwatch.contracts import SKETCH
+from stillwatch.linking.activity import bind_activity
+from stillwatch.linking.families import find_seeds
 
 
 def test_requests_that_share_a_call_id_keep_their_own_families(traffic, any_engine, names):
@@ -21,9 +21,9 @@ def test_requests_that_share_a_call_id_keep_their_own_families(traffic, any_engi
 
     def activity_of(rows):
         any_engine.bind("sketches", pa.Table.from_pylist(rows, schema=SKETCH))
-        know_families(any_engine, find_seeds(any_engine))
         any_engine.bind("profiles", profile_accounts(any_engine))
-        return any_engine.table(f"{ACTIVITY_QUERY} ORDER BY timestamp, account").select(ACTIVITY.names)
+        bind_activity(any_engine, find_seeds(any_engine))
+        return any_engine.table("SELECT * FROM activity ORDER BY timestamp, account")
 
     expected = activity_of(traffic.sketches)
     assert set(expected["family"].to_pylist()) == {0, 1}

@@ -48,9 +48,9 @@ from stillwatch.contracts import (
     WORKLOADS,
 )
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.activity import ACTIVITY_QUERY, tally
+from stillwatch.linking.activity import bind_activity, tally
 from stillwatch.linking.facets import Facet, facets
-from stillwatch.linking.families import find_seeds, know_families, size_families
+from stillwatch.linking.families import find_seeds, size_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
@@ -92,8 +92,8 @@ def detect(
     engine.bind("profiles", profiles)
     progress.stage("workload families")
     seeds = run.table("seeds", SEEDS, lambda: find_seeds(engine))
-    know_families(engine, seeds)
-    engine.keep("activity", ACTIVITY_QUERY)
+    engine.bind("seeds", seeds)
+    bind_activity(engine, seeds)
     tally(engine)
     families = run.table("families", FAMILIES, lambda: size_families(engine, seeds))
     engine.bind("families", families)

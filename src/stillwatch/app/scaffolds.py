@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -16,12 +17,13 @@ import pyarrow.compute as pc
 
 from stillwatch.app.intake import open_log
 from stillwatch.app.progress import Progress
+from stillwatch.contracts import TIMESTAMP
 from stillwatch.engines.engine import Engine
 from stillwatch.evidence.sealed_text import expiry
 from stillwatch.evidence.wording import CampaignWording, Wordings, shared_wording
 from stillwatch.ingest.plan import Source
 from stillwatch.ingest.postgres import SCHEMES
-from stillwatch.linking.families import FAMILY
+from stillwatch.linking.families import CARRIED, family_of
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey
 
@@ -44,10 +46,23 @@ _USERS: Final = f"""
     ON r.campaign_id = f.campaign_id AND r.family = f.family
     WHERE f.place <= {_ACCOUNTS} AND r.rank <= {_FAMILIES}
 """
-_SAMPLE: Final = f"""
-    SELECT u.campaign_id, min(s.exchange_id) AS exchange_id, u.account_id, u.first_seen AS timestamp
+_THEIRS: Final = f"""
+    SELECT u.campaign_id, u.family, s.exchange_id, u.account_id, s.timestamp,
+           {", ".join(f"s.{name}" for name in CARRIED)}
     FROM sketches s JOIN ({_USERS}) u ON u.account_id = s.account_id AND u.first_seen = s.timestamp
-    WHERE {FAMILY} = u.family GROUP BY u.campaign_id, u.family, u.account_id, u.first_seen
+"""
+_SAMPLED: Final = pa.schema(
+    [
+        ("campaign_id", pa.string()),
+        ("family", pa.int64()),
+        ("exchange_id", pa.string()),
+        ("account_id", pa.string()),
+        ("timestamp", TIMESTAMP),
+    ]
+)
+_SAMPLE: Final = """
+    SELECT campaign_id, min(exchange_id) AS exchange_id, account_id, timestamp FROM sampled
+    GROUP BY campaign_id, family, account_id, timestamp
     ORDER BY campaign_id, exchange_id, account_id, timestamp
 """
 """The first request of some accounts of each large family of a campaign."""
@@ -68,7 +83,7 @@ def read_wordings(
     """Return the wording of each of ``campaigns``, as far as the inputs can be read a second time.
 
     ``sources`` is what the inputs were before they were read. Reads the relations
-    ``campaign_work``, ``uses`` and ``sketches``.
+    ``campaign_work``, ``uses``, ``seeds`` and ``sketches``.
     """
     again = [source.path for source in sources if source.bytes is not None]
     again += [named for named in inputs if named.startswith(SCHEMES)]
@@ -86,12 +101,21 @@ def read_wordings(
 
 
 def _wanted(engine: Engine, campaigns: Collection[str]) -> dict[_Request, list[str]]:
+    """Return the requests to read again, each with the campaigns that it is wanted for."""
     wanted: dict[_Request, list[str]] = {}
+    seeds = engine.table("SELECT family, fp FROM seeds ORDER BY family")
+    engine.map("sampled", _THEIRS, partial(_of_family, seeds), _SAMPLED)
     for row in engine.table(_SAMPLE).to_pylist():
         if row["campaign_id"] in campaigns:
             request = (row["exchange_id"], row["account_id"], row["timestamp"])
             wanted.setdefault(request, []).append(row["campaign_id"])
     return wanted
+
+
+def _of_family(seeds: pa.Table, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the requests that are of the family that they were looked up for."""
+    own = pc.equal(family_of(seeds, batch), batch["family"])
+    return batch.select(_SAMPLED.names).filter(own).cast(_SAMPLED)
 
 
 def _read(

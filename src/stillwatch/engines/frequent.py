@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.engines.compiled import compiled
 
@@ -33,29 +34,44 @@ def frequent(passes: Callable[[], Iterable[pa.RecordBatch]], least: int) -> pa.T
     """Return ``fp``, ``occurrences`` and ``first`` of the values that occur at least ``least`` times.
 
     Args:
-        passes: starts a pass over batches of ``fp`` (uint64) and ``timestamp`` (in microseconds);
-            called twice.
+        passes: starts a pass over batches of ``timestamp`` (in microseconds) and of columns of uint64, or of
+            lists of uint64; called twice.
         least: from 1 to 255.
     """
     buckets, seen = np.zeros(_FEWEST_BUCKETS, np.uint8), 0
     kind = pa.timestamp("us", tz="UTC")
     for batch in passes():
-        seen += batch.num_rows
-        while seen > _CROWDED * len(buckets) and len(buckets) < _MOST_BUCKETS:
-            buckets = np.tile(buckets, 2)  # each half bounds its own values still
-        _count(buckets, _values(batch))
+        for values in map(_values, _columns(batch)):
+            seen += len(values)
+            while seen > _CROWDED * len(buckets) and len(buckets) < _MOST_BUCKETS:
+                buckets = np.tile(buckets, 2)  # each half bounds its own values still
+            _count(buckets, values)
     table = _Table()
     for batch in passes():
         kind = batch.schema.field("timestamp").type
-        allowed = _allowed(buckets, least, values := _values(batch))
-        table.add(
-            values[allowed], batch["timestamp"].cast(pa.int64()).to_numpy(zero_copy_only=False)[allowed]
-        )
+        at = batch["timestamp"].cast(pa.int64()).to_numpy(zero_copy_only=False)
+        for column in _columns(batch):
+            allowed = _allowed(buckets, least, values := _values(column))
+            table.add(values[allowed], at[_rows(column)[allowed]])
     return table.of(least, kind)
 
 
-def _values(batch: pa.RecordBatch) -> Values:
-    return np.asarray(batch["fp"].to_numpy(zero_copy_only=False))
+def _columns(batch: pa.RecordBatch) -> list[pa.Array]:
+    return [batch[name] for name in batch.schema.names if name != "timestamp"]
+
+
+def _values(column: pa.Array) -> Values:
+    """Return the values of a column of hashes, or of lists of them, one after the other."""
+    values = column.flatten() if pa.types.is_list(column.type) else column.drop_null()
+    return np.asarray(values.to_numpy(zero_copy_only=False))
+
+
+def _rows(column: pa.Array) -> Ints:
+    """Return the row of each of :func:`_values`."""
+    if not pa.types.is_list(column.type):
+        return np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    return np.repeat(np.arange(len(column)), lengths)
 
 
 class _Table:

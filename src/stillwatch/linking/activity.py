@@ -6,10 +6,14 @@ so that no query beyond this file reads the exchanges again but where a single p
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
+import pyarrow as pa
+
+from stillwatch.contracts import ACTIVITY
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.families import FAMILY
+from stillwatch.linking.families import CARRIED, family_of
 
 SESSION_GAP: Final = "INTERVAL 30 MINUTE"
 """A dialogue begun within this time of the account's last beginning belongs to the same sitting.
@@ -20,16 +24,15 @@ Only beginnings count: the steps of one dialogue follow each other closely whoev
 NO_FAMILY: Final = -1
 """The family of an exchange that shares no scaffold."""
 
-ACTIVITY_QUERY: Final = f"""
-    SELECT p.account, s.timestamp, coalesce({FAMILY}, CAST({NO_FAMILY} AS BIGINT)) AS family,
-           s.turns <= 1 AS standalone, s.cues, s.capability, s.input_tokens, s.output_tokens,
-           s.message_fp, s.network_fp,
+_REQUESTS: Final = f"""
+    SELECT p.account, s.timestamp, s.turns <= 1 AS standalone, s.cues, s.capability, s.input_tokens,
+           s.output_tokens, s.message_fp, s.network_fp,
            CASE WHEN len(s.history_fps) >= 1 THEN s.history_fps[len(s.history_fps)] END AS state_fp,
            CASE WHEN s.turns >= 3 AND len(s.history_fps) >= 3
-                THEN s.history_fps[len(s.history_fps) - 2] END AS continued_fp
+                THEN s.history_fps[len(s.history_fps) - 2] END AS continued_fp,
+           {", ".join(f"s.{name}" for name in CARRIED)}
     FROM sketches s JOIN profiles p ON p.account_id = s.account_id
 """
-"""ACTIVITY over the relations ``sketches`` and ``profiles``, once families are known."""
 
 _RESUMED: Final = f"""
     SELECT account, family, count(*) AS resumed FROM (
@@ -66,6 +69,17 @@ _HOURS: Final = """
 _NETWORKS: Final = """
     SELECT DISTINCT network_fp AS fp, account FROM activity WHERE network_fp IS NOT NULL
 """
+
+
+def bind_activity(engine: Engine, seeds: pa.Table) -> None:
+    """Make ``activity`` (ACTIVITY) of ``sketches`` and ``profiles``, families by ``seeds`` (SEEDS)."""
+    engine.map("activity", _REQUESTS, partial(_with_family, seeds), ACTIVITY)
+
+
+def _with_family(seeds: pa.Table, batch: pa.RecordBatch) -> pa.RecordBatch:
+    family = family_of(seeds, batch).fill_null(NO_FAMILY)
+    columns = [family if name == "family" else batch[name] for name in ACTIVITY.names]
+    return pa.record_batch(columns, schema=ACTIVITY)
 
 
 def tally(engine: Engine) -> None:

@@ -18,7 +18,7 @@ _PARTITION_SHAPE: Final = 15.0
 _UNKNOWN_MEAN: Final = 0.5
 """Mean of the uniform, which the share of repeated payloads has in groups that we know nothing of."""
 
-_MESSAGES: Final = "SELECT message_fp AS fp, timestamp FROM activity WHERE message_fp IS NOT NULL"
+_MESSAGES: Final = "SELECT message_fp, timestamp FROM activity"
 
 _REPEATS: Final = """
     SELECT a.account, a.family, a.message_fp FROM activity a JOIN repeated r ON r.fp = a.message_fp
