@@ -22,12 +22,14 @@ from stillwatch.accounts.behaviour import Behaviour, Floats
 from stillwatch.accounts.profiles import WHOLE_TRAFFIC
 from stillwatch.accounts.signals.signal import AccountSignal, SignalCard, Weigher
 from stillwatch.contracts import FINDINGS, MEMBERSHIP, SIGNALS, conform
+from stillwatch.engines.compiled import compiled
 
 _ROUNDS: Final = 4
 """Group parameters (its rate, its span) and membership are estimated in turn; four turns settle."""
 
 _MIXTURE_STEPS: Final = 100
 _SETTLED: Final = 1e-9
+_LEAST_SHARE: Final = 1e-6
 
 MEMBER: Final = 0.75
 """Probability from which on an account is taken for a member: a stranger costs more than a miss."""
@@ -121,8 +123,10 @@ def _settle(
     group: Behaviour, weighers: Mapping[str, Weigher], bounds: Mapping[str, tuple[float, float]]
 ) -> tuple[dict[str, Floats], Floats, Floats, float]:
     """Return each signal's ratios and whom they trusted, each account's strength, and the members' credit."""
-    core = np.ones(len(group))
+    core, trusted = np.ones(len(group)), np.zeros(len(group))
     for _ in range(_ROUNDS):
+        if np.abs(core - trusted).max() < _SETTLED:
+            break
         trusted = core
         ratios = {name: np.clip(weigh(group, trusted), *bounds[name]) for name, weigh in weighers.items()}
         together = np.sum(list(ratios.values()), axis=0) - _CHOICE_COST
@@ -148,14 +152,22 @@ def _credit(ratio: Floats, posterior: Floats) -> float:
 
 def _posterior(ratio: Floats) -> Floats:
     """Return P(member) of each account, the share of members fitted by expectation maximisation."""
-    share, odds = 0.5, np.exp(np.clip(ratio, -30, 30))
-    posterior = np.zeros(len(ratio))
+    odds = np.exp(np.clip(ratio, -30, 30))
+    share = _share_of_members(odds)
+    return np.asarray(share * odds / (1 - share + share * odds))
+
+
+@compiled
+def _share_of_members(odds: Floats) -> float:
+    share = 0.5
     for _ in range(_MIXTURE_STEPS):
-        posterior = share * odds / (1 - share + share * odds)
-        before, share = share, float(np.clip(posterior.mean(), 1e-6, _MOST_SHARE))
+        total = 0.0
+        for one in odds:
+            total += share * one / (1 - share + share * one)
+        before, share = share, min(max(total / len(odds), _LEAST_SHARE), _MOST_SHARE)
         if abs(share - before) < _SETTLED:
             break
-    return np.asarray(posterior)
+    return share
 
 
 def _signals(inside: pa.Table, ratios: Mapping[str, Floats]) -> pa.Table:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.signals.log_sum import log_sum
 
 _CONCENTRATIONS: Final = (0.7, 1.5, 3.0)
 """Von Mises concentrations of human days: loose, ordinary, strict office hours."""
@@ -63,7 +64,7 @@ def _ordinary_likelihoods(hours: Floats, common_clock: Floats) -> Floats:
     Column 0: no day at all; 1: hours drawn from everybody's clock; then a day of its own, one column
     for each concentration. The phase of a day is unknown (time zones), so it is averaged out.
     """
-    days = [logsumexp(hours @ days.T, axis=1) - np.log(24) for days in _LOG_DAYS]
+    days = [log_sum(hours @ days.T) - np.log(24) for days in _LOG_DAYS]
     return np.stack([flat(hours), hours @ common_clock, *days], axis=1)
 
 
@@ -115,9 +116,7 @@ class OrdinaryClock:
 
     def _log_likelihood(self, counts: Ints) -> Floats:
         hours = counts.astype(np.float64)
-        return np.asarray(
-            logsumexp(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights, axis=1)
-        )
+        return log_sum(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights)
 
 
 _FITTED: Final[WeakKeyDictionary[Behaviour, OrdinaryClock]] = WeakKeyDictionary()

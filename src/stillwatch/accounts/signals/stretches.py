@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.signals.log_sum import log_sum
 
 _HALF: Final = 0.5
 """Share of accounts, on both sides, that are at work from the group's first request to its last."""
@@ -53,7 +54,7 @@ class Stretches:
         mean = pace * self.length
         seen = [-np.expm1(-np.log1p(pace * dispersion) / dispersion) for dispersion in dispersions]
         each = [_log_mass(self.counts[:, None], mean, dispersion) for dispersion in dispersions]
-        together = _log_sum(np.stack(each) + self.log_weight)
+        together = log_sum(np.stack(each) + self.log_weight)
         return list(together - np.log(seen)[:, None])
 
 
@@ -79,12 +80,6 @@ def _log_mass(counts: Ints, mean: Floats, dispersion: float) -> Floats:
     size = 1 / dispersion
     ways = gammaln(counts + size) - gammaln(size) - gammaln(counts + 1)
     return np.asarray(ways - size * np.log1p(mean / size) + counts * np.log(mean / (size + mean)))
-
-
-def _log_sum(logs: Floats) -> Floats:
-    """Return the logarithm of the sum over the last axis; SciPy's takes many times as long on a few rows."""
-    most = logs.max(axis=-1, keepdims=True)
-    return np.asarray(np.log(np.exp(logs - most).sum(axis=-1)) + most[..., 0])
 
 
 def _between(least: Floats) -> tuple[Floats, Floats]:
