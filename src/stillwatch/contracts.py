@@ -360,10 +360,10 @@ BEHAVIOUR: Final = pa.schema(
         _required("first_seen", TIMESTAMP),
         _required("last_seen", TIMESTAMP),
         _required(
-            "hours", pa.list_(pa.field("item", pa.int64(), nullable=False))
+            "hours", pa.list_(pa.field("item", pa.int16(), nullable=False))
         ),  # 24: days with traffic in that UTC hour
         _required(
-            "elsewhere", pa.list_(pa.field("item", pa.int64(), nullable=False))
+            "elsewhere", pa.list_(pa.field("item", pa.int16(), nullable=False))
         ),  # 24: such days on which none of it was the candidate's work
     ]
 )
@@ -377,7 +377,7 @@ SIGNALS: Final = pa.schema(
         _required("llr", pa.float64()),
     ]
 )
-"""Log-likelihood ratio of each account signal, campaign member against ordinary account."""
+"""Log-likelihood ratio of each account signal, member against ordinary account, in groups that stand."""
 
 MEMBERSHIP: Final = pa.schema(
     [

@@ -42,7 +42,7 @@ def ratios(assessment: Assessment, candidate: int, signal: str, accounts=None):
     return np.array(
         [
             row["llr"]
-            for row in assessment.signals.to_pylist()
+            for row in assessment.signals([candidate]).to_pylist()
             if (row["candidate"], row["signal"]) == (candidate, signal)
             and (accounts is None or row["account_id"] in accounts)
         ]

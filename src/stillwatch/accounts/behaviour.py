@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
+Hours = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float64]
 
 
@@ -31,8 +32,8 @@ class Behaviour:
     standalone: Ints
     tied: Ints
     tied_holders: Ints
-    hours: Ints
-    elsewhere: Ints
+    hours: Hours
+    elsewhere: Hours
     first_seen: Ints  # microseconds since the epoch
     last_seen: Ints
 

@@ -10,13 +10,14 @@ taking the lucky half of honest accounts would make evidence out of noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
 from stillwatch.accounts.profiles import WHOLE_TRAFFIC
@@ -50,11 +51,18 @@ _LEAST_CREDIT: Final = 0.65
 
 @dataclass(frozen=True)
 class Assessment:
-    """SIGNALS and MEMBERSHIP of every candidate, and what the signals say of its members together."""
+    """MEMBERSHIP of every candidate, and what the signals say of its members together (FINDINGS)."""
 
-    signals: pa.Table
     membership: pa.Table
     findings: pa.Table
+    rows: pa.Table  # candidate and account_id
+    ratios: Mapping[str, Floats]  # of each row, by signal
+
+    def signals(self, candidates: Collection[int]) -> pa.Table:
+        """Return SIGNALS of these candidates: of all of them they would fill the memory."""
+        chosen = pc.is_in(self.rows["candidate"], pa.array(sorted(candidates), pa.int64()))
+        rows, own = self.rows.filter(chosen), chosen.to_numpy()
+        return _signals(rows, {name: ratio[own] for name, ratio in self.ratios.items()})
 
 
 def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal]) -> Assessment:
@@ -78,7 +86,8 @@ def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal])
                 found = _pool(group, weighers[name], signals[name].card, evidence, strength[chosen], credit)
                 pooled.append({"candidate": number, **found})
     findings = pa.Table.from_pylist(pooled, schema=FINDINGS)
-    return Assessment(_signals(inside, ratios), _membership(inside, strength), findings)
+    rows_of = inside.select(["candidate", "account_id"])
+    return Assessment(_membership(rows_of, strength), findings, rows_of, ratios)
 
 
 def _groups(candidate: npt.NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
@@ -170,16 +179,16 @@ def _share_of_members(odds: Floats) -> float:
     return share
 
 
-def _signals(inside: pa.Table, ratios: Mapping[str, Floats]) -> pa.Table:
+def _signals(rows: pa.Table, ratios: Mapping[str, Floats]) -> pa.Table:
     parts = [
-        inside.select(["candidate", "account_id"])
-        .append_column("signal", pa.array([name] * inside.num_rows, pa.string()))
-        .append_column("llr", pa.array(ratio))
+        rows.append_column("signal", pa.array([name] * rows.num_rows, pa.string())).append_column(
+            "llr", pa.array(ratio)
+        )
         for name, ratio in ratios.items()
     ]
     return conform(pa.concat_tables(parts), SIGNALS, "accounts")
 
 
-def _membership(inside: pa.Table, strength: npt.NDArray[np.float64]) -> pa.Table:
-    table = inside.select(["candidate", "account_id"]).append_column("strength", pa.array(strength))
+def _membership(rows: pa.Table, strength: npt.NDArray[np.float64]) -> pa.Table:
+    table = rows.append_column("strength", pa.array(strength))
     return conform(table.append_column("member", pa.array(strength >= MEMBER)), MEMBERSHIP, "accounts")

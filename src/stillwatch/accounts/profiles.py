@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from stillwatch.contracts import BEHAVIOUR, PROFILES, conform
 from stillwatch.engines.engine import Engine
 
+Hours = npt.NDArray[np.int16]
+
 WHOLE_TRAFFIC: Final = -1
 """The candidate number under which an account's whole traffic stands."""
 
@@ -42,7 +44,7 @@ def profile_behaviour(engine: Engine) -> pa.Table:
     own = pc.index_in(inside["account_id"], everything["account_id"].combine_chunks()).to_numpy()
     other = _cells(everything)[own] - _cells(inside)
     tables = [
-        everything.append_column("elsewhere", _lists(np.zeros((everything.num_rows, 24), np.int64))),
+        everything.append_column("elsewhere", _lists(np.zeros((everything.num_rows, 24), np.int16))),
         inside.append_column("elsewhere", _lists(other)),
     ]
     return conform(pa.concat_tables(tables).drop_columns("account"), BEHAVIOUR, "accounts")
@@ -124,16 +126,16 @@ def _hours_of_day(counts: pa.Table, cells: pa.Table) -> pa.Array:
         account = cells["account"].to_numpy()
         candidate = cells["candidate"].to_numpy()
         row[1:] = np.cumsum((np.diff(account) != 0) | (np.diff(candidate) != 0))
-    hours = np.zeros((counts.num_rows, 24), np.int64)
+    hours = np.zeros((counts.num_rows, 24), np.int16)
     hours[row, cells["hour"].to_numpy()] = cells["days"].to_numpy()
     return _lists(hours)
 
 
-def _cells(table: pa.Table) -> npt.NDArray[np.int64]:
+def _cells(table: pa.Table) -> Hours:
     """Return the hours of a table, of shape (rows, 24)."""
     return np.asarray(pc.list_flatten(table["hours"]).to_numpy().reshape(-1, 24))
 
 
-def _lists(hours: npt.NDArray[np.int64]) -> pa.Array:
+def _lists(hours: Hours) -> pa.Array:
     offsets = np.arange(0, 24 * len(hours) + 1, 24, dtype=np.int32)
     return pa.ListArray.from_arrays(offsets, hours.ravel(), type=BEHAVIOUR.field("hours").type)

@@ -110,7 +110,6 @@ def detect(
     behaviour = run.table("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
     progress.stage("membership")
     assessment = assess_membership(behaviour, signals)
-    engine.bind("signals", run.table("signals", SIGNALS, lambda: assessment.signals))
     membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
     engine.bind("membership", membership)
     weighed = engine.table(MEMBERS_QUERY)
@@ -133,6 +132,8 @@ def detect(
     found = _named(select_campaigns(judgements, membership, volumes), state)
     lookalikes = select_lookalikes(judgements, weighed, found)
     bind_campaigns(engine, found, membership)
+    told_of = [one.judgement.candidate for one in found]
+    engine.bind("signals", run.table("signals", SIGNALS, lambda: assessment.signals(told_of)))
     engine.keep("campaign_work", WORK_OF_CAMPAIGNS)
     signal_facets = {name: signal.card.facet or "identity" for name, signal in signals.items()}
     results = build_results(engine, found, lookalikes, findings, profiles, signal_facets)

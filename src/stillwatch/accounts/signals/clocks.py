@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from scipy.special import logsumexp
 
-from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.behaviour import Behaviour, Floats, Hours, Ints
 from stillwatch.accounts.signals.log_sum import log_sum
 
 _CONCENTRATIONS: Final = (0.7, 1.5, 3.0)
@@ -42,12 +42,12 @@ def log_clock(hours: Floats) -> Floats:
     return np.asarray(np.log(smoothed / smoothed.sum(axis=-1, keepdims=True)))
 
 
-def busiest_hours(hours: Ints) -> Ints:
+def busiest_hours(hours: Hours) -> Ints:
     """Return the eight hours of the day in which the accounts together are most active."""
     return np.asarray(np.argsort(hours.sum(axis=0), kind="stable")[-8:])
 
 
-def share_in(chosen: Ints, hours: Ints) -> float:
+def share_in(chosen: Ints, hours: Hours) -> float:
     """Return the share of the accounts' active hours that lie in the chosen ones."""
     together = hours.sum(axis=0)
     return float(together[chosen].sum() / max(together.sum(), 1))
@@ -114,7 +114,7 @@ class OrdinaryClock:
             self._known[group] = ByOrdinary(*map(self._log_likelihood, (group.hours, group.elsewhere)))
         return self._known[group]
 
-    def _log_likelihood(self, counts: Ints) -> Floats:
+    def _log_likelihood(self, counts: Hours) -> Floats:
         hours = counts.astype(np.float64)
         return log_sum(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights)
 

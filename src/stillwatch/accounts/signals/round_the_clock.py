@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.behaviour import Behaviour, Floats, Hours
 from stillwatch.accounts.signals.clocks import OrdinaryClock, flat, log_clock
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
@@ -39,7 +39,7 @@ class _Weigher(Weigher):
         )
 
 
-def _quiet_share(hours: Ints) -> float:
+def _quiet_share(hours: Hours) -> float:
     """Return the mean share of the quietest eight hours in a row, accounts weighted by active hours."""
     around = np.concatenate([hours, hours[:, :7]], axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(around, 8, axis=1).sum(axis=2)
