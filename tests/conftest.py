@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from hypothesis import settings
 
 from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SKETCH, WORKLOADS
 from stillwatch.engines.engine import ENGINES, Engine, open_engine
+from stillwatch.engines.spark_session import open_session
 from stillwatch.linking.activity import ACTIVITY_QUERY
 from stillwatch.linking.families import know_families
 from stillwatch.linking.parties import PARTIES_QUERY
@@ -124,10 +127,29 @@ def traffic() -> Traffic:
     return Traffic()
 
 
+@pytest.fixture(scope="session")
+def spark_here() -> Iterator[None]:
+    """Spark in this process, started once: an engine that is opened uses what has been started already."""
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        assert "CI" not in os.environ, "CI installs Java"
+        pytest.skip("Spark needs Java 17 or later, and there is none")
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    with open_session("local[2]", "1GiB", 2).session:
+        yield
+
+
 @pytest.fixture(params=sorted(ENGINES))
-def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """Every engine that there is: one body per behaviour."""
-    with open_engine(request.param, memory="1GiB", threads=2, spill=tmp_path / "spill") as engine:
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Every engine that there is."""
+    if request.param == "spark":
+        request.getfixturevalue("spark_here")
+    return str(request.param)
+
+
+@pytest.fixture
+def any_engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
+    """Every engine that there is, open: one body per behaviour."""
+    with open_engine(engine_name, memory="1GiB", threads=2, spill=tmp_path / "spill") as engine:
         yield engine
 
 
