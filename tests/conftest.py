@@ -128,11 +128,16 @@ def traffic() -> Traffic:
 
 
 @pytest.fixture(scope="session")
-def spark_here() -> Iterator[None]:
-    """Spark in this process, started once: an engine that is opened uses what has been started already."""
+def java() -> None:
+    """What Spark runs on."""
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         assert "CI" not in os.environ, "CI installs Java"
         pytest.skip("Spark needs Java 17 or later, and there is none")
+
+
+@pytest.fixture(scope="session")
+def spark_here(java: None) -> Iterator[None]:
+    """Spark in this process, started once: an engine that is opened uses what has been started already."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
     with open_session("local[2]", "1GiB", 2).session:
         yield

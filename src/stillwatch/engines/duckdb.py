@@ -17,7 +17,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import DuckDBPyType
 
 from stillwatch.contracts import ContractError, UsageError
-from stillwatch.engines.engine import Batchwise, EngineError
+from stillwatch.engines.engine import Batchwise, EngineError, Remark
 from stillwatch.engines.frequent import frequent
 from stillwatch.engines.parquet import write_parquet
 from stillwatch.engines.plain import plain_reader
@@ -99,6 +99,10 @@ class DuckDB:
         """See :meth:`Engine.write`."""
         reader = self.stream(sql)
         return write_parquet(reader, reader.schema, path)
+
+    def remarks(self) -> Sequence[Remark]:
+        """See :meth:`Engine.remarks`: it comes whole, and what it can be told is told when it opens."""
+        return ()
 
     def _forget(self, name: str) -> None:
         """Let go of what has this name: a registered table, a view of files, or a kept result."""

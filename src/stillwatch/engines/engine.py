@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -17,6 +18,16 @@ Batchwise = Callable[..., pa.Array]
 
 class EngineError(StillwatchError):
     """A query that could not run to its end: not enough memory or disk, or a file that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about how an engine is set up; ``remedy`` is empty where all is well."""
+
+    topic: str
+    what: str
+    remedy: str = ""
+    grave: bool = False  # keeps a scan from running
 
 
 class Engine(Protocol):
@@ -80,6 +91,9 @@ class Engine(Protocol):
 
         The file appears whole or not at all, and its bytes depend on nothing but the rows.
         """
+
+    def remarks(self) -> Sequence[Remark]:
+        """Look at what is usually set up wrong, and say what was found."""
 
     def close(self) -> None:
         """Let go of memory and spill files."""

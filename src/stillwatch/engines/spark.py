@@ -13,12 +13,13 @@ import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
-from pyspark.sql.pandas.functions import arrow_udf
+from pyspark.sql.pandas.functions import ArrowUDFType, arrow_udf
 from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
 
 from stillwatch.engines.duckdb import DuckDB
-from stillwatch.engines.engine import Batchwise, EngineError
+from stillwatch.engines.engine import Batchwise, EngineError, Remark
 from stillwatch.engines.parquet import write_parquet
+from stillwatch.engines.spark_checks import examine
 from stillwatch.engines.spark_session import open_session
 from stillwatch.engines.spark_sql import spark_sql
 from stillwatch.engines.spark_types import returned, stored_schema, stored_table, stored_type
@@ -89,10 +90,10 @@ class Spark:
         """See :meth:`Engine.define`."""
         self._shapes.define(name, function, takes, gives)
         self._functions.add(name)
-        shipped = partial(_on_stored, function, tuple(takes), stored_type(gives))
-        self._session.udf.register(
-            name, arrow_udf(_plain_function(shipped), from_arrow_type(stored_type(gives)))
-        )
+        made = stored_type(gives)
+        shipped = _plain_function(partial(_on_stored, function, tuple(takes), made))
+        on_batches = arrow_udf(shipped, from_arrow_type(made), ArrowUDFType.SCALAR)
+        self._session.udf.register(name, on_batches)
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """See :meth:`Engine.stream`."""
@@ -103,6 +104,10 @@ class Spark:
         """See :meth:`Engine.write`."""
         shape = self._shape(sql)
         return write_parquet(self._batches(sql, shape), shape, path)
+
+    def remarks(self) -> Sequence[Remark]:
+        """See :meth:`Engine.remarks`."""
+        return examine(self._session)
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,6 +25,8 @@ _PATIENCE: Final = 5.0  # seconds for a master to take a connection
 _GRACE: Final = 60.0  # seconds for a cluster to give the first executor
 _MASTER: Final = re.compile(r"local(\[[^\]]+\])?|(spark|sc|k8s)://\S+|yarn")
 
+_HERE: Final = "127.0.0.1"
+
 _OF_QUERIES: Final = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",  # an overflow fails, as it does elsewhere, and does not wrap around
@@ -36,7 +39,6 @@ _OF_A_PROCESS: Final = {
     "spark.app.name": "stillwatch",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "FATAL",  # what fails is told once, by the error
 }
 
 
@@ -84,6 +86,8 @@ def _classic(master: str | None, memory: str, threads: int | None) -> Opened:
     if running is not None:
         return Opened(_same(running, master).newSession(), None)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if master is None or master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", _HERE)
     started = _start(_settings(master, memory, threads))
     try:
         _wait_for_executors(started, master)
@@ -111,15 +115,20 @@ def _settings(master: str | None, memory: str, threads: int | None) -> dict[str,
     """
     heap = f"{max(_bytes(memory), _LEAST_HEAP) >> 20}m"
     settings = _OF_A_PROCESS | _OF_QUERIES | {"spark.executor.memory": heap}
+    # A thread that runs out of memory would leave its query waiting for ever: let the process end.
+    settings["spark.driver.extraJavaOptions"] = f"-XX:+ExitOnOutOfMemoryError {_quiet()}"
     if master is None or master.startswith("local"):
         cores = "*" if threads is None else str(threads)
         partitions = str(2 * (threads or os.cpu_count() or 1))
         settings |= {"spark.driver.memory": heap, "spark.sql.shuffle.partitions": partitions}
-        # A thread that runs out of memory would leave its query waiting for ever: let the process end.
-        settings["spark.driver.extraJavaOptions"] = "-XX:+ExitOnOutOfMemoryError"
-        settings |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+        settings |= {"spark.driver.bindAddress": _HERE, "spark.driver.host": _HERE}
         master = master or f"local[{cores}]"
     return settings | {"spark.master": master}
+
+
+def _quiet() -> str:
+    """Return the option that keeps the log of Spark's start off the terminal."""
+    return f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
 
 
 def _start(settings: dict[str, str]) -> SparkSession:

@@ -82,7 +82,7 @@ def _element(node: exp.Expr) -> exp.Expr:
 
 
 def _collected(node: exp.Expr) -> exp.Expr:
-    """A list in an order: SQLGlot forgets the order. Spark sorts a list by what is in it, and leaves nulls out."""
+    """A list in an order: SQLGlot forgets the order. Spark sorts by what is in it, without nulls."""
     order = node.this
     if not isinstance(order, exp.Order):
         raise ContractError("a list is collected in no order", remedy=_REMEDY)
