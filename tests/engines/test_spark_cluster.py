@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from spark_cluster import Cluster, await_port, cluster, free_port
+from spark_cluster import Cluster, cluster
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 SECONDS = 600
