@@ -18,7 +18,6 @@ from hypothesis import settings
 
 from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SKETCH, WORKLOADS
 from stillwatch.engines.engine import ENGINES, Engine, open_engine
-from stillwatch.engines.spark_session import open_session
 from stillwatch.linking.activity import ACTIVITY_QUERY
 from stillwatch.linking.families import know_families
 from stillwatch.linking.parties import PARTIES_QUERY
@@ -136,25 +135,36 @@ def java() -> None:
 
 
 @pytest.fixture(scope="session")
-def spark_here(java: None) -> Iterator[None]:
-    """Spark in this process, started once: an engine that is opened uses what has been started already."""
+def spark_master(java: None) -> Iterator[str]:
+    """Spark in this process, started once, since what is opened later joins it; or the one that is named."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    named = os.environ.get("SPARK_UNDER_TEST")
+    if named is not None:
+        yield named
+        return
+    from stillwatch.engines.spark_session import open_session
+
     with open_session("local[2]", "1GiB", 2).session:
-        yield
+        yield "local[2]"
 
 
 @pytest.fixture(params=sorted(ENGINES))
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Every engine that there is."""
-    if request.param == "spark":
-        request.getfixturevalue("spark_here")
     return str(request.param)
 
 
 @pytest.fixture
-def any_engine(engine_name: str, tmp_path: Path) -> Iterator[Engine]:
+def master(request: pytest.FixtureRequest, engine_name: str) -> str | None:
+    """Where the engine runs; None for this process."""
+    return request.getfixturevalue("spark_master") if engine_name == "spark" else None
+
+
+@pytest.fixture
+def any_engine(engine_name: str, master: str | None, tmp_path: Path) -> Iterator[Engine]:
     """Every engine that there is, open: one body per behaviour."""
-    with open_engine(engine_name, memory="1GiB", threads=2, spill=tmp_path / "spill") as engine:
+    spill = tmp_path / "spill"
+    with open_engine(engine_name, memory="1GiB", threads=2, spill=spill, master=master) as engine:
         yield engine
 
 

@@ -39,12 +39,12 @@ def _unsupported(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def opened(engine_name: str, tmp_path: Path) -> Iterator[OpenEngine]:
+def opened(engine_name: str, master: str | None, tmp_path: Path) -> Iterator[OpenEngine]:
     """Opens the engine under test, with settings of the test's choice, as often as it likes."""
     with ExitStack() as stack:
 
         def open_one(**settings: object) -> Engine:
-            chosen = {"memory": "256MiB", "spill": tmp_path / "spill"} | settings
+            chosen = {"memory": "256MiB", "spill": tmp_path / "spill", "master": master} | settings
             return stack.enter_context(open_engine(engine_name, **chosen))
 
         yield open_one

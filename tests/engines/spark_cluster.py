@@ -33,6 +33,28 @@ class Cluster:
     master: str
     workers: list[subprocess.Popen]
     environment: dict[str, str]  # of commands that are to use it
+    log: Path
+
+    @contextmanager
+    def connect_server(self) -> Iterator[str]:
+        """Start a server of Spark Connect on the cluster, and give its address."""
+        port = free_port()
+        settings = {
+            "spark.connect.grpc.binding.address": _HERE,
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.executor.memory": "512m",
+            "spark.ui.enabled": "false",
+        }
+        told = [word for item in settings.items() for word in ("--conf", "=".join(item))]
+        server = ("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal")
+        command = [str(_HOME / "bin" / "spark-submit"), "--master", self.master, *told, *server]
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        try:
+            await_port(port)
+            yield f"sc://{_HERE}:{port}"
+        finally:
+            _stop(process)
 
 
 @contextmanager
@@ -54,7 +76,7 @@ def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
         size = ("--host", _HERE, "--webui-port", "0", "--cores", "1", "--memory", "1g")
         started = [start("worker.Worker", *size, master) for _ in range(workers)]
         _await_workers(folder / "cluster.log", workers)
-        yield Cluster(master, started, environment)
+        yield Cluster(master, started, environment, folder / "cluster.log")
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -54,6 +54,19 @@ def tables(run: Path) -> dict[str, bytes]:
     return {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*.parquet")}
 
 
+def test_the_shared_bodies_hold_through_spark_connect(standalone: Cluster) -> None:
+    bodies = Path(__file__).with_name("test_engine.py")
+    chosen = "spark and (kept or unchanged or arguments or written_file or utc or stream)"
+    with standalone.connect_server() as master:
+        environment = standalone.environment | {"SPARK_UNDER_TEST": master}
+        arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", bodies, "-k", chosen]
+        done = subprocess.run(
+            arguments, env=environment, timeout=SECONDS, check=False, capture_output=True, text=True
+        )
+    assert done.returncode == 0, done.stdout
+    assert "6 passed" in done.stdout
+
+
 def test_a_scan_whose_worker_is_killed_writes_what_duckdb_writes(
     standalone: Cluster, world: Path, expected: Path
 ) -> None:

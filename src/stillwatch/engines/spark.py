@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -43,7 +44,7 @@ class Spark:
         self._shapes = DuckDB(memory, threads, spill)
         self._opened = open_session(master, memory, threads)
         self._session = self._opened.session
-        self._kept: dict[str, DataFrame] = {}
+        self._kept: set[str] = set()
         self._shown: set[str] = set()
         self._functions: set[str] = set()
 
@@ -69,9 +70,9 @@ class Spark:
         """See :meth:`Engine.keep`."""
         shape = self._shape(sql)
         with _explained():
-            frame = self._query(sql).persist()
-            self._show(name, frame)
-        self._kept[name] = frame
+            self._show(name, self._query(sql))
+            self._session.catalog.cacheTable(name)
+        self._kept.add(name)
         self._shapes.bind(name, shape.empty_table())
 
     def table(self, sql: str) -> pa.Table:
@@ -92,7 +93,9 @@ class Spark:
         self._functions.add(name)
         made = stored_type(gives)
         shipped = _plain_function(partial(_on_stored, function, tuple(takes), made))
-        on_batches = arrow_udf(shipped, from_arrow_type(made), ArrowUDFType.SCALAR)
+        with warnings.catch_warnings():  # it would rather see type hints, which no wrapper has
+            warnings.simplefilter("ignore", UserWarning)
+            on_batches = arrow_udf(shipped, from_arrow_type(made), ArrowUDFType.SCALAR)
         self._session.udf.register(name, on_batches)
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
@@ -141,15 +144,15 @@ class Spark:
         return self._session.createDataFrame(stored)
 
     def _show(self, name: str, frame: DataFrame) -> None:
-        frame.createOrReplaceTempView(name)
         self._forget(name)
+        frame.createOrReplaceTempView(name)
         self._shown.add(name)
 
     def _forget(self, name: str) -> None:
-        """Let go of the rows that were kept under this name."""
-        kept = self._kept.pop(name, None)
-        if kept is not None:
-            kept.unpersist()
+        """Let go of the rows that were kept under this name; who reads them still works them out anew."""
+        if name in self._kept:
+            self._session.catalog.uncacheTable(name)
+            self._kept.remove(name)
 
     def _batches(self, sql: str, shape: pa.Schema) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order, one partition at a time, so that this process never holds them all.

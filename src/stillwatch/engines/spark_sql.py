@@ -70,9 +70,18 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 
 
 def _epoch(node: exp.Expr) -> exp.Expr:
-    """Seconds with their fraction, divided as DuckDB does; SQLGlot's counterpart drops the fraction."""
-    micros = exp.cast(_call("unix_micros", node.this.copy()), "DOUBLE")
-    return exp.Div(this=micros, expression=exp.cast(exp.Literal.number(1_000_000), "DOUBLE"))
+    """Seconds with their fraction, to the last bit: DuckDB adds what is below a millisecond by itself.
+
+    SQLGlot's counterpart drops the fraction.
+    """
+    above = exp.Div(this=_double(_call("unix_millis", node.this.copy())), expression=_double(1_000))
+    rest = _call("pmod", _call("unix_micros", node.this.copy()), exp.Literal.number(1_000))
+    below = exp.Div(this=_double(rest), expression=_double(1_000_000))
+    return exp.Paren(this=exp.Add(this=above, expression=below))
+
+
+def _double(value: exp.Expr | int) -> exp.Expr:
+    return exp.cast(exp.Literal.number(value) if isinstance(value, int) else value, "DOUBLE")
 
 
 def _element(node: exp.Expr) -> exp.Expr:
