@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -133,10 +135,45 @@ def traffic() -> Traffic:
     return Traffic()
 
 
+@pytest.fixture(scope="session")
+def java() -> None:
+    """What Spark runs on."""
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        assert "CI" not in os.environ, "CI installs Java"
+        pytest.skip("Spark needs Java 17 or later, and there is none")
+
+
+@pytest.fixture(scope="session")
+def spark_master(java: None) -> Iterator[str]:
+    """Spark in this process, started once, since what is opened later joins it; or the one that is named."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    named = os.environ.get("SPARK_UNDER_TEST")
+    if named is not None:
+        yield named
+        return
+    from stillwatch.engines.spark_session import open_session
+
+    with open_session("local[2]", "1GiB", 2).session:
+        yield "local[2]"
+
+
 @pytest.fixture(params=sorted(ENGINES))
-def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """Every engine that there is: one body per behaviour."""
-    with open_engine(request.param, memory="1GiB", threads=2, spill=tmp_path / "spill") as engine:
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Every engine that there is."""
+    return str(request.param)
+
+
+@pytest.fixture
+def master(request: pytest.FixtureRequest, engine_name: str) -> str | None:
+    """Where the engine runs; None for this process."""
+    return request.getfixturevalue("spark_master") if engine_name == "spark" else None
+
+
+@pytest.fixture
+def any_engine(engine_name: str, master: str | None, tmp_path: Path) -> Iterator[Engine]:
+    """Every engine that there is, open: one body per behaviour."""
+    spill = tmp_path / "spill"
+    with open_engine(engine_name, memory="1GiB", threads=2, spill=spill, master=master) as engine:
         yield engine
 
 

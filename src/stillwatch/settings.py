@@ -208,7 +208,14 @@ class ScanSettings(ReportSettings):
         description="Run folder to write; the same inputs and folder resume a run that died.",
         json_schema_extra={"default_text": "stillwatch-run- and the date"},
     )
-    engine: str = Field("duckdb", description="Query engine.")
+    engine: str = Field(
+        "duckdb", description="Query engine: duckdb in this process, or spark; both find the same."
+    )
+    spark_master: str | None = Field(
+        None,
+        description="Spark to run on, with --engine spark: local[4], spark://host:7077, sc://host:15002.",
+        json_schema_extra={"default_text": "this machine"},
+    )
     memory: Memory = Field("4GiB", description="Memory that queries may hold before they spill to disk.")
     threads: int | None = Field(
         None,
@@ -239,6 +246,8 @@ class ScanSettings(ReportSettings):
             raise ValueError("--accounts reads files: export the table and name the export")
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise ValueError("--since is not before --until")
+        if self.spark_master is not None and self.engine != "spark":
+            raise ValueError("--spark-master goes with --engine spark alone")
         return self
 
     @property

@@ -53,6 +53,7 @@ def test_times_are_utc_unless_they_say_otherwise(written, meant):
         ({"threads": "99999"}, "--threads: '99999': input should be less than or equal to 1024"),
         ({"fail_on": "watch"}, "--fail-on: 'watch': input should be 'campaign'"),
         ({"out": ""}, "--out: it is empty"),
+        ({"spark_master": "local[2]"}, "--spark-master goes with --engine spark alone"),
     ],
 )
 def test_what_cannot_be_meant_is_named(given, complaint):

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TIMESTAMP, ContractError, UsageError
@@ -161,12 +162,18 @@ def test_fingerprints_and_lists_of_them_pass_unchanged(engine: Engine) -> None:
     assert engine.table("SELECT * FROM sketches ORDER BY exchange_id").cast(SKETCH) == sketches
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 10**15)), max_size=400), st.integers(1, 20))
-def test_frequent_values_are_those_that_plain_counting_finds(
-    engine: Engine, rows: list[tuple[int, int]], least: int
-) -> None:
+def test_frequent_values_are_those_that_plain_counting_finds(engine: Engine, effort: Any) -> None:
     """The values collide in few buckets: what a bucket allows is counted exactly."""
+
+    @settings(max_examples=effort.examples, deadline=None)
+    @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 10**15)), max_size=400), st.integers(1, 20))
+    def found(rows: list[tuple[int, int]], least: int) -> None:
+        assert_frequent(engine, rows, least)
+
+    found()
+
+
+def assert_frequent(engine: Engine, rows: list[tuple[int, int]], least: int) -> None:
     fps = [2**63 + fp * (2**30 + 1) for fp, _ in rows]
     times = pa.array([at for _, at in rows], pa.int64()).cast(TIMESTAMP)
     seen = {"fp": pa.array(fps, pa.uint64()), "fps": [[fp] for fp in fps], "timestamp": times}
@@ -184,11 +191,11 @@ def test_frequent_values_are_those_that_plain_counting_finds(
         assert first == min(at for own, (_, at) in zip(fps, rows, strict=True) if own == fp)
 
 
-def test_frequent_values_among_very_many_are_found(engine: Engine) -> None:
+def test_frequent_values_among_very_many_are_found(engine: Engine, effort: Any) -> None:
     """More values than there are buckets at first, nearly all of them once."""
     once = "SELECT CAST(range AS UBIGINT) * 7919 AS fp, TIMESTAMPTZ '2026-04-22 00:00:00+00' AS timestamp"
     often = "SELECT 7919 * 5, TIMESTAMPTZ '2026-04-21 00:00:00+00'"
-    engine.keep("seen", f"{once} FROM range(20_000_000) UNION ALL {often} FROM range(60)")
+    engine.keep("seen", f"{once} FROM range({effort.values}) UNION ALL {often} FROM range(60)")
     found = engine.frequent("SELECT fp, timestamp FROM seen", 50).to_pylist()
     first = datetime(2026, 4, 21, tzinfo=UTC)
     assert found == [{"fp": 7919 * 5, "occurrences": 61, "first": first}]
@@ -285,6 +292,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(engine: Engine,
     assert target.read_bytes() == b"as it was"
 
 
+@pytest.mark.unsupported(spark="it spills where its own settings say; and hash gives other numbers there")
 def test_what_exceeds_the_memory_is_spilled_and_tidied_away(
     opened: Callable[..., Engine], tmp_path: Path
 ) -> None:
@@ -297,6 +305,7 @@ def test_what_exceeds_the_memory_is_spilled_and_tidied_away(
     assert not list((tmp_path / "deep").iterdir())
 
 
+@pytest.mark.unsupported(spark="a list in no order; and Spark's memory is its process's, set when it starts")
 def test_a_query_that_no_spilling_can_save_says_what_to_do(opened: Callable[..., Engine]) -> None:
     engine = opened(memory="32MiB")
     engine.bind("numbers", pa.table({"n": range(3_000_000)}))

@@ -105,6 +105,7 @@ def scan(
     sketch_key: Annotated[str | None, of_scan("sketch_key", "FILE", _RUN)] = None,
     fdr: Annotated[str | None, of_scan("fdr", "RATE", _WORK)] = None,
     engine: Annotated[str | None, of_scan("engine", "NAME", _WORK)] = None,
+    spark_master: Annotated[str | None, of_scan("spark_master", "URL", _WORK)] = None,
     memory: Annotated[str | None, of_scan("memory", "SIZE", _WORK)] = None,
     threads: Annotated[str | None, of_scan("threads", "N", _WORK)] = None,
     fail_on: Annotated[str | None, of_scan("fail_on", "campaign", _WORK)] = None,
@@ -142,6 +143,7 @@ def scan(
         sketch_key=sketch_key,
         fdr=fdr,
         engine=engine,
+        spark_master=spark_master,
         memory=memory,
         threads=threads,
         lang=lang,
@@ -187,6 +189,7 @@ def replay(
     sketch_key: Annotated[str | None, of_replay("sketch_key", "FILE", _RUN)] = None,
     fdr: Annotated[str | None, of_replay("fdr", "RATE", _WORK)] = None,
     engine: Annotated[str | None, of_replay("engine", "NAME", _WORK)] = None,
+    spark_master: Annotated[str | None, of_replay("spark_master", "URL", _WORK)] = None,
     memory: Annotated[str | None, of_replay("memory", "SIZE", _WORK)] = None,
     threads: Annotated[str | None, of_replay("threads", "N", _WORK)] = None,
     fail_on: Annotated[str | None, of_replay("fail_on", "campaign", _WORK)] = None,
@@ -222,6 +225,7 @@ def replay(
         sketch_key=sketch_key,
         fdr=fdr,
         engine=engine,
+        spark_master=spark_master,
         memory=memory,
         threads=threads,
         lang=lang,
@@ -409,6 +413,8 @@ def doctor(
     accounts: Annotated[str | None, of_scan("accounts", "FILE", _LOG)] = None,
     out: Annotated[str | None, of_scan("out", "DIR", _RUN)] = None,
     sketch_key: Annotated[str | None, of_scan("sketch_key", "FILE", _RUN)] = None,
+    engine: Annotated[str | None, of_scan("engine", "NAME", _WORK)] = None,
+    spark_master: Annotated[str | None, of_scan("spark_master", "URL", _WORK)] = None,
     memory: Annotated[str | None, of_scan("memory", "SIZE", _WORK)] = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -422,8 +428,16 @@ def doctor(
 
         stillwatch doctor
         stillwatch doctor logs/gateway.jsonl.gz --accounts accounts.csv
+        stillwatch doctor --engine spark --spark-master spark://head:7077
     """
-    settings = ScanSettings.read(accounts=accounts, out=out, sketch_key=sketch_key, memory=memory)
+    settings = ScanSettings.read(
+        accounts=accounts,
+        out=out,
+        sketch_key=sketch_key,
+        engine=engine,
+        spark_master=spark_master,
+        memory=memory,
+    )
     from stillwatch.app import console, documents
     from stillwatch.app import doctor as surgery
 

@@ -20,7 +20,7 @@ from stillwatch.app.console import counted
 from stillwatch.app.own_folders import aside
 from stillwatch.app.warnings import listed
 from stillwatch.contracts import KeyFileError, StillwatchError
-from stillwatch.engines.engine import open_engine
+from stillwatch.engines.engine import Remark, open_engine
 from stillwatch.evidence.phrases import ENGLISH
 from stillwatch.evidence.scanned import warning_text
 from stillwatch.ingest import reader, sources
@@ -60,7 +60,14 @@ class Check:
 
 def examine(file: str | None, accounts: str | None, settings: ScanSettings) -> list[Check]:
     """Look at the installation, the machine, the sketch key, and the inputs if any are named."""
-    checks = [_versions(), _engine(settings), _compiled(), _memory(settings), _disk(settings), _key(settings)]
+    checks = [
+        _versions(),
+        *_engine(settings),
+        _compiled(),
+        _memory(settings),
+        _disk(settings),
+        _key(settings),
+    ]
     passed = aside(settings)
     if file is not None:
         checks += _input(
@@ -100,16 +107,28 @@ def _versions() -> Check:
     return Check("installation", Status.OK, f"stillwatch {version('stillwatch')}, {system}")
 
 
-def _engine(settings: ScanSettings) -> Check:
+def _engine(settings: ScanSettings) -> list[Check]:
     try:
         with (
             tempfile.TemporaryDirectory() as spill,
-            open_engine(settings.engine, memory=settings.memory, threads=1, spill=Path(spill)) as engine,
+            open_engine(
+                settings.engine,
+                memory=settings.memory,
+                threads=settings.workers,
+                spill=Path(spill),
+                master=settings.spark_master,
+            ) as engine,
         ):
             engine.table("SELECT 1 AS one ORDER BY one NULLS LAST")
+            opens = Check("engine", Status.OK, f"{settings.engine} opens")
+            return [opens, *(_remarked(remark) for remark in engine.remarks())]
     except StillwatchError as error:
-        return _problem("engine", error)
-    return Check("engine", Status.OK, f"{settings.engine} opens")
+        return [_problem("engine", error)]
+
+
+def _remarked(remark: Remark) -> Check:
+    wrong = Status.PROBLEM if remark.grave else Status.WARNING
+    return Check(remark.topic, wrong if remark.remedy else Status.OK, remark.what, remark.remedy)
 
 
 def _compiled() -> Check:

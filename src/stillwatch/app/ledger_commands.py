@@ -73,6 +73,7 @@ def stat(
 def compact(
     state: State,
     engine: Annotated[str | None, of_scan("engine", "NAME")] = None,
+    spark_master: Annotated[str | None, of_scan("spark_master", "URL")] = None,
     memory: Annotated[str | None, of_scan("memory", "SIZE")] = None,
     threads: Annotated[str | None, of_scan("threads", "N")] = None,
     json: Json = False,
@@ -86,7 +87,7 @@ def compact(
 
         stillwatch ledger compact /var/lib/stillwatch
     """
-    settings = ScanSettings.read(engine=engine, memory=memory, threads=threads)
+    settings = ScanSettings.read(engine=engine, spark_master=spark_master, memory=memory, threads=threads)
     from stillwatch.app import console, documents, ledger_texts
     from stillwatch.engines.engine import open_engine
     from stillwatch.ledger.compaction import compact as run_compaction
@@ -97,7 +98,11 @@ def compact(
         hours = crowded_hours(layout)
         progress.stage("compact", sum(hour.rows for hour in hours))
         with open_engine(
-            settings.engine, memory=settings.memory, threads=settings.workers, spill=layout.spill
+            settings.engine,
+            memory=settings.memory,
+            threads=settings.workers,
+            spill=layout.spill,
+            master=settings.spark_master,
         ) as opened:
             done = run_compaction(layout, opened, hours, progress.advance)
         progress.done()

@@ -106,7 +106,11 @@ def _opened(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -
         with (
             ledger.in_use(lambda: progress.stage("wait for the ledger")),
             open_engine(
-                settings.engine, memory=settings.memory, threads=settings.workers, spill=run.path / "spill"
+                settings.engine,
+                memory=settings.memory,
+                threads=settings.workers,
+                spill=run.path / "spill",
+                master=settings.spark_master,
             ) as engine,
         ):
             yield _Job(inputs, settings, progress, known, key, log, records, sources, run, ledger, engine)
@@ -140,7 +144,8 @@ def _purpose(
     A pipe and a database, whose content nobody knows before it is read, are never the same.
     """
     files = {"mapping", "allow", "labels", "accounts"}
-    aside = {"out", "threads", "memory", "fail_on", "max_rejects", "lang", "pdf", "with_scaffolds", *files}
+    aside = {"out", "threads", "memory", "spark_master", "fail_on", "max_rejects", "lang", "pdf"}
+    aside |= {"with_scaffolds", *files}
     return {
         "sources": [(source.path, source.sha256 or uuid4().hex) for source in sources],
         "files": {name: _digest(getattr(settings, name)) for name in ("mapping",)},

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from stillwatch.contracts import ContractError, UsageError
-from stillwatch.engines.engine import Batchwise, EngineError
+from stillwatch.engines.engine import Batchwise, EngineError, Remark
 from stillwatch.engines.frequent import frequent
 from stillwatch.engines.parquet import write_parquet
 from stillwatch.engines.plain import plain_reader
@@ -90,6 +90,10 @@ class DuckDB:
         """See :meth:`Engine.write`."""
         reader = self.stream(sql)
         return write_parquet(reader, reader.schema, path)
+
+    def remarks(self) -> Sequence[Remark]:
+        """See :meth:`Engine.remarks`: it comes whole, and what it can be told is told when it opens."""
+        return ()
 
     def _rename(self, name: str) -> None:
         """Give what was made the name that it is for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -17,6 +18,16 @@ Batchwise = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 class EngineError(StillwatchError):
     """A query that could not run to its end: not enough memory or disk, or a file that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about how an engine is set up; ``remedy`` is empty where all is well."""
+
+    topic: str
+    what: str
+    remedy: str = ""
+    grave: bool = False  # keeps a scan from running
 
 
 class Engine(Protocol):
@@ -85,6 +96,9 @@ class Engine(Protocol):
         The file appears whole or not at all, and its bytes depend on nothing but the rows.
         """
 
+    def remarks(self) -> Sequence[Remark]:
+        """Look at what is usually set up wrong, and say what was found."""
+
     def close(self) -> None:
         """Let go of memory and spill files."""
 
@@ -95,18 +109,44 @@ class Engine(Protocol):
     ) -> None: ...
 
 
-def _open_duckdb(memory: str, threads: int | None, spill: Path) -> Engine:
+def _open_duckdb(memory: str, threads: int | None, spill: Path, master: str | None) -> Engine:
     from stillwatch.engines.duckdb import DuckDB
 
+    if master is not None:
+        raise UsageError(
+            "DuckDB runs in this process and has no master",
+            field="--spark-master",
+            remedy="Leave it out, or choose --engine spark",
+        )
     return DuckDB(memory, threads, spill)
 
 
-ENGINES: Final[Mapping[str, Callable[[str, int | None, Path], Engine]]] = {"duckdb": _open_duckdb}
+def _open_spark(memory: str, threads: int | None, spill: Path, master: str | None) -> Engine:
+    try:
+        from stillwatch.engines.spark import Spark
+    except ImportError as error:
+        raise UsageError(
+            f"Spark is not installed ({error})",
+            field="--engine",
+            remedy="Install it: pip install 'stillwatch[spark]'",
+        ) from error
+    return Spark(memory, threads, spill, master)
+
+
+ENGINES: Final[Mapping[str, Callable[[str, int | None, Path, str | None], Engine]]] = {
+    "duckdb": _open_duckdb,
+    "spark": _open_spark,
+}
 """Every engine by the name that ``--engine`` takes; each is imported only when it is opened."""
 
 
 def open_engine(
-    name: str = "duckdb", *, memory: str = "4GiB", threads: int | None = None, spill: Path
+    name: str = "duckdb",
+    *,
+    memory: str = "4GiB",
+    threads: int | None = None,
+    spill: Path,
+    master: str | None = None,
 ) -> Engine:
     """Open the engine called ``name``.
 
@@ -115,12 +155,15 @@ def open_engine(
         memory: what queries may hold at once, such as ``512MiB``; beyond it they spill.
         threads: how many threads a query may use; all cores where None.
         spill: folder of this engine alone for what does not fit into memory; gone once it is closed.
+        master: the cluster to run on, for an engine that can; this machine where None.
 
     Raises:
-        UsageError: no engine has this name, or ``memory`` or ``threads`` is not a quantity.
+        UsageError: no engine has this name or it is not installed, ``memory`` or ``threads`` is not a
+            quantity, or ``master`` is no address that the engine takes.
+        EngineError: the cluster cannot be reached, or gives nothing to compute with.
     """
     if name not in ENGINES:
         raise UsageError(
             f"there is no engine {name!r}", remedy=f"Choose one of: {', '.join(sorted(ENGINES))}"
         )
-    return ENGINES[name](memory, threads, spill)
+    return ENGINES[name](memory, threads, spill, master)
