@@ -2,13 +2,17 @@
 
     python benchmarks/linking.py [--accounts 1000000] [--hub 1000000] [--rounds 1] [--out FOLDER]
 
-stillwatch: the links of the identity facet (``find_links``) and the groups that candidates make of them
-(``propose_candidates``, no request known). Splink: train, predict, cluster; the threshold is the best one,
-chosen knowing the truth. Each runs in a process of its own with as many threads as there are cores, in turn;
-the fastest round counts. Reading the records is not counted. Beside them stands what an oracle would find
-that joined an operator's accounts wherever they share a value, and nobody else: what the records show at all.
+* joined: the links of the identity facet (``find_links``), joined as Splink joins pairs, by connected
+  components: like for like. With the sign-up network or without it, whichever is better.
+* candidates: the same links, and the groups that a scan makes of them where no request is known
+  (``propose_candidates``). They are communities, made for a graph in which requests tie accounts as well.
+* splink: train, predict, cluster. With the sign-up network or without it, at the best threshold.
 
-The hub: accounts that all hold one device; the exponent says how time grows with how many hold it.
+What is best is chosen knowing the truth, by B-cubed F1. Each runs in a process of its own with as many
+threads as there are cores, in turn; the fastest round counts. Reading the records is not counted. Beside them
+stands an oracle that joins an operator's accounts wherever they share a value, and nobody else.
+
+The hub: accounts that all hold one device, as candidates; the exponent says how time grows with their number.
 Prints tables and writes ``linking.json`` and ``linking.md``.
 """
 
@@ -19,6 +23,8 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +32,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from speed.agreement import NOBODY, Ints, agreement
 from speed.apart import apart, say
@@ -33,7 +41,7 @@ from speed.exponent import exponent
 from speed.record import RESULTS, keep, surroundings
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.contracts import ACCOUNT_SKETCH, ACTIVITY, FAMILIES, PROFILES
-from stillwatch.engines.engine import open_engine
+from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.linking.facets.identity import Identity
 from stillwatch.linking.links import find_links
 
@@ -42,22 +50,60 @@ _HUB_DEVICE: Final = 7
 _FACETS: Final = {"identity": Identity()}
 
 
-def stillwatch(accounts: Path) -> dict[str, Any]:
-    """Return the seconds of each step, and the group of each account in the order of their ids."""
+Found = dict[str, Any]
+"""Seconds of each step, and the group of each account in the order of their ids."""
+
+
+def joined(accounts: Path) -> Found:
+    """Link, and join whoever is linked; the better of two choices of signals."""
+    records = pq.read_table(accounts, columns=ACCOUNT_SKETCH.names)
+    with opened(records) as engine:
+        began = time.perf_counter()
+        links = find_links(engine, _FACETS)
+        seconds = {"links": time.perf_counter() - began}
+    operators, ways = operators_of(accounts), {}
+    for left_out in (None, "signup-network"):
+        began = time.perf_counter()
+        groups = components(links.filter(pc.field("signal") != (left_out or "")), records["account_id"])
+        took = seconds | {"join": time.perf_counter() - began}
+        ways[left_out or "nothing"] = {"seconds": took, "groups": groups}
+    best = max(ways, key=lambda way: agreement(ways[way]["groups"], operators)["B-cubed F1"])
+    return ways[best] | {"left out": best}
+
+
+def components(links: pa.Table, ids: pa.ChunkedArray) -> Ints:
+    """Return the component of each account in the graph of accounts and shared values."""
+    holders = pc.index_in(links["account_id"], ids.combine_chunks()).to_numpy()
+    names = pc.index_in(links["signal"], pc.unique(links["signal"])).to_numpy().astype(np.int64)
+    _, values = np.unique(names << 40 | links["value"].to_numpy(), return_inverse=True)
+    size = len(ids) + int(values.max(initial=-1)) + 1
+    graph = coo_matrix((np.ones(len(holders), np.int8), (holders, len(ids) + values)), shape=(size, size))
+    return connected_components(graph, directed=False)[1][: len(ids)].astype(np.int64)
+
+
+def candidates(accounts: Path) -> Found:
+    """Link, and make the groups that a scan makes; an account in none of them stands alone."""
     records = pq.read_table(accounts, columns=ACCOUNT_SKETCH.names)
     ids, profiles = records["account_id"].combine_chunks(), profiles_of(records)
+    with opened(records) as engine:
+        began = time.perf_counter()
+        links = find_links(engine, _FACETS)
+        linked = time.perf_counter()
+        members = propose_candidates(engine, profiles, links).candidates
+        ended = time.perf_counter()
+    groups = np.full(len(ids), NOBODY, np.int64)
+    groups[pc.index_in(members["account_id"], ids).to_numpy()] = members["candidate"].to_numpy()
+    return {"seconds": {"links": linked - began, "groups": ended - linked}, "groups": groups}
+
+
+@contextmanager
+def opened(records: pa.Table) -> Iterator[Engine]:
+    """Open an engine that knows these accounts and no request."""
     with tempfile.TemporaryDirectory() as folder, open_engine(spill=Path(folder) / "spill") as engine:
         engine.bind("accounts", records)
         engine.bind("activity", [], ACTIVITY)
         engine.bind("families", [], FAMILIES)
-        began = time.perf_counter()
-        links = find_links(engine, _FACETS)
-        linked = time.perf_counter()
-        candidates = propose_candidates(engine, profiles, links).candidates
-        ended = time.perf_counter()
-    groups = np.full(len(ids), NOBODY, np.int64)
-    groups[pc.index_in(candidates["account_id"], ids).to_numpy()] = candidates["candidate"].to_numpy()
-    return {"seconds": {"links": linked - began, "groups": ended - linked}, "groups": groups}
+        yield engine
 
 
 def profiles_of(records: pa.Table) -> pa.Table:
@@ -68,26 +114,23 @@ def profiles_of(records: pa.Table) -> pa.Table:
     return pa.table(columns, schema=PROFILES)
 
 
-def splink(accounts: Path) -> dict[str, Any]:
-    """Return the seconds of each step, the threshold with the best F1, and its clusters."""
-    from speed import splink_model
+def splink(accounts: Path) -> Found:
+    """Link with Splink; the best threshold of the better of two choices of signals."""
+    from speed.splink_model import SHARED, link
 
-    seconds, clusters = splink_model.link(accounts, os.cpu_count() or 1)
-    operators = operators_of(accounts)
-    groups = {
-        threshold: pc.rank(found["cluster_id"], tiebreaker="dense").to_numpy().astype(np.int64)
-        for threshold, (_, found) in clusters.items()
-    }
-    best = max(groups, key=lambda threshold: agreement(groups[threshold], operators)["B-cubed F1"])
-    by_threshold = [
-        {"threshold": threshold, "cluster s": round(clusters[threshold][0], 2), **agreement(found, operators)}
-        for threshold, found in groups.items()
-    ]
-    steps = seconds | {"cluster": clusters[best][0]}
-    return {"seconds": steps, "groups": groups[best], "threshold": best, "thresholds": by_threshold}
+    operators, ways = operators_of(accounts), []
+    for left_out, shared in (("nothing", SHARED), ("signup-network", SHARED[:-1])):
+        seconds, clusters = link(accounts, shared, os.cpu_count() or 1)
+        for threshold, (cluster, found) in clusters.items():
+            groups = pc.rank(found["cluster_id"], tiebreaker="dense").to_numpy().astype(np.int64)
+            told = {"left out": left_out, "threshold": threshold, "cluster s": round(cluster, 2)}
+            ways.append((told | agreement(groups, operators), seconds | {"cluster": cluster}, groups))
+    told, seconds, groups = max(ways, key=lambda way: way[0]["B-cubed F1"])
+    chosen = {"left out": told["left out"], "threshold": told["threshold"]}
+    return {"seconds": seconds, "groups": groups, "thresholds": [way[0] for way in ways], **chosen}
 
 
-CONTENDERS: Final = {"stillwatch": stillwatch, "splink": splink}
+CONTENDERS: Final = {"joined": joined, "candidates": candidates, "splink": splink}
 
 
 def operators_of(accounts: Path) -> Ints:
@@ -104,9 +147,6 @@ def measured(name: str, accounts: Path) -> None:
 
 def shown(accounts: Path) -> dict[str, float]:
     """Return the scores of the oracle."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     table, operators = pq.read_table(accounts), operators_of(accounts)
     left, right = [], []
     own = pc.if_else(pc.equal(table["email_kind"], "own"), table["email_domain_fp"], None)
@@ -144,6 +184,8 @@ def rows_of(found: dict[str, dict[str, Any]], oracle: dict[str, float]) -> list[
             "contender": name,
             "seconds": round(sum(one["seconds"].values()), 2),
             **{f"{step} s": round(value, 2) for step, value in one["seconds"].items()},
+            "left out": one.get("left out", "nothing"),
+            "threshold": one.get("threshold"),
             "peak MB": one["peak MB"],
             "largest group": one["largest group"],
             **one["scores"],
@@ -154,36 +196,33 @@ def rows_of(found: dict[str, dict[str, Any]], oracle: dict[str, float]) -> list[
 
 
 def ratios(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    ours, theirs = found["stillwatch"], found["splink"]
-    own, peer = sum(ours["seconds"].values()), sum(theirs["seconds"].values())
-    untrained = peer - theirs["seconds"]["train"]
+    """Return how many times as long Splink takes, and by how much F1 is better than its best."""
+    theirs = found["splink"]
+    whole = sum(theirs["seconds"].values())
+    best = {
+        f"{how} F1": max(row[f"{how} F1"] for row in theirs["thresholds"]) for how in ("B-cubed", "pairs")
+    }
     return [
-        {"ratio": "Splink's seconds to stillwatch's", "value": round(peer / own, 2)},
-        {"ratio": "the same without Splink's training", "value": round(untrained / own, 2)},
         {
-            "ratio": "Splink's seconds to those of stillwatch's links alone",
-            "value": round(peer / ours["seconds"]["links"], 2),
-        },
-        {
-            "ratio": "stillwatch's B-cubed F1 less Splink's best",
-            "value": round(ours["scores"]["B-cubed F1"] - theirs["scores"]["B-cubed F1"], 4),
-        },
-        {
-            "ratio": "stillwatch's F1 of pairs less Splink's best",
-            "value": round(
-                ours["scores"]["pairs F1"] - max(row["pairs F1"] for row in theirs["thresholds"]), 4
+            "stillwatch": name,
+            "Splink's seconds to its": round(whole / sum(ours["seconds"].values()), 2),
+            "without Splink's training": round(
+                (whole - theirs["seconds"]["train"]) / sum(ours["seconds"].values()), 2
             ),
-        },
+            **{f"{how} beyond Splink's best": round(ours["scores"][how] - best[how], 4) for how in best},
+        }
+        for name, ours in found.items()
+        if name != "splink"
     ]
 
 
 def hub(most: int) -> list[dict[str, Any]]:
-    """Measure accounts that hold one device, at parts of ``most``."""
+    """Measure candidates of accounts that hold one device, at parts of ``most``."""
     rows = []
     for part in PARTS:
         with tempfile.TemporaryDirectory() as folder:
             held_by_all(round(most * part), Path(folder) / "accounts.parquet")
-            found = apart(__file__, ["--only", "stillwatch", "--folder", folder])
+            found = apart(__file__, ["--only", "candidates", "--folder", folder])
         steps = {f"{step} s": round(value, 3) for step, value in found["seconds"].items()}
         total = round(sum(found["seconds"].values()), 3)
         rows.append({"holders": round(most * part), "seconds": total, **steps, "peak MB": found["peak MB"]})

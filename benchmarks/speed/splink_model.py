@@ -1,14 +1,15 @@
 """Splink on the same account records: the model, and what it says at every threshold.
 
-Tuned in its favour: it is given what stillwatch links by, rarity counts (term frequencies), training takes
-samples as large as its documentation calls adequate, and the threshold is chosen knowing the truth. Telephone
-numbers are left out: in these worlds no two accounts share one, so that they would only cost time.
+Tuned in its favour: it is given what stillwatch links by, rarity counts (term frequencies), and training
+takes samples as large as its documentation calls adequate. Telephone numbers are left out: in these worlds no
+two accounts share one, so that they would only cost time.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ import splink.comparison_library as comparisons
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
 THRESHOLDS: Final = (0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99)
-_SHARED: Final = ("payment", "device", "domain", "network")
+SHARED: Final = ("payment", "device", "domain", "network")
 _RECORDS: Final = """
     CREATE TABLE records AS
     SELECT account_id, payment_fp AS payment, device_fp AS device, signup_network_fp AS network,
@@ -31,24 +32,28 @@ _TRAINING_PAIRS: Final = 1e6
 _RECALL_OF_CARDS: Final = 0.7
 
 
-def link(accounts: Path, threads: int) -> tuple[dict[str, float], dict[float, tuple[float, Any]]]:
-    """Return the seconds of training and prediction, and by threshold those of clustering and the clusters.
+def link(
+    accounts: Path, shared: Sequence[str], threads: int
+) -> tuple[dict[str, float], dict[float, tuple[float, Any]]]:
+    """Link by what is ``shared`` and by the hour of the sign-up.
+
+    Return the seconds of training and prediction, and by threshold those of clustering and the clusters.
 
     Clusters are an Arrow table of ``account_id`` and ``cluster_id`` in the order of the accounts.
     """
     logging.getLogger("splink").setLevel(logging.ERROR)
     connection = duckdb.connect(config={"threads": threads})
     connection.execute(_RECORDS, [str(accounts)])
-    linker = Linker(DuckDBAPI(connection=connection).register("records"), _model())
+    linker = Linker(DuckDBAPI(connection=connection).register("records"), _model(shared))
     seconds, began = {}, time.perf_counter()
-    _train(linker)
+    _train(linker, shared[-1])
     seconds["train"], began = time.perf_counter() - began, time.perf_counter()
     pairs = linker.inference.predict(threshold_match_probability=min(THRESHOLDS))
     seconds["predict"] = time.perf_counter() - began
     return seconds, {threshold: _clustered(linker, pairs, threshold) for threshold in THRESHOLDS}
 
 
-def _model() -> SettingsCreator:
+def _model(shared: Sequence[str]) -> SettingsCreator:
     hour = comparisons.CustomComparison(
         output_column_name="hour",
         comparison_levels=[
@@ -58,24 +63,24 @@ def _model() -> SettingsCreator:
             levels.ElseLevel(),
         ],
     )
-    exact = [comparisons.ExactMatch(name).configure(term_frequency_adjustments=True) for name in _SHARED]
+    exact = [comparisons.ExactMatch(name).configure(term_frequency_adjustments=True) for name in shared]
     return SettingsCreator(
         link_type="dedupe_only",
         unique_id_column_name="account_id",
         comparisons=[*exact, hour],
-        blocking_rules_to_generate_predictions=[block_on(name) for name in _SHARED],
+        blocking_rules_to_generate_predictions=[block_on(name) for name in shared],
         retain_intermediate_calculation_columns=False,
         retain_matching_columns=False,
     )
 
 
-def _train(linker: Linker) -> None:
+def _train(linker: Linker, other: str) -> None:
     training = linker.training
     training.estimate_probability_two_random_records_match(
         [block_on("payment"), block_on("device")], recall=_RECALL_OF_CARDS
     )
     training.estimate_u_using_random_sampling(max_pairs=_RANDOM_PAIRS, seed=1)
-    for name in ("payment", "network"):  # one does not train what it blocks on
+    for name in ("payment", other):  # neither trains what it blocks on
         training.estimate_parameters_using_expectation_maximisation(
             block_on(name), estimate_without_term_frequencies=True, max_pairs=_TRAINING_PAIRS
         )
