@@ -32,7 +32,7 @@ _HOME_SHARE: Final = 0.5
 _FEW_HOLDERS: Final = 16
 """Up to so many holders of a value are tied to one another; more meet at the value's own node."""
 
-_RESOLUTION: Final = 0.5
+RESOLUTION: Final = 0.5
 """Of communities (Reichardt & Bornholdt 2006): at 1 a pool that shares but paraphrases is cut to pieces."""
 
 Ints = npt.NDArray[np.int64]
@@ -77,6 +77,12 @@ def propose_candidates(engine: Engine, profiles: pa.Table, links: pa.Table) -> P
     community = communities(graph)
     groups = _groups(usage, community, len(accounts), families)
     return _tables(groups, accounts)
+
+
+def account_graph(engine: Engine, profiles: pa.Table, links: pa.Table) -> csr_matrix:
+    """Return the weighted graph that candidates come from: the accounts of ``profiles``, then all else."""
+    accounts = profiles["account_id"].combine_chunks()
+    return _graph(_usage(engine, accounts), profiles["exchanges"].to_numpy(), links, accounts)[0]
 
 
 def _usage(engine: Engine, accounts: pa.Array) -> _Usage:
@@ -168,7 +174,7 @@ def communities(graph: csr_matrix) -> Ints:
     community, found = np.asarray(component, np.int64), int(count)
     # Brought together once: cutting each component out of the whole takes as long as the whole is wide.
     sorted_graph = graph[order][:, order]
-    louvain = Louvain(resolution=_RESOLUTION, random_state=0, return_probs=False, return_aggregate=False)
+    louvain = Louvain(resolution=RESOLUTION, random_state=0, return_probs=False, return_aggregate=False)
     for number in np.flatnonzero(np.diff(ends) > MIN_ACCOUNTS):
         first, last = int(ends[number]), int(ends[number + 1])
         labels = louvain.fit_predict(_block(sorted_graph, first, last)).astype(np.int64)
