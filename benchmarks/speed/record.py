@@ -65,5 +65,5 @@ def _rows(rows: Sequence[dict[str, Any]]) -> str:
 def _written(value: Any) -> Any:
     """Return numbers as a person reads them: thousands apart, small ones with what counts of them."""
     if isinstance(value, float):
-        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
+        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else value
