@@ -45,29 +45,36 @@ from stillwatch.linking.facets.identity import Identity
 from stillwatch.linking.links import find_links
 
 PARTS: Final = (1 / 8, 1 / 4, 1 / 2, 1)
+LEFT_OUT: Final = ("nothing", "signup-network")
+F1: Final = ("B-cubed F1", "pairs F1")
 _HUB_DEVICE: Final = 7
 _FACETS: Final = {"identity": Identity()}
 
-
 Found = dict[str, Any]
-"""Seconds of each step, and the group of each account in the order of their ids."""
+"""``seconds`` of each step, ``groups`` by account in the order of their ids, scores of every choice."""
 
 
 def joined(accounts: Path) -> Found:
-    """Link, and join whoever is linked; the better of two choices of signals."""
-    records = pq.read_table(accounts, columns=ACCOUNT_SKETCH.names)
+    """Link, and join whoever is linked."""
+    records, choices = pq.read_table(accounts, columns=ACCOUNT_SKETCH.names), []
     with opened(records) as engine:
         began = time.perf_counter()
         links = find_links(engine, _FACETS)
         seconds = {"links": time.perf_counter() - began}
-    operators, ways = operators_of(accounts), {}
-    for left_out in (None, "signup-network"):
+    for left_out in LEFT_OUT:
         began = time.perf_counter()
-        groups = components(links.filter(pc.field("signal") != (left_out or "")), records["account_id"])
+        groups = components(links.filter(pc.field("signal") != left_out), records["account_id"])
         took = seconds | {"join": time.perf_counter() - began}
-        ways[left_out or "nothing"] = {"seconds": took, "groups": groups}
-    best = max(ways, key=lambda way: agreement(ways[way]["groups"], operators)["B-cubed F1"])
-    return ways[best] | {"left out": best}
+        choices.append({"left out": left_out, "seconds": took, "groups": groups})
+    return best_of(choices, operators_of(accounts))
+
+
+def best_of(choices: list[Found], operators: Ints) -> Found:
+    """Return the choice with the best B-cubed F1, with the scores of all."""
+    scored = [choice | agreement(choice["groups"], operators) for choice in choices]
+    aside = ("groups", "seconds")
+    told = [{key: value for key, value in choice.items() if key not in aside} for choice in scored]
+    return max(scored, key=lambda choice: choice["B-cubed F1"]) | {"choices": told}
 
 
 def components(links: pa.Table, ids: pa.ChunkedArray) -> Ints:
@@ -92,7 +99,8 @@ def candidates(accounts: Path) -> Found:
         ended = time.perf_counter()
     groups = np.full(len(ids), NOBODY, np.int64)
     groups[pc.index_in(members["account_id"], ids).to_numpy()] = members["candidate"].to_numpy()
-    return {"seconds": {"links": linked - began, "groups": ended - linked}, "groups": groups}
+    seconds = {"links": linked - began, "groups": ended - linked}
+    return best_of([{"left out": LEFT_OUT[0], "seconds": seconds, "groups": groups}], operators_of(accounts))
 
 
 @contextmanager
@@ -114,19 +122,18 @@ def profiles_of(records: pa.Table) -> pa.Table:
 
 
 def splink(accounts: Path) -> Found:
-    """Link with Splink; the best threshold of the better of two choices of signals."""
-    from speed.splink_model import SHARED, link
+    """Link with Splink, which is timed at its best threshold alone."""
+    from speed.splink_model import SHARED, Trained
 
-    operators, ways = operators_of(accounts), []
-    for left_out, shared in (("nothing", SHARED), ("signup-network", SHARED[:-1])):
-        seconds, clusters = link(accounts, shared, os.cpu_count() or 1)
-        for threshold, (cluster, found) in clusters.items():
+    choices, models = list[Found](), dict[str, Trained]()
+    for left_out, shared in zip(LEFT_OUT, (SHARED, SHARED[:-1]), strict=True):
+        models[left_out] = Trained(accounts, shared, os.cpu_count() or 1)
+        for threshold, found in models[left_out].clusters():
             groups = pc.rank(found["cluster_id"], tiebreaker="dense").to_numpy().astype(np.int64)
-            told = {"left out": left_out, "threshold": threshold, "cluster s": round(cluster, 2)}
-            ways.append((told | agreement(groups, operators), seconds | {"cluster": cluster}, groups))
-    told, seconds, groups = max(ways, key=lambda way: way[0]["B-cubed F1"])
-    chosen = {"left out": told["left out"], "threshold": told["threshold"]}
-    return {"seconds": seconds, "groups": groups, "thresholds": [way[0] for way in ways], **chosen}
+            choices.append({"left out": left_out, "threshold": threshold, "groups": groups})
+    best = best_of(choices, operators_of(accounts))
+    model = models[best["left out"]]
+    return best | {"seconds": {"train": model.seconds, **model.timed(best["threshold"])}}
 
 
 CONTENDERS: Final = {"joined": joined, "candidates": candidates, "splink": splink}
@@ -139,9 +146,8 @@ def operators_of(accounts: Path) -> Ints:
 def measured(name: str, accounts: Path) -> None:
     """What one process of :func:`compare` does."""
     found = CONTENDERS[name](accounts)
-    groups, operators = found.pop("groups"), operators_of(accounts)
-    sizes = np.bincount(groups[groups != NOBODY])
-    say(found | {"largest group": int(sizes.max(initial=0)), "scores": agreement(groups, operators)})
+    groups = found.pop("groups")
+    say(found | {"largest group": int(np.bincount(groups[groups != NOBODY]).max(initial=0))})
 
 
 def shown(accounts: Path) -> dict[str, float]:
@@ -166,8 +172,8 @@ def shown(accounts: Path) -> dict[str, float]:
     return agreement(connected_components(graph, directed=False)[1].astype(np.int64), operators)
 
 
-def compare(accounts: Path, rounds: int) -> dict[str, dict[str, Any]]:
-    best: dict[str, dict[str, Any]] = {}
+def compare(accounts: Path, rounds: int) -> dict[str, Found]:
+    best: dict[str, Found] = {}
     for _ in range(rounds):  # in turn, so that a busy minute of the machine hits both
         for name in CONTENDERS:
             found = apart(__file__, ["--only", name, "--folder", str(accounts.parent)])
@@ -177,30 +183,24 @@ def compare(accounts: Path, rounds: int) -> dict[str, dict[str, Any]]:
     return best
 
 
-def rows_of(found: dict[str, dict[str, Any]], oracle: dict[str, float]) -> list[dict[str, Any]]:
+def rows_of(found: dict[str, Found], oracle: dict[str, float]) -> list[dict[str, Any]]:
+    """Return one row a contender, and the oracle's."""
     rows = [
         {
             "contender": name,
             "seconds": round(sum(one["seconds"].values()), 2),
             **{f"{step} s": round(value, 2) for step, value in one["seconds"].items()},
-            "left out": one.get("left out", "nothing"),
-            "threshold": one.get("threshold"),
-            "peak MB": one["peak MB"],
-            "largest group": one["largest group"],
-            **one["scores"],
+            **{key: one.get(key) for key in ("left out", "threshold", "peak MB", "largest group", *oracle)},
         }
         for name, one in found.items()
     ]
     return [*rows, {"contender": "what the records show", **oracle}]
 
 
-def ratios(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return how many times as long Splink takes, and by how much F1 is better than its best."""
+def ratios(found: dict[str, Found]) -> list[dict[str, Any]]:
+    """Return how many times as long Splink takes, and by how much F1 is better, each at its best choice."""
     theirs = found["splink"]
     whole = sum(theirs["seconds"].values())
-    best = {
-        f"{how} F1": max(row[f"{how} F1"] for row in theirs["thresholds"]) for how in ("B-cubed", "pairs")
-    }
     return [
         {
             "stillwatch": name,
@@ -208,11 +208,15 @@ def ratios(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             "without Splink's training": round(
                 (whole - theirs["seconds"]["train"]) / sum(ours["seconds"].values()), 2
             ),
-            **{f"{how} beyond Splink's best": round(ours["scores"][how] - best[how], 4) for how in best},
+            **{f"{how} beyond Splink's": round(most(ours, how) - most(theirs, how), 4) for how in F1},
         }
         for name, ours in found.items()
         if name != "splink"
     ]
+
+
+def most(found: Found, how: str) -> float:
+    return max(choice[how] for choice in found["choices"])
 
 
 def hub(most: int) -> list[dict[str, Any]]:
@@ -255,7 +259,7 @@ def main() -> None:
         "rounds": asked.rounds,
         "linking": rows_of(found, oracle),
         "ratios": ratios(found),
-        "Splink at every threshold": found["splink"]["thresholds"],
+        "every choice": [{"contender": name} | row for name, one in found.items() for row in one["choices"]],
         "one value held by all": hub(asked.hub),
     }
     keep("linking", f"Identity linking of {count:,} accounts", made, figures, asked.out)

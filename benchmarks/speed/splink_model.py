@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 import splink.comparison_level_library as levels
 import splink.comparison_library as comparisons
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
-THRESHOLDS: Final = (0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99)
+THRESHOLDS: Final = (0.0, 1e-6, 1e-4, 0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
+"""Probabilities of a match from which on two records are joined; 0 joins every pair that was compared."""
+
 SHARED: Final = ("payment", "device", "domain", "network")
 _RECORDS: Final = """
     CREATE TABLE records AS
@@ -32,25 +35,35 @@ _TRAINING_PAIRS: Final = 1e6
 _RECALL_OF_CARDS: Final = 0.7
 
 
-def link(
-    accounts: Path, shared: Sequence[str], threads: int
-) -> tuple[dict[str, float], dict[float, tuple[float, Any]]]:
-    """Link by what is ``shared`` and by the hour of the sign-up.
+class Trained:
+    """A model that has been trained on these accounts, on what is ``shared`` and the hour of the sign-up."""
 
-    Return the seconds of training and prediction, and by threshold those of clustering and the clusters.
+    def __init__(self, accounts: Path, shared: Sequence[str], threads: int) -> None:
+        logging.getLogger("splink").setLevel(logging.ERROR)
+        connection = duckdb.connect(config={"threads": threads})
+        connection.execute(_RECORDS, [str(accounts)])
+        self._records = DuckDBAPI(connection=connection).register("records")
+        began = time.perf_counter()
+        linker = Linker(self._records, _model(shared))
+        _train(linker, shared[-1])
+        self._settings = linker.misc.save_model_to_json()
+        self.seconds = time.perf_counter() - began
 
-    Clusters are an Arrow table of ``account_id`` and ``cluster_id`` in the order of the accounts.
-    """
-    logging.getLogger("splink").setLevel(logging.ERROR)
-    connection = duckdb.connect(config={"threads": threads})
-    connection.execute(_RECORDS, [str(accounts)])
-    linker = Linker(DuckDBAPI(connection=connection).register("records"), _model(shared))
-    seconds, began = {}, time.perf_counter()
-    _train(linker, shared[-1])
-    seconds["train"], began = time.perf_counter() - began, time.perf_counter()
-    pairs = linker.inference.predict(threshold_match_probability=min(THRESHOLDS))
-    seconds["predict"] = time.perf_counter() - began
-    return seconds, {threshold: _clustered(linker, pairs, threshold) for threshold in THRESHOLDS}
+    def clusters(self) -> Iterator[tuple[float, pa.Table]]:
+        """Yield each threshold with its clusters: ``account_id`` and ``cluster_id``, by account."""
+        linker = Linker(self._records, self._settings)
+        pairs = linker.inference.predict()
+        for threshold in THRESHOLDS:
+            yield threshold, _clustered(linker, pairs, threshold)
+
+    def timed(self, threshold: float) -> dict[str, float]:
+        """Return the seconds that prediction and clustering take for this threshold alone."""
+        linker = Linker(self._records, self._settings)  # which knows no pairs yet
+        began = time.perf_counter()
+        pairs = linker.inference.predict(threshold_match_probability=threshold)
+        predicted = time.perf_counter()
+        _clustered(linker, pairs, threshold)
+        return {"predict": predicted - began, "cluster": time.perf_counter() - predicted}
 
 
 def _model(shared: Sequence[str]) -> SettingsCreator:
@@ -86,11 +99,8 @@ def _train(linker: Linker, other: str) -> None:
         )
 
 
-def _clustered(linker: Linker, pairs: Any, threshold: float) -> tuple[float, Any]:
-    began = time.perf_counter()
+def _clustered(linker: Linker, pairs: Any, threshold: float) -> pa.Table:
     found = linker.clustering.cluster_pairwise_predictions_at_threshold(
         pairs, threshold_match_probability=threshold
     )
-    seconds = time.perf_counter() - began
-    relation = found.as_duckdbpyrelation().project("account_id, cluster_id").order("account_id")
-    return seconds, relation.to_arrow_table()
+    return found.as_duckdbpyrelation().project("account_id, cluster_id").order("account_id").to_arrow_table()
