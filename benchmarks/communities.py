@@ -2,9 +2,10 @@
 
     python benchmarks/communities.py [--preset families] [--scale 1] [--rounds 3] [--out FOLDER]
 
-Simulates a world and scans it; the graph is the one that candidates come from. Both cluster each component of
-more than a few nodes by itself, by Louvain with the resolution that a scan takes. What is compared is what
-both maximise: modularity at that resolution, in the mean over components by the weight of their edges.
+Simulates a world and links its accounts as a scan does; the graph is what candidates come from. Both cluster
+each component of more than a few nodes by itself, by Louvain with the resolution that a scan takes. What is
+compared is what both maximise: modularity at that resolution, in the mean over components by the weight of
+their edges.
 Agreement is the adjusted Rand index of the accounts' communities. Beside it stands the time of connected
 components alone, by scipy as in a scan and by networkx. Turning the matrix into networkx's own graph is not
 counted. Prints tables and writes ``communities.json`` and ``communities.md``.
@@ -22,15 +23,20 @@ from typing import Any, Final
 import networkx as nx
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import adjusted_rand_score
 
 from speed.record import RESULTS, keep, surroundings
+from stillwatch.accounts.profiles import profile_accounts
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, RESOLUTION, account_graph, communities
-from stillwatch.contracts import ACTIVITY, FAMILIES
-from stillwatch.engines.engine import open_engine
+from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
+from stillwatch.engines.engine import Engine, open_engine
+from stillwatch.linking.activity import bind_activity, tally
+from stillwatch.linking.facets import facets
+from stillwatch.linking.families import find_seeds, size_families
+from stillwatch.linking.links import find_links
+from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 from stillwatch.simulate.world import simulate
 
 Ints = npt.NDArray[np.int64]
@@ -44,13 +50,24 @@ def graph_of(preset: str, scale: float, seed: int) -> tuple[csr_matrix, int]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         simulate(preset, scale=scale, seed=seed, honest=1.0, out=folder / "world")
-        product.sketch(folder / "world", folder / "scans").scan(product.WHOLE)
-        stages = folder / "scans" / product.WHOLE / "stages"
-        profiles, links = (pq.read_table(stages / f"{table}.parquet") for table in ("profiles", "links"))
+        ledger = product.sketch(folder / "world", folder / "scans").ledger
         with open_engine(spill=folder / "spill") as engine:
-            engine.bind("activity", [stages / "activity.parquet"], ACTIVITY)
-            engine.bind("families", [stages / "families.parquet"], FAMILIES)
-            return account_graph(engine, profiles, links), profiles.num_rows
+            engine.bind("sketches", ledger.sketch_files(), SKETCH)
+            engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+            return linked(engine)
+
+
+def linked(engine: Engine) -> tuple[csr_matrix, int]:
+    """Run what a scan runs before it makes candidates, and return the graph and how many accounts it has."""
+    profiles = profile_accounts(engine)
+    engine.bind("profiles", profiles)
+    seeds = find_seeds(engine)
+    engine.bind("seeds", seeds)
+    bind_activity(engine, seeds)
+    tally(engine)
+    engine.bind("families", size_families(engine, seeds))
+    engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), ()))
+    return account_graph(engine, profiles, find_links(engine, facets())), profiles.num_rows
 
 
 def components_of(graph: csr_matrix) -> list[Ints]:

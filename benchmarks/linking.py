@@ -2,8 +2,9 @@
 
     python benchmarks/linking.py [--accounts 1000000] [--hub 1000000] [--rounds 1] [--out FOLDER]
 
-* joined: the links of the identity facet (``find_links``), joined as Splink joins pairs, by connected
-  components: like for like. With the sign-up network or without it, whichever is better.
+* joined: parties by declared organisation (``join_parties``) and the links of the identity facet
+  (``find_links``), joined as Splink joins pairs, by connected components: like for like. With the sign-up
+  network or without it, whichever is better.
 * candidates: the same links, and the groups that a scan makes of them where no request is known
   (``propose_candidates``). They are communities, made for a graph in which requests tie accounts as well.
 * splink: train, predict, cluster. With the sign-up network or without it, at the best threshold.
@@ -39,10 +40,11 @@ from speed.apart import apart, say
 from speed.exponent import exponent
 from speed.record import RESULTS, keep, surroundings
 from stillwatch.campaigns.candidates import propose_candidates
-from stillwatch.contracts import ACCOUNT_SKETCH, ACTIVITY, FAMILIES, PROFILES
+from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, PROFILES, USES
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.linking.facets.identity import Identity
 from stillwatch.linking.links import find_links
+from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 PARTS: Final = (1 / 8, 1 / 4, 1 / 2, 1)
 LEFT_OUT: Final = ("nothing", "signup-network")
@@ -58,9 +60,7 @@ def joined(accounts: Path) -> Found:
     """Link, and join whoever is linked."""
     records, choices = pq.read_table(accounts, columns=ACCOUNT_SKETCH.names), []
     with opened(records) as engine:
-        began = time.perf_counter()
-        links = find_links(engine, _FACETS)
-        seconds = {"links": time.perf_counter() - began}
+        seconds, links = linked(engine)
     for left_out in LEFT_OUT:
         began = time.perf_counter()
         groups = components(links.filter(pc.field("signal") != left_out), records["account_id"])
@@ -90,16 +90,14 @@ def components(links: pa.Table, ids: pa.ChunkedArray) -> Ints:
 def candidates(accounts: Path) -> Found:
     """Link, and make the groups that a scan makes; an account in none of them stands alone."""
     records = pq.read_table(accounts, columns=ACCOUNT_SKETCH.names)
-    ids, profiles = records["account_id"].combine_chunks(), profiles_of(records)
+    ids = records["account_id"].combine_chunks()
     with opened(records) as engine:
+        seconds, links = linked(engine)
         began = time.perf_counter()
-        links = find_links(engine, _FACETS)
-        linked = time.perf_counter()
-        members = propose_candidates(engine, profiles, links).candidates
-        ended = time.perf_counter()
+        members = propose_candidates(engine, profiles_of(ids), links).candidates
+        seconds |= {"groups": time.perf_counter() - began}
     groups = np.full(len(ids), NOBODY, np.int64)
     groups[pc.index_in(members["account_id"], ids).to_numpy()] = members["candidate"].to_numpy()
-    seconds = {"links": linked - began, "groups": ended - linked}
     return best_of([{"left out": LEFT_OUT[0], "seconds": seconds, "groups": groups}], operators_of(accounts))
 
 
@@ -108,17 +106,28 @@ def opened(records: pa.Table) -> Iterator[Engine]:
     """Open an engine that knows these accounts and no request."""
     with tempfile.TemporaryDirectory() as folder, open_engine(spill=Path(folder) / "spill") as engine:
         engine.bind("accounts", records)
-        engine.bind("activity", [], ACTIVITY)
+        engine.bind("profiles", profiles_of(records["account_id"].combine_chunks()))
+        engine.bind("uses", [], USES)
         engine.bind("families", [], FAMILIES)
         yield engine
 
 
-def profiles_of(records: pa.Table) -> pa.Table:
+def linked(engine: Engine) -> tuple[dict[str, float], pa.Table]:
+    """Return the seconds of both steps, and LINKS."""
+    began = time.perf_counter()
+    engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), ()))
+    joined = time.perf_counter()
+    links = find_links(engine, _FACETS)
+    return {"parties": joined - began, "links": time.perf_counter() - joined}, links
+
+
+def profiles_of(ids: pa.Array) -> pa.Table:
     """Return PROFILES of accounts of which nothing but their records is known."""
-    count = len(records)
-    never = pa.array(np.zeros(count, np.int64)).cast(PROFILES.field("first_seen").type)
-    columns = [records["account_id"], pa.array(np.ones(count, np.int64)), never, never]
-    return pa.table(columns, schema=PROFILES)
+    columns = {field.name: pa.nulls(len(ids), field.type) for field in PROFILES}
+    columns["account"], columns["account_id"] = pa.array(np.arange(len(ids), dtype=np.int32)), ids
+    columns["exchanges"] = pa.array(np.ones(len(ids), np.int64))
+    never = pa.array(np.zeros(len(ids), np.int64)).cast(PROFILES.field("first_seen").type)
+    return pa.table({**columns, "first_seen": never, "last_seen": never}, schema=PROFILES)
 
 
 def splink(accounts: Path) -> Found:

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import settings
 
-from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SKETCH, WORKLOADS
+from stillwatch.accounts.profiles import profile_accounts
+from stillwatch.campaigns.inside import MEMBERS_QUERY
+from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SEEDS, SKETCH, WORKLOADS
 from stillwatch.engines.engine import ENGINES, Engine, open_engine
-from stillwatch.linking.activity import ACTIVITY_QUERY
-from stillwatch.linking.families import know_families
-from stillwatch.linking.parties import PARTIES_QUERY
+from stillwatch.linking.activity import bind_activity, tally
+from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 # The same examples on every run of CI: a change is judged by what it changed. At home they are new each time.
 settings.register_profile("ci", derandomize=True)
@@ -92,6 +93,12 @@ class Traffic:
         engine.bind("sketches", pa.Table.from_pylist(self.sketches, schema=SKETCH))
         engine.bind("accounts", pa.Table.from_pylist(self.accounts, schema=ACCOUNT_SKETCH))
 
+    def bind_activity(self, engine: Engine, seeds: pa.Table) -> None:
+        """Make ``profiles``, ``activity`` and what is counted of it, by families of these SEEDS."""
+        engine.bind("profiles", profile_accounts(engine))
+        bind_activity(engine, seeds)
+        tally(engine)
+
     def bind_groups(
         self, engine: Engine, groups: Mapping[int, Sequence[str]], scaffolds: Mapping[int, int]
     ) -> None:
@@ -103,9 +110,9 @@ class Traffic:
         ]
         engine.bind("families", pa.Table.from_pylist(families, schema=FAMILIES))
         numbered = [scaffolds.get(number, 0) for number in range(max(scaffolds, default=-1) + 1)]
-        know_families(engine, pa.table({"fp": pa.array(numbered, pa.uint64())}))
-        engine.bind("activity", engine.table(ACTIVITY_QUERY))
-        engine.bind("parties", engine.table(PARTIES_QUERY))
+        seeds = [{"family": number, "fp": fp} for number, fp in enumerate(numbered)]
+        self.bind_activity(engine, pa.Table.from_pylist(seeds, schema=SEEDS))
+        engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), ()))
         works = [{"candidate": number, "family": number} for number in scaffolds]
         engine.bind("workloads", pa.Table.from_pylist(works, schema=WORKLOADS))
         rows = [
@@ -113,10 +120,12 @@ class Traffic:
             for number, accounts in groups.items()
             for account in accounts
         ]
-        members = pa.Table.from_pylist(rows, schema=MEMBERSHIP)
-        engine.bind("members", members.select(["candidate", "account_id"]))
-        work = "SELECT m.candidate, a.* FROM activity a JOIN members m ON m.account_id = a.account_id"
-        engine.bind("work", engine.table(f"{work} ORDER BY candidate, timestamp, exchange_id"))
+        engine.bind("membership", pa.Table.from_pylist(rows, schema=MEMBERSHIP))
+        engine.bind("members", engine.table(MEMBERS_QUERY))
+        engine.keep(
+            "work",
+            "SELECT m.candidate, u.account, u.family FROM uses u JOIN members m ON m.account = u.account",
+        )
 
 
 @pytest.fixture

@@ -37,10 +37,10 @@ FDR: Final = 0.01
 """The default of ``--fdr``."""
 
 WHOLE: Final = "whole"
-BEFORE_FACETS: Final = ("sketches", "accounts", "profiles", "families", "activity")
+BEFORE_FACETS: Final = ("sketches", "accounts", "profiles", "seeds", "families")
 """Stages that no facet has a part in."""
 
-BEFORE_SIGNALS: Final = (*BEFORE_FACETS, "links", "candidates", "workloads", "inside", "behaviour")
+BEFORE_SIGNALS: Final = (*BEFORE_FACETS, "links", "candidates", "workloads", "behaviour")
 """Stages that no account signal has a part in."""
 
 

@@ -220,15 +220,27 @@ ACCOUNT_SKETCH: Final = pa.schema(
 
 PROFILES: Final = pa.schema(
     [
+        _required("account", pa.int32()),  # its number, in order of account_id
         _required("account_id", pa.string()),
         _required("exchanges", pa.int64()),
         _required("first_seen", TIMESTAMP),
         _required("last_seen", TIMESTAMP),
+        pa.field("last_served", TIMESTAMP),  # last request that was not refused (401, 403)
+        pa.field("organization_fp", FINGERPRINT),  # named by its requests
     ]
 )
 """One row for each account seen in the log."""
 
-SEEDS: Final = pa.schema([_required("fp", FINGERPRINT)])
+PARTIES: Final = pa.schema(
+    [
+        _required("account", pa.int32()),  # as in PROFILES; accounts that the log does not show come after
+        _required("account_id", pa.string()),
+        _required("party", pa.int64()),
+    ]
+)
+"""Every account of the log and of the account records; those of one party belong together openly."""
+
+SEEDS: Final = pa.schema([_required("family", pa.int64()), _required("fp", FINGERPRINT)])
 """What workload families go by: exchanges belong to the first of these that they carry."""
 
 FAMILIES: Final = pa.schema(
@@ -243,24 +255,69 @@ FAMILIES: Final = pa.schema(
 
 ACTIVITY: Final = pa.schema(
     [
-        _required("exchange_id", pa.string()),
-        _required("account_id", pa.string()),
+        _required("account", pa.int32()),
         _required("timestamp", TIMESTAMP),
-        pa.field("family", pa.int64()),  # null: shares no scaffold
-        _required("resumed", pa.bool_()),  # begins a dialogue at most half an hour after the account's last
-        _required("turns", pa.int32()),
+        _required("family", pa.int64()),  # -1: shares no scaffold
+        _required("standalone", pa.bool_()),  # no dialogue before it
         _required("cues", pa.uint32()),
         _required("capability", pa.uint8()),
         _required("input_tokens", pa.int64()),
         _required("output_tokens", pa.int64()),
         pa.field("message_fp", FINGERPRINT),
         pa.field("network_fp", FINGERPRINT),
+        pa.field("state_fp", FINGERPRINT),  # what it put last: the state that its conversation reached
+        pa.field("continued_fp", FINGERPRINT),  # the state it goes on from: before the model's last answer
     ]
 )
-"""Every exchange with its workload family: what linking and judging count over."""
+"""Every exchange with its workload family, in no order; accounts by their number in PROFILES."""
 
-INSIDE: Final = pa.schema([_required("candidate", pa.int64()), *ACTIVITY])
-"""The exchanges that are a candidate's work, made by its accounts."""
+USES: Final = pa.schema(
+    [
+        _required("account", pa.int32()),
+        _required("family", pa.int64()),
+        _required("exchanges", pa.int64()),
+        _required("messages", pa.int64()),  # exchanges with a message of the user
+        _required("standalone", pa.int64()),
+        _required("resumed", pa.int64()),  # dialogues begun at most half an hour after the account's last
+        _required("input_tokens", pa.int64()),
+        _required("output_tokens", pa.int64()),
+        _required("first_seen", TIMESTAMP),
+        _required("last_seen", TIMESTAMP),
+    ]
+)
+"""ACTIVITY counted by account and family: what linking and judging add up over."""
+
+KINDS: Final = pa.schema(
+    [
+        _required("account", pa.int32()),
+        _required("family", pa.int64()),
+        _required("day", pa.int32()),  # since 1970
+        _required("capability", pa.uint8()),
+        _required("cues", pa.uint32()),
+        _required("standalone", pa.bool_()),
+        _required("exchanges", pa.int64()),
+    ]
+)
+"""The same by day and by what was asked for."""
+
+HOURS: Final = pa.schema(
+    [
+        _required("account", pa.int32()),
+        _required("family", pa.int64()),
+        _required("hour", pa.int32()),  # since 1970
+        _required("exchanges", pa.int64()),
+    ]
+)
+"""The same by hour."""
+
+INSIDE: Final = pa.schema(
+    [
+        _required("candidate", pa.int64()),
+        _required("account", pa.int32()),
+        _required("family", pa.int64()),
+    ]
+)
+"""Whose use of which families is a candidate's work."""
 
 LINKS: Final = pa.schema(
     [

@@ -28,7 +28,7 @@ def assess(
     rows = [{"candidate": c, "account_id": a} for c, accounts in groups.items() for a in accounts]
     engine.bind("candidates", pa.Table.from_pylist(rows, schema=CANDIDATES))
     engine.bind("links", pa.Table.from_pylist(list(links), schema=LINKS))
-    engine.bind("inside", engine.table(INSIDE_QUERY))
+    engine.keep("inside", INSIDE_QUERY)
     return assess_membership(profile_behaviour(engine), account_signals() if signals is None else signals)
 
 

@@ -12,7 +12,7 @@ from assessing import assess, members, pooled, ratios, tied_by
 from stillwatch.accounts.profiles import WHOLE_TRAFFIC, profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import account_signals
 from stillwatch.accounts.signals.beta_binomial import BetaBinomial
-from stillwatch.contracts import CANDIDATES, LINKS
+from stillwatch.contracts import CANDIDATES, INSIDE, LINKS
 
 START = datetime(2026, 4, 22, tzinfo=UTC)
 
@@ -29,16 +29,8 @@ def test_profiles_count_each_account_once(any_engine, traffic, names):
 def test_behaviour_counts_hours_sittings_and_dialogues(any_engine, traffic, names):
     traffic.people(names("person", 30), scaffold=88)
     traffic.bind_groups(any_engine, {}, {})
-    for name in ("candidates", "inside", "links"):
-        empty = {"candidates": CANDIDATES, "links": LINKS}.get(name)
-        any_engine.bind(
-            name,
-            empty.empty_table()
-            if empty
-            else any_engine.table(
-                "SELECT CAST(0 AS BIGINT) AS candidate, a.* FROM activity a WHERE false ORDER BY exchange_id"
-            ),
-        )
+    for name, schema in {"candidates": CANDIDATES, "inside": INSIDE, "links": LINKS}.items():
+        any_engine.bind(name, schema.empty_table())
     for row in profile_behaviour(any_engine).to_pylist():
         own = [x for x in traffic.sketches if x["account_id"] == row["account_id"]]
         cells = {(x["timestamp"].date(), x["timestamp"].hour) for x in own}

@@ -7,6 +7,7 @@ import pytest
 
 from stillwatch.campaigns.calibration import shipped_reference
 from stillwatch.campaigns.likeness import BEYOND, Traffic, ranges, traffic, unlike
+from stillwatch.contracts import PROFILES
 from stillwatch.engines.engine import open_engine
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -22,16 +23,19 @@ def engine(tmp_path):
 
 def test_a_log_is_counted_in_what_its_likeness_goes_by(engine):
     rows = [
-        {"account_id": f"a{number % 4}", "timestamp": START + timedelta(hours=6 * number)}
-        for number in range(9)
+        {
+            "exchanges": count,
+            "first_seen": START + timedelta(hours=6 * first),
+            "last_seen": START + timedelta(hours=6 * last),
+        }
+        for count, first, last in ((3, 0, 8), (2, 1, 5), (2, 2, 6), (2, 3, 7))
     ]
-    engine.bind("sketches", pa.Table.from_pylist(rows))
+    engine.bind("profiles", pa.Table.from_pylist(rows))
     assert traffic(engine, candidates=2) == Traffic(accounts=4, days=2.0, requests_each=2.25, groups=500)
 
 
 def test_a_log_without_requests_is_like_any(engine):
-    schema = pa.schema({"account_id": pa.string(), "timestamp": pa.timestamp("us", "UTC")})
-    engine.bind("sketches", schema.empty_table())
+    engine.bind("profiles", PROFILES.empty_table())
     assert traffic(engine, candidates=0) is None
     assert unlike(None, ranges([SMALL, LARGE])) == []
 

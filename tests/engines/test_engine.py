@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -167,10 +167,15 @@ def test_frequent_values_are_those_that_plain_counting_finds(
     engine: Engine, rows: list[tuple[int, int]], least: int
 ) -> None:
     """The values collide in few buckets: what a bucket allows is counted exactly."""
-    fps = [2**63 + fp * 2**30 for fp, _ in rows]
+    fps = [2**63 + fp * (2**30 + 1) for fp, _ in rows]
     times = pa.array([at for _, at in rows], pa.int64()).cast(TIMESTAMP)
-    engine.bind("seen", pa.table({"fp": pa.array(fps, pa.uint64()), "timestamp": times}))
-    found = engine.frequent("SELECT fp, timestamp FROM seen", least)
+    seen = {"fp": pa.array(fps, pa.uint64()), "fps": [[fp] for fp in fps], "timestamp": times}
+    engine.bind(
+        "seen",
+        pa.table(seen, schema=pa.schema([("fp", U64), ("fps", pa.list_(U64)), ("timestamp", TIMESTAMP)])),
+    )
+    single = "CASE WHEN fp % 2 = 0 THEN fp END AS fp, CASE WHEN fp % 2 = 1 THEN fps END AS fps"
+    found = engine.frequent(f"SELECT {single}, timestamp FROM seen", least)
     counted = Counter(fps)
     assert dict(zip(found["fp"].to_pylist(), found["occurrences"].to_pylist(), strict=True)) == {
         fp: count for fp, count in counted.items() if count >= least
@@ -189,20 +194,46 @@ def test_frequent_values_among_very_many_are_found(engine: Engine) -> None:
     assert found == [{"fp": 7919 * 5, "occurrences": 61, "first": first}]
 
 
-def test_a_function_is_called_with_the_columns_of_its_arguments(engine: Engine) -> None:
-    def longest(fp: pa.Array, fps: pa.Array) -> pa.Array:
-        return pa.array([None if one is None else one + len(more) for one, more in zip_plain(fp, fps)], U64)
+SIZED = pa.schema([("fp", U64), ("carried", pa.int64())])
 
-    def zip_plain(*columns: pa.Array) -> Iterator[tuple[Any, ...]]:
-        return zip(*(column.to_pylist() for column in columns), strict=True)
 
+def sized(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the fingerprints, and how many more each came with."""
+    return pa.record_batch(
+        [batch["fp"], pc.list_value_length(batch["fps"]).cast(pa.int64())], schema=SIZED
+    ).filter(pc.is_valid(batch["fp"]))
+
+
+def test_a_mapped_table_holds_what_the_function_gave_for_each_row(engine: Engine) -> None:
     rows = {"fp": pa.array([5, None, 2**63], U64), "fps": pa.array([[1, 2], [3], []], pa.list_(U64))}
     engine.bind("rows", pa.table(rows))
-    engine.define("longest", longest, [U64, pa.list_(U64)], U64)
-    again = "SELECT longest(fp, fps) AS found FROM rows ORDER BY found NULLS LAST"
-    assert engine.table(again)["found"].to_pylist() == [7, 2**63, None]
-    engine.define("longest", lambda fp, fps: fp, [U64, pa.list_(U64)], U64)
-    assert engine.table(again)["found"].to_pylist() == [5, 2**63, None]
+    for name in ("sizes", "rows"):  # which may take the place of what it was made of
+        engine.map(name, "SELECT fp, fps FROM rows", sized, SIZED)
+        found = engine.table(f"SELECT fp, carried FROM {name} ORDER BY fp")
+        assert found.to_pylist() == [{"fp": 5, "carried": 2}, {"fp": 2**63, "carried": 0}]
+
+
+def test_very_many_rows_are_mapped_once_each(engine: Engine) -> None:
+    engine.bind(
+        "numbers",
+        pa.table({"fp": pa.array(range(300_000), U64), "fps": pa.array([[1]] * 300_000, pa.list_(U64))}),
+    )
+    engine.map("sizes", "SELECT fp, fps FROM numbers", sized, SIZED)
+    total = engine.table(
+        "SELECT count(DISTINCT fp) AS fps, CAST(sum(carried) AS BIGINT) AS n FROM sizes ORDER BY n"
+    )
+    assert total.to_pylist() == [{"fps": 300_000, "n": 300_000}]
+
+
+def test_a_function_that_fails_leaves_what_had_the_name(engine: Engine) -> None:
+    engine.bind("numbers", NUMBERS)
+    with pytest.raises(Exception, match="no such batch"):
+        engine.map("numbers", "SELECT n FROM numbers", failing, NUMBERS.schema)
+    assert engine.table("SELECT count(*) AS rows FROM numbers ORDER BY 1")["rows"].to_pylist() == [4]
+
+
+def failing(batch: pa.RecordBatch) -> pa.RecordBatch:
+    raise ValueError("no such batch")
 
 
 def test_a_stream_brings_the_rows_of_the_table_in_order(engine: Engine) -> None:

@@ -10,6 +10,7 @@ import pytest
 from facet_cases import CASES, MONDAY, SCAFFOLD, begin, crowd, everyday, exercise_sheet, one_queue, refused
 
 from stillwatch.contracts import FINDINGS, LINKS
+from stillwatch.linking.activity import tally
 from stillwatch.linking.facets import BUILT_IN, facets
 from stillwatch.linking.facets.facet import FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
@@ -69,12 +70,13 @@ class Blind(Removed):
         self.facet = facet
 
     def weigh(self, engine):
-        for relation in ("sketches", "accounts", "activity", "parties"):
+        for relation in ("sketches", "accounts", "profiles"):
             own = f"SELECT r.* FROM {relation} r JOIN members m ON m.account_id = r.account_id"
             engine.bind(relation, engine.table(f"{own} ORDER BY r.account_id"))
-        engine.bind(
-            "parties", engine.table("SELECT account_id, account_id AS party FROM members ORDER BY account_id")
-        )
+        engine.keep("activity", "SELECT a.* FROM activity a JOIN members m ON m.account = a.account")
+        tally(engine)
+        alone = "SELECT account, account_id, CAST(account AS BIGINT) AS party FROM members ORDER BY account"
+        engine.bind("parties", engine.table(alone))
         return self.facet.weigh(engine)
 
 

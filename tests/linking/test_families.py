@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.contracts import SKETCH
-from stillwatch.linking.activity import ACTIVITY_QUERY
 from stillwatch.linking.families import (
+    CARRIED,
     MIN_ACCOUNTS,
     MIN_EXCHANGES,
     _stars,
+    family_of,
     find_seeds,
-    know_families,
     size_families,
 )
 from stillwatch.linking.lookup import LEADING
@@ -24,18 +24,15 @@ from stillwatch.linking.lookup import LEADING
 AT = datetime(2026, 4, 22, tzinfo=UTC)
 
 
-def activity_of(engine):
-    know_families(engine, find_seeds(engine))
-    engine.bind("activity", activity := engine.table(ACTIVITY_QUERY))
-    return activity
+CARRYING = f"SELECT exchange_id, {', '.join(CARRIED)} FROM sketches ORDER BY exchange_id"
 
 
 def families_of(engine, traffic):
     traffic.bind(engine)
-    activity = activity_of(engine)
-    return size_families(engine, find_seeds(engine)), dict(
-        zip(activity["exchange_id"].to_pylist(), activity["family"].to_pylist(), strict=True)
-    )
+    traffic.bind_activity(engine, seeds := find_seeds(engine))
+    (batch,) = engine.table(CARRYING).combine_chunks().to_batches()
+    family = family_of(seeds, batch).to_pylist()
+    return size_families(engine, seeds), dict(zip(batch["exchange_id"].to_pylist(), family, strict=True))
 
 
 def test_a_scaffold_is_one_family_whatever_its_payload(any_engine, traffic, names):
@@ -90,10 +87,11 @@ def test_families_do_not_depend_on_the_key_or_on_the_order_of_rows(any_engine, t
     assert before == after
 
 
-def test_an_empty_ledger_has_no_family(any_engine):
+def test_an_empty_ledger_has_no_family(any_engine, traffic):
     any_engine.bind("sketches", SKETCH.empty_table())
     assert find_seeds(any_engine).num_rows == 0
-    assert activity_of(any_engine).num_rows == 0
+    traffic.bind_activity(any_engine, find_seeds(any_engine))
+    assert any_engine.table("SELECT account FROM activity ORDER BY account").num_rows == 0
 
 
 @settings(max_examples=200, deadline=None)

@@ -11,7 +11,7 @@ OWN = {"a1": "17", "a2": "17", "b1": "42", "b2": "42", "c": "c", "d": "d"}
 
 def joined(*declared):
     table = join_parties(pa.table({"account_id": list(OWN), "party": list(OWN.values())}), declared)
-    groups: dict[str, set[str]] = {}
+    groups: dict[int, set[str]] = {}
     for row in table.to_pylist():
         groups.setdefault(row["party"], set()).add(row["account_id"])
     return sorted(map(sorted, groups.values()))

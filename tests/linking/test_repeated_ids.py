@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from stillwatch.contracts import ACTIVITY, SKETCH
-from stillwatch.linking.activity import ACTIVITY_QUERY
-from stillwatch.linking.families import find_seeds, know_families
+from stillwatch.accounts.profiles import profile_accounts
+from stillwatch.contracts import SKETCH
+from stillwatch.linking.activity import bind_activity
+from stillwatch.linking.families import find_seeds
 
 
 def test_requests_that_share_a_call_id_keep_their_own_families(traffic, any_engine, names):
@@ -20,8 +21,9 @@ def test_requests_that_share_a_call_id_keep_their_own_families(traffic, any_engi
 
     def activity_of(rows):
         any_engine.bind("sketches", pa.Table.from_pylist(rows, schema=SKETCH))
-        know_families(any_engine, find_seeds(any_engine))
-        return any_engine.table(ACTIVITY_QUERY).select(ACTIVITY.names).drop_columns("exchange_id")
+        any_engine.bind("profiles", profile_accounts(any_engine))
+        bind_activity(any_engine, find_seeds(any_engine))
+        return any_engine.table("SELECT * FROM activity ORDER BY timestamp, account")
 
     expected = activity_of(traffic.sketches)
     assert set(expected["family"].to_pylist()) == {0, 1}

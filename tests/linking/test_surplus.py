@@ -8,17 +8,17 @@ import pytest
 
 from stillwatch.linking.facets.surplus import Surplus, weigh_surplus
 
-HOLDINGS = "SELECT fp, account_id FROM cards"
+HOLDINGS = "SELECT fp, account FROM cards"
 
 
 def bind(engine, cards, group):
     """``cards`` holds one card or several of each account."""
     held = [set(np.atleast_1d(fps).tolist()) for fps in cards]
-    rows = [{"account_id": f"a{n:04}", "fp": fp} for n, fps in enumerate(held) for fp in sorted(fps)]
+    rows = [{"account": n, "fp": fp} for n, fps in enumerate(held) for fp in sorted(fps)]
     engine.bind("cards", pa.Table.from_pylist(rows))
-    parties = [{"account_id": f"a{n:04}", "party": f"a{n:04}"} for n in range(len(held))]
+    parties = [{"account": n, "account_id": f"a{n:04}", "party": n} for n in range(len(held))]
     engine.bind("parties", pa.Table.from_pylist(parties))
-    members = [{"candidate": 0, "account_id": f"a{n:04}"} for n in group]
+    members = [{"candidate": 0, "account": int(n), "account_id": f"a{n:04}"} for n in group]
     engine.bind("members", pa.Table.from_pylist(members))
 
 

@@ -17,9 +17,12 @@ Floats = npt.NDArray[np.float64]
 _COUNTS: Final = ("exchanges", "total", "colleagues", "resumed", "standalone", "tied", "tied_holders")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Behaviour:
-    """Accounts as rows; counts as in the contract BEHAVIOUR, hours of the day of shape (accounts, 24)."""
+    """Accounts as rows; counts as in the contract BEHAVIOUR, hours of the day of shape (accounts, 24).
+
+    Two of them are the same only where they are one object: what is computed of it is remembered by that.
+    """
 
     exchanges: Ints
     total: Ints
@@ -46,6 +49,6 @@ class Behaviour:
     def __len__(self) -> int:
         return len(self.exchanges)
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> Behaviour:
+    def where(self, chosen: npt.NDArray[np.bool_] | slice) -> Behaviour:
         """Return the chosen rows."""
         return Behaviour(**{name: column[chosen] for name, column in vars(self).items()})

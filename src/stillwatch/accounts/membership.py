@@ -10,7 +10,7 @@ taking the lucky half of honest accounts would make evidence out of noise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,11 +22,14 @@ from stillwatch.accounts.behaviour import Behaviour, Floats
 from stillwatch.accounts.profiles import WHOLE_TRAFFIC
 from stillwatch.accounts.signals.signal import AccountSignal, SignalCard, Weigher
 from stillwatch.contracts import FINDINGS, MEMBERSHIP, SIGNALS, conform
+from stillwatch.engines.compiled import compiled
 
 _ROUNDS: Final = 4
 """Group parameters (its rate, its span) and membership are estimated in turn; four turns settle."""
 
 _MIXTURE_STEPS: Final = 100
+_SETTLED: Final = 1e-9
+_LEAST_SHARE: Final = 1e-6
 
 MEMBER: Final = 0.75
 """Probability from which on an account is taken for a member: a stranger costs more than a miss."""
@@ -65,8 +68,7 @@ def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal])
     ratios = {name: np.zeros(len(rows)) for name in weighers}
     strength = np.zeros(len(rows))
     pooled: list[dict[str, object]] = []
-    for number in np.unique(numbers):
-        chosen = numbers == number
+    for number, chosen in _groups(numbers):
         group = rows.where(chosen)
         weighed, core, strength[chosen], credit = _settle(group, weighers, bounds)
         for name, ratio in weighed.items():
@@ -74,9 +76,16 @@ def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal])
             if signals[name].card.facet:
                 evidence = np.clip(weighers[name].evidence(group, core), *bounds[name])
                 found = _pool(group, weighers[name], signals[name].card, evidence, strength[chosen], credit)
-                pooled.append({"candidate": int(number), **found})
+                pooled.append({"candidate": number, **found})
     findings = pa.Table.from_pylist(pooled, schema=FINDINGS)
     return Assessment(_signals(inside, ratios), _membership(inside, strength), findings)
+
+
+def _groups(candidate: npt.NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
+    """Yield each candidate with its rows, which lie together in BEHAVIOUR."""
+    numbers, starts = np.unique(candidate, return_index=True)
+    for number, start, end in zip(numbers.tolist(), starts, [*starts, len(candidate)][1:], strict=True):
+        yield number, slice(start, end)
 
 
 def _pool(
@@ -114,8 +123,10 @@ def _settle(
     group: Behaviour, weighers: Mapping[str, Weigher], bounds: Mapping[str, tuple[float, float]]
 ) -> tuple[dict[str, Floats], Floats, Floats, float]:
     """Return each signal's ratios and whom they trusted, each account's strength, and the members' credit."""
-    core = np.ones(len(group))
+    core, trusted = np.ones(len(group)), np.zeros(len(group))
     for _ in range(_ROUNDS):
+        if np.abs(core - trusted).max() < _SETTLED:
+            break
         trusted = core
         ratios = {name: np.clip(weigh(group, trusted), *bounds[name]) for name, weigh in weighers.items()}
         together = np.sum(list(ratios.values()), axis=0) - _CHOICE_COST
@@ -141,12 +152,22 @@ def _credit(ratio: Floats, posterior: Floats) -> float:
 
 def _posterior(ratio: Floats) -> Floats:
     """Return P(member) of each account, the share of members fitted by expectation maximisation."""
-    share, odds = 0.5, np.exp(np.clip(ratio, -30, 30))
-    posterior = np.zeros(len(ratio))
+    odds = np.exp(np.clip(ratio, -30, 30))
+    share = _share_of_members(odds)
+    return np.asarray(share * odds / (1 - share + share * odds))
+
+
+@compiled
+def _share_of_members(odds: Floats) -> float:
+    share = 0.5
     for _ in range(_MIXTURE_STEPS):
-        posterior = share * odds / (1 - share + share * odds)
-        share = float(np.clip(posterior.mean(), 1e-6, _MOST_SHARE))
-    return np.asarray(posterior)
+        total = 0.0
+        for one in odds:
+            total += share * one / (1 - share + share * one)
+        before, share = share, min(max(total / len(odds), _LEAST_SHARE), _MOST_SHARE)
+        if abs(share - before) < _SETTLED:
+            break
+    return share
 
 
 def _signals(inside: pa.Table, ratios: Mapping[str, Floats]) -> pa.Table:

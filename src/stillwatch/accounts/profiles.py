@@ -20,29 +20,40 @@ def profile_accounts(engine: Engine) -> pa.Table:
     """Return PROFILES over the relation ``sketches``: one row for each account, by account id."""
     table = engine.table(
         """
-        SELECT account_id, count(*) AS exchanges, min(timestamp) AS first_seen, max(timestamp) AS last_seen
+        SELECT account_id, count(*) AS exchanges, min(timestamp) AS first_seen, max(timestamp) AS last_seen,
+               max(CASE WHEN status IS NULL OR status NOT IN (401, 403) THEN timestamp END) AS last_served,
+               min(organization_fp) AS organization_fp
         FROM sketches GROUP BY account_id ORDER BY account_id
         """
     )
-    return conform(table, PROFILES, "accounts")
+    numbers = pa.array(np.arange(table.num_rows, dtype=np.int32))
+    return conform(table.append_column("account", numbers), PROFILES, "accounts")
 
 
 def profile_behaviour(engine: Engine) -> pa.Table:
     """Return BEHAVIOUR: of every account over its whole traffic, then inside each candidate's work.
 
-    Reads the relations ``activity`` (ACTIVITY), ``inside`` (INSIDE), ``candidates`` (CANDIDATES),
-    ``workloads`` (WORKLOADS), ``links`` (LINKS) and ``parties`` (``account_id``, ``party``).
+    Reads the relations ``profiles`` (PROFILES), ``uses`` (USES), ``hours`` (HOURS), ``inside`` (INSIDE),
+    ``candidates`` (CANDIDATES), ``workloads`` (WORKLOADS), ``links`` (LINKS) and ``parties`` (``account_id``,
+    ``party``).
     """
-    whole = f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, a.* FROM activity a"
-    everything, inside = _behaviour(engine, f"({whole})", _NO_TIES), _behaviour(engine, "inside", _TIES)
+    engine.keep("clocks", _CLOCKS)
+    everything, inside = _behaviour(engine, _WHOLE, _NO_TIES), _behaviour(engine, "inside", _TIES)
     own = pc.index_in(inside["account_id"], everything["account_id"].combine_chunks()).to_numpy()
     other = _cells(everything)[own] - _cells(inside)
     tables = [
         everything.append_column("elsewhere", _lists(np.zeros((everything.num_rows, 24), np.int64))),
         inside.append_column("elsewhere", _lists(other)),
     ]
-    return conform(pa.concat_tables(tables), BEHAVIOUR, "accounts")
+    return conform(pa.concat_tables(tables).drop_columns("account"), BEHAVIOUR, "accounts")
 
+
+_WHOLE: Final = f"(SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, account, family FROM uses)"
+
+_CLOCKS: Final = """
+    SELECT account, family, hour % 24 AS hour, count(*) AS days FROM hours GROUP BY account, family, hour % 24
+"""
+"""On how many days each account used each family in each hour of the day."""
 
 _NO_TIES: Final = (
     f"SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, '' AS account_id, 0 AS tied, 0 AS tied_holders"
@@ -66,40 +77,51 @@ tells nobody apart there. Conversations that they hand to one another do.
 def _behaviour(engine: Engine, relation: str, ties: str) -> pa.Table:
     counts = engine.table(
         f"""
-        SELECT b.*, CAST(coalesce(t.tied, 0) AS BIGINT) AS tied,
-               CAST(coalesce(t.tied_holders, 0) AS BIGINT) AS tied_holders, a.total,
+        SELECT b.*, n.account_id, CAST(coalesce(t.tied, 0) AS BIGINT) AS tied,
+               CAST(coalesce(t.tied_holders, 0) AS BIGINT) AS tied_holders, n.exchanges AS total,
                count(*) OVER (PARTITION BY b.candidate, p.party) AS colleagues FROM (
-            SELECT candidate, account_id, count(*) AS exchanges,
-                   CAST(sum(CASE WHEN resumed THEN 1 ELSE 0 END) AS BIGINT) AS resumed,
-                   CAST(sum(CASE WHEN turns <= 1 THEN 1 ELSE 0 END) AS BIGINT) AS standalone,
-                   min(timestamp) AS first_seen, max(timestamp) AS last_seen
-            FROM {relation} r GROUP BY candidate, account_id) b
-        JOIN (SELECT account_id, count(*) AS total FROM activity GROUP BY account_id) a
-            ON a.account_id = b.account_id
-        JOIN parties p ON p.account_id = b.account_id
-        LEFT JOIN ({ties}) t ON t.candidate = b.candidate AND t.account_id = b.account_id
-        ORDER BY b.candidate, b.account_id
+            SELECT r.candidate, r.account, CAST(sum(u.exchanges) AS BIGINT) AS exchanges,
+                   CAST(sum(u.resumed) AS BIGINT) AS resumed, CAST(sum(u.standalone) AS BIGINT) AS standalone,
+                   min(u.first_seen) AS first_seen, max(u.last_seen) AS last_seen
+            FROM {relation} r JOIN uses u ON u.account = r.account AND u.family = r.family
+            GROUP BY r.candidate, r.account) b
+        JOIN profiles n ON n.account = b.account
+        JOIN parties p ON p.account = b.account
+        LEFT JOIN ({ties}) t ON t.candidate = b.candidate AND t.account_id = n.account_id
+        ORDER BY b.candidate, b.account
         """
     )
-    cells = engine.table(
-        f"""
-        SELECT candidate, account_id, hour, count(*) AS days FROM (
-            SELECT DISTINCT candidate, account_id, CAST(timestamp AS DATE) AS day,
-                   extract(hour FROM timestamp) AS hour FROM {relation} r) c
-        GROUP BY candidate, account_id, hour ORDER BY candidate, account_id, hour
-        """
-    )
-    return counts.append_column("hours", _hours_of_day(counts, cells))
+    return counts.append_column("hours", _hours_of_day(counts, engine.table(_cells_of(relation))))
+
+
+def _cells_of(relation: str) -> str:
+    """Return the query of how many days have traffic in which hour of the day.
+
+    An hour in which an account uses two of a candidate's families is one hour; where there is one family
+    its clock is known already.
+    """
+    placed = f"SELECT r.*, count(*) OVER (PARTITION BY candidate, account) AS families FROM {relation} r"
+    return f"""
+        WITH placed AS ({placed})
+        SELECT p.candidate, p.account, c.hour, c.days FROM placed p
+        JOIN clocks c ON c.account = p.account AND c.family = p.family WHERE p.families = 1
+        UNION ALL
+        SELECT candidate, account, hour % 24 AS hour, count(*) AS days FROM (
+            SELECT DISTINCT p.candidate, p.account, h.hour FROM placed p
+            JOIN hours h ON h.account = p.account AND h.family = p.family WHERE p.families > 1) d
+        GROUP BY candidate, account, hour % 24
+        ORDER BY candidate, account, hour
+    """
 
 
 def _hours_of_day(counts: pa.Table, cells: pa.Table) -> pa.Array:
-    """Pivot ``cells`` (candidate, account_id, hour, days) to one list of 24 counts per row of ``counts``.
+    """Pivot ``cells`` (candidate, account, hour, days) to one list of 24 counts per row of ``counts``.
 
     Both tables are in the same order and hold the same accounts, so a running number joins them.
     """
     row = np.zeros(cells.num_rows, np.int64)
     if cells.num_rows:
-        account = cells["account_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+        account = cells["account"].to_numpy()
         candidate = cells["candidate"].to_numpy()
         row[1:] = np.cumsum((np.diff(account) != 0) | (np.diff(candidate) != 0))
     hours = np.zeros((counts.num_rows, 24), np.int64)

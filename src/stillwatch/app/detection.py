@@ -19,7 +19,7 @@ from stillwatch.app.standing import Standing
 from stillwatch.campaigns.calibration import shipped_reference
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.campaigns.explained import explain_away
-from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, WORK_QUERY
+from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, VOLUMES_QUERY, WORK_QUERY
 from stillwatch.campaigns.judging import Judgement, judge
 from stillwatch.campaigns.labelling import (
     admit,
@@ -48,17 +48,11 @@ from stillwatch.contracts import (
     WORKLOADS,
 )
 from stillwatch.engines.engine import Engine
-from stillwatch.linking.activity import ACTIVITY_QUERY
+from stillwatch.linking.activity import bind_activity, tally
 from stillwatch.linking.facets import Facet, facets
-from stillwatch.linking.families import find_seeds, know_families, size_families
+from stillwatch.linking.families import find_seeds, size_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
-
-_VOLUMES = """
-    SELECT w.candidate, count(*) AS exchanges, count(DISTINCT p.party) AS parties,
-           count(DISTINCT w.account_id) AS accounts
-    FROM work w JOIN parties p ON p.account_id = w.account_id GROUP BY w.candidate ORDER BY w.candidate
-"""
 
 
 @dataclass(frozen=True)
@@ -95,10 +89,12 @@ def detect(
 
     progress.stage("accounts")
     profiles = run.table("profiles", PROFILES, lambda: profile_accounts(engine))
+    engine.bind("profiles", profiles)
     progress.stage("workload families")
     seeds = run.table("seeds", SEEDS, lambda: find_seeds(engine))
-    know_families(engine, seeds)
-    run.relation("activity", engine, ACTIVITY_QUERY)
+    engine.bind("seeds", seeds)
+    bind_activity(engine, seeds)
+    tally(engine)
     families = run.table("families", FAMILIES, lambda: size_families(engine, seeds))
     engine.bind("families", families)
     engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), standing.parties))
@@ -110,7 +106,7 @@ def detect(
     candidates, workloads = _candidates(engine, standing.exempt, run, profiles, links)
     engine.bind("candidates", candidates)
     engine.bind("workloads", workloads)
-    run.relation("inside", engine, INSIDE_QUERY)
+    engine.keep("inside", INSIDE_QUERY)
     behaviour = run.table("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
     progress.stage("membership")
     assessment = assess_membership(behaviour, signals)
@@ -119,7 +115,7 @@ def detect(
     engine.bind("membership", membership)
     weighed = engine.table(MEMBERS_QUERY)
     engine.bind("members", weighed)
-    run.relation("work", engine, WORK_QUERY)
+    engine.keep("work", WORK_QUERY)
 
     progress.stage("judging")
     findings = run.table(
@@ -127,7 +123,7 @@ def detect(
         FINDINGS,
         lambda: explain_away(pa.concat_tables([assessment.findings, weigh_candidates(engine, kinds)])),
     )
-    volumes = engine.table(_VOLUMES)
+    volumes = engine.table(VOLUMES_QUERY)
     matched = match_labels(standing.labels, membership)
     weigh = partial(judge, findings, membership, volumes, workloads, limits)
     first = weigh(shipped_reference(), false_discovery_rate)
@@ -137,7 +133,7 @@ def detect(
     found = _named(select_campaigns(judgements, membership, volumes), state)
     lookalikes = select_lookalikes(judgements, weighed, found)
     bind_campaigns(engine, found, membership)
-    run.relation("campaign_work", engine, WORK_OF_CAMPAIGNS)
+    engine.keep("campaign_work", WORK_OF_CAMPAIGNS)
     signal_facets = {name: signal.card.facet or "identity" for name, signal in signals.items()}
     results = build_results(engine, found, lookalikes, findings, profiles, signal_facets)
     made = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -16,11 +17,13 @@ import pyarrow.compute as pc
 
 from stillwatch.app.intake import open_log
 from stillwatch.app.progress import Progress
+from stillwatch.contracts import TIMESTAMP
 from stillwatch.engines.engine import Engine
 from stillwatch.evidence.sealed_text import expiry
 from stillwatch.evidence.wording import CampaignWording, Wordings, shared_wording
 from stillwatch.ingest.plan import Source
 from stillwatch.ingest.postgres import SCHEMES
+from stillwatch.linking.families import CARRIED, family_of
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey
 
@@ -30,21 +33,39 @@ _ACCOUNTS: Final = 48
 _FAMILIES: Final = 8
 """Families of a campaign that are looked at, largest first."""
 
-_SAMPLE: Final = f"""
-    SELECT campaign_id, exchange_id, account_id, timestamp FROM (
-        SELECT f.*, r.rank, row_number() OVER (
-            PARTITION BY f.campaign_id, f.family ORDER BY f.account_id) AS place
-        FROM (SELECT *, row_number() OVER (
-                  PARTITION BY campaign_id, family, account_id ORDER BY timestamp, exchange_id) AS turn
-              FROM campaign_work WHERE family IS NOT NULL) f
-        JOIN (SELECT campaign_id, family, row_number() OVER (
-                  PARTITION BY campaign_id ORDER BY count(*) DESC, family) AS rank
-              FROM campaign_work WHERE family IS NOT NULL GROUP BY campaign_id, family) r
-            ON r.campaign_id = f.campaign_id AND r.family = f.family
-        WHERE f.turn = 1 AND r.rank <= {_FAMILIES}) s
-    WHERE place <= {_ACCOUNTS} ORDER BY campaign_id, exchange_id, account_id, timestamp
+_USERS: Final = f"""
+    SELECT f.campaign_id, f.account_id, f.family, f.first_seen FROM (
+        SELECT w.*, u.first_seen, row_number() OVER (
+            PARTITION BY w.campaign_id, w.family ORDER BY w.account) AS place
+        FROM campaign_work w JOIN uses u ON u.account = w.account AND u.family = w.family) f
+    JOIN (
+        SELECT w.campaign_id, w.family, row_number() OVER (
+            PARTITION BY w.campaign_id ORDER BY sum(u.exchanges) DESC, w.family) AS rank
+        FROM campaign_work w JOIN uses u ON u.account = w.account AND u.family = w.family
+        WHERE w.family >= 0 GROUP BY w.campaign_id, w.family) r
+    ON r.campaign_id = f.campaign_id AND r.family = f.family
+    WHERE f.place <= {_ACCOUNTS} AND r.rank <= {_FAMILIES}
 """
-"""The first request of some accounts of each large family, over ``campaign_work``."""
+_THEIRS: Final = f"""
+    SELECT u.campaign_id, u.family, s.exchange_id, u.account_id, s.timestamp,
+           {", ".join(f"s.{name}" for name in CARRIED)}
+    FROM sketches s JOIN ({_USERS}) u ON u.account_id = s.account_id AND u.first_seen = s.timestamp
+"""
+_SAMPLED: Final = pa.schema(
+    [
+        ("campaign_id", pa.string()),
+        ("family", pa.int64()),
+        ("exchange_id", pa.string()),
+        ("account_id", pa.string()),
+        ("timestamp", TIMESTAMP),
+    ]
+)
+_SAMPLE: Final = """
+    SELECT campaign_id, min(exchange_id) AS exchange_id, account_id, timestamp FROM sampled
+    GROUP BY campaign_id, family, account_id, timestamp
+    ORDER BY campaign_id, exchange_id, account_id, timestamp
+"""
+"""The first request of some accounts of each large family of a campaign."""
 
 _Request = tuple[str, str, datetime]
 
@@ -61,7 +82,8 @@ def read_wordings(
 ) -> Wordings:
     """Return the wording of each of ``campaigns``, as far as the inputs can be read a second time.
 
-    ``sources`` is what the inputs were before they were read. Reads the relation ``campaign_work``.
+    ``sources`` is what the inputs were before they were read. Reads the relations
+    ``campaign_work``, ``uses``, ``seeds`` and ``sketches``.
     """
     again = [source.path for source in sources if source.bytes is not None]
     again += [named for named in inputs if named.startswith(SCHEMES)]
@@ -79,12 +101,21 @@ def read_wordings(
 
 
 def _wanted(engine: Engine, campaigns: Collection[str]) -> dict[_Request, list[str]]:
+    """Return the requests to read again, each with the campaigns that it is wanted for."""
     wanted: dict[_Request, list[str]] = {}
+    seeds = engine.table("SELECT family, fp FROM seeds ORDER BY family")
+    engine.map("sampled", _THEIRS, partial(_of_family, seeds), _SAMPLED)
     for row in engine.table(_SAMPLE).to_pylist():
         if row["campaign_id"] in campaigns:
             request = (row["exchange_id"], row["account_id"], row["timestamp"])
             wanted.setdefault(request, []).append(row["campaign_id"])
     return wanted
+
+
+def _of_family(seeds: pa.Table, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the requests that are of the family that they were looked up for."""
+    own = pc.equal(family_of(seeds, batch), batch["family"])
+    return batch.select(_SAMPLED.names).filter(own).cast(_SAMPLED)
 
 
 def _read(

@@ -8,7 +8,6 @@ from typing import Protocol
 import pyarrow as pa
 
 from stillwatch.contracts import conform
-from stillwatch.engines.engine import Engine
 
 
 class StageTables(Protocol):
@@ -17,9 +16,6 @@ class StageTables(Protocol):
     def table(self, name: str, schema: pa.Schema, make: Callable[[], pa.Table]) -> pa.Table:
         """Return the stage table ``name``, made if need be."""
 
-    def relation(self, name: str, engine: Engine, sql: str) -> None:
-        """Make the relation ``name`` in ``engine``: the result of ``sql``."""
-
 
 class InMemory:
     """Keeps nothing beyond the engine's relations: for a judgement whose tables nobody will ask for."""
@@ -27,7 +23,3 @@ class InMemory:
     def table(self, name: str, schema: pa.Schema, make: Callable[[], pa.Table]) -> pa.Table:
         """Make the table."""
         return conform(make(), schema, name)
-
-    def relation(self, name: str, engine: Engine, sql: str) -> None:
-        """Run the query and bind its result."""
-        engine.bind(name, engine.table(sql))

@@ -67,12 +67,12 @@ class Proposed:
 
 
 def propose_candidates(engine: Engine, profiles: pa.Table, links: pa.Table) -> Proposed:
-    """Return the candidates over the relations ``activity`` and ``families``.
+    """Return the candidates over the relations ``uses`` and ``families``.
 
     Candidates are numbered by their first account, so that the same input gives the same numbers.
     """
     accounts = profiles["account_id"].combine_chunks()
-    usage = _usage(engine, accounts)
+    usage = _usage(engine)
     graph, families = _graph(usage, profiles["exchanges"].to_numpy(), links, accounts)
     community = communities(graph)
     groups = _groups(usage, community, len(accounts), families)
@@ -82,21 +82,21 @@ def propose_candidates(engine: Engine, profiles: pa.Table, links: pa.Table) -> P
 def account_graph(engine: Engine, profiles: pa.Table, links: pa.Table) -> csr_matrix:
     """Return the weighted graph that candidates come from: the accounts of ``profiles``, then all else."""
     accounts = profiles["account_id"].combine_chunks()
-    return _graph(_usage(engine, accounts), profiles["exchanges"].to_numpy(), links, accounts)[0]
+    return _graph(_usage(engine), profiles["exchanges"].to_numpy(), links, accounts)[0]
 
 
-def _usage(engine: Engine, accounts: pa.Array) -> _Usage:
+def _usage(engine: Engine) -> _Usage:
     table = engine.table(
         f"""
-        SELECT a.family, a.account_id, count(*) AS exchanges, max(f.accounts) AS holders
-        FROM activity a JOIN families f ON f.family = a.family
+        SELECT u.family, u.account, u.exchanges, f.accounts AS holders
+        FROM uses u JOIN families f ON f.family = u.family
         WHERE f.accounts >= {MIN_ACCOUNTS} AND f.exchanges >= {MIN_EXCHANGES}
-        GROUP BY a.family, a.account_id ORDER BY a.family, a.account_id
+        ORDER BY u.family, u.account
         """
     )
     return _Usage(
-        account=pc.index_in(table["account_id"], accounts).to_numpy().astype(np.int64),
-        family=table["family"].to_numpy(),
+        account=table["account"].to_numpy().astype(np.int64),
+        family=table["family"].to_numpy().astype(np.int64),
         exchanges=table["exchanges"].to_numpy(),
         holders=table["holders"].to_numpy(),
     )
@@ -156,8 +156,8 @@ def _direct_ties(holding: _Holding, few: npt.NDArray[np.bool_], accounts: int, s
 def _value_keys(links: pa.Table) -> Ints:
     """Return one number for each (facet, signal, value)."""
     names = pc.binary_join_element_wise(links["facet"], links["signal"], "/")
-    signals = sorted(set(names.to_pylist()))
-    number = pc.index_in(names, pa.array(signals, pa.string())).to_numpy().astype(np.int64)
+    signals = pa.array(sorted(names.unique().to_pylist()), pa.string())
+    number = pc.index_in(names, signals).to_numpy().astype(np.int64)
     return np.asarray(number * (1 << 40) + links["value"].to_numpy(), np.int64)
 
 

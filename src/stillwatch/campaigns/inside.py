@@ -7,17 +7,20 @@ from typing import Final
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS
 
 INSIDE_QUERY: Final = """
-    SELECT c.candidate, a.* FROM activity a JOIN candidates c ON c.account_id = a.account_id
-    JOIN workloads w ON w.candidate = c.candidate AND w.family = a.family
+    SELECT c.candidate, u.account, u.family
+    FROM candidates c JOIN profiles p ON p.account_id = c.account_id JOIN uses u ON u.account = p.account
+    JOIN workloads w ON w.candidate = c.candidate AND w.family = u.family
     UNION ALL
-    SELECT c.candidate, a.* FROM activity a JOIN candidates c ON c.account_id = a.account_id
+    SELECT c.candidate, u.account, u.family
+    FROM candidates c JOIN profiles p ON p.account_id = c.account_id JOIN uses u ON u.account = p.account
     WHERE c.candidate NOT IN (SELECT candidate FROM workloads)
-    ORDER BY candidate, timestamp, exchange_id, account_id
 """
-"""INSIDE: requests of a candidate's families by its accounts; all of theirs where it has no family."""
+"""INSIDE: a candidate's families as its accounts use them; all that they use where it has no family."""
 
 MEMBERS_QUERY: Final = f"""
-    SELECT m.candidate, m.account_id FROM membership m JOIN (
+    SELECT m.candidate, p.account, m.account_id FROM membership m
+    JOIN profiles p ON p.account_id = m.account_id
+    JOIN (
         SELECT candidate, sum(CASE WHEN member THEN 1 ELSE 0 END) AS members
         FROM membership GROUP BY candidate) s ON s.candidate = m.candidate
     WHERE m.member OR s.members < {MIN_ACCOUNTS} ORDER BY m.candidate, m.account_id
@@ -25,7 +28,15 @@ MEMBERS_QUERY: Final = f"""
 """The accounts that facets weigh: the members, or everybody where too few work as one."""
 
 WORK_QUERY: Final = """
-    SELECT i.* FROM inside i JOIN members m ON m.candidate = i.candidate AND m.account_id = i.account_id
-    ORDER BY i.candidate, i.timestamp, i.exchange_id, i.account_id
+    SELECT i.* FROM inside i JOIN members m ON m.candidate = i.candidate AND m.account = i.account
 """
 """INSIDE of those accounts only."""
+
+VOLUMES_QUERY: Final = """
+    SELECT w.candidate, CAST(sum(u.exchanges) AS BIGINT) AS exchanges, count(DISTINCT a.party) AS parties,
+           count(DISTINCT w.account) AS accounts
+    FROM work w JOIN uses u ON u.account = w.account AND u.family = w.family
+    JOIN parties a ON a.account = w.account
+    GROUP BY w.candidate ORDER BY w.candidate
+"""
+"""How much work each candidate's is, and of how many accounts and parties."""

@@ -20,9 +20,9 @@ BEYOND: Final = 3.0
 """A log is unlike the reference from so many times beyond its range on: ranges of a few logs are narrow."""
 
 _TOTALS: Final = """
-    SELECT count(*) AS exchanges, count(DISTINCT account_id) AS accounts,
-           epoch(max(timestamp)) - epoch(min(timestamp)) AS seconds
-    FROM sketches
+    SELECT CAST(coalesce(sum(exchanges), 0) AS BIGINT) AS exchanges, count(*) AS accounts,
+           epoch(max(last_seen)) - epoch(min(first_seen)) AS seconds
+    FROM profiles
 """
 
 
@@ -46,7 +46,7 @@ class Unlike(NamedTuple):
 
 
 def traffic(engine: Engine, candidates: int) -> Traffic | None:
-    """Return the traffic in the relation ``sketches``, None where it holds no request."""
+    """Return the traffic in the relation ``profiles``, None where it holds no request."""
     row = engine.table(_TOTALS).to_pylist()[0]
     if not row["exchanges"]:
         return None

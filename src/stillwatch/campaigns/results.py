@@ -28,13 +28,11 @@ from stillwatch.contracts import (
 from stillwatch.engines.engine import Engine
 
 WORK_OF_CAMPAIGNS: Final = """
-    SELECT DISTINCT b.campaign_id, i.exchange_id, i.account_id, i.timestamp, i.family, i.capability, i.turns,
-           i.cues, i.input_tokens, i.output_tokens
-    FROM inside i JOIN readings r ON r.candidate = i.candidate
-    JOIN belongs b ON b.campaign_id = r.campaign_id AND b.account_id = i.account_id
-    ORDER BY campaign_id, timestamp, exchange_id, account_id
+    SELECT DISTINCT b.campaign_id, b.account_id, i.account, i.family
+    FROM inside i JOIN readings r ON r.candidate = i.candidate JOIN profiles p ON p.account = i.account
+    JOIN belongs b ON b.campaign_id = r.campaign_id AND b.account_id = p.account_id
 """
-"""Each exchange that belongs to a campaign, once."""
+"""What of its members' work is a campaign's: accounts and families, each once."""
 
 _WATCH_RISK: Final = 0.5
 
@@ -97,7 +95,7 @@ def build_results(
 
     Reads the relations that :func:`bind_campaigns` made, ``campaign_work`` (the rows of
     WORK_OF_CAMPAIGNS), ``work``, ``signals`` (SIGNALS), ``links`` (LINKS), ``families`` (FAMILIES),
-    ``workloads`` (WORKLOADS) and ``activity``.
+    ``workloads`` (WORKLOADS), ``profiles`` (PROFILES), ``uses`` (USES) and ``kinds`` (KINDS).
 
     Args:
         engine: holds the relations.
@@ -137,23 +135,27 @@ def counted_findings(findings: pa.Table, judgement: Judgement) -> list[dict[str,
 
 
 _TOTALS: Final = """
-    SELECT {group} AS campaign_id, count(*) AS exchanges, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
-           CAST(sum(output_tokens) AS BIGINT) AS output_tokens, min(timestamp) AS first_seen,
-           max(timestamp) AS last_seen, count(DISTINCT family) AS families
-    FROM {work} GROUP BY {group} ORDER BY campaign_id
+    SELECT w.group_id AS campaign_id, CAST(sum(u.exchanges) AS BIGINT) AS exchanges,
+           CAST(sum(u.input_tokens) AS BIGINT) AS input_tokens,
+           CAST(sum(u.output_tokens) AS BIGINT) AS output_tokens, min(u.first_seen) AS first_seen,
+           max(u.last_seen) AS last_seen,
+           count(DISTINCT CASE WHEN u.family >= 0 THEN u.family END) AS families
+    FROM ({work}) w JOIN uses u ON u.account = w.account AND u.family = w.family
+    GROUP BY w.group_id ORDER BY campaign_id
 """
 _ABILITIES: Final = """
-    SELECT {group} AS campaign_id, capability, count(*) AS exchanges FROM {work}
-    GROUP BY {group}, capability ORDER BY campaign_id, capability
+    SELECT w.group_id AS campaign_id, k.capability, CAST(sum(k.exchanges) AS BIGINT) AS exchanges
+    FROM ({work}) w JOIN kinds k ON k.account = w.account AND k.family = w.family
+    GROUP BY w.group_id, k.capability ORDER BY campaign_id, k.capability
 """
-_OF_CAMPAIGNS: Final = {"group": "campaign_id", "work": "campaign_work"}
-_OF_LOOKALIKES: Final = {
-    "group": "group_id",
-    "work": "(SELECT l.group_id, w.* FROM work w JOIN lookalike_groups l ON l.candidate = w.candidate) work",
-}
+_OF_CAMPAIGNS: Final = "SELECT campaign_id AS group_id, account, family FROM campaign_work"
+_OF_LOOKALIKES: Final = """
+    SELECT l.group_id, w.account, w.family FROM work w JOIN lookalike_groups l ON l.candidate = w.candidate
+"""
 _FIRST_EVIDENCE: Final = """
-    SELECT campaign_id, account_id, min(timestamp) AS first_evidence_at FROM campaign_work
-    GROUP BY campaign_id, account_id ORDER BY campaign_id, account_id
+    SELECT w.campaign_id, w.account_id, min(u.first_seen) AS first_evidence_at
+    FROM campaign_work w JOIN uses u ON u.account = w.account AND u.family = w.family
+    GROUP BY w.campaign_id, w.account_id ORDER BY w.campaign_id, w.account_id
 """
 _STRENGTH: Final = "SELECT campaign_id, account_id, strength FROM belongs ORDER BY campaign_id, account_id"
 _SIGNALS: Final = """
@@ -163,11 +165,10 @@ _SIGNALS: Final = """
     ORDER BY o.campaign_id, s.account_id, s.signal
 """
 _TIMELINE: Final = """
-    SELECT day, campaign_id, count(*) AS exchanges, count(DISTINCT account_id) AS accounts FROM (
-        SELECT date_trunc('day', a.timestamp) AS day, w.campaign_id, a.account_id
-        FROM activity a LEFT JOIN campaign_work w
-        ON w.exchange_id = a.exchange_id AND w.account_id = a.account_id AND w.timestamp = a.timestamp) t
-    GROUP BY day, campaign_id ORDER BY day, campaign_id NULLS LAST
+    SELECT TIMESTAMPTZ '1970-01-01 00:00:00+00' + k.day * INTERVAL 1 DAY AS day, w.campaign_id,
+           CAST(sum(k.exchanges) AS BIGINT) AS exchanges, count(DISTINCT k.account) AS accounts
+    FROM kinds k LEFT JOIN campaign_work w ON w.account = k.account AND w.family = k.family
+    GROUP BY k.day, w.campaign_id ORDER BY k.day, w.campaign_id NULLS LAST
 """
 
 
@@ -201,11 +202,11 @@ def _lookalikes(
 
 
 def _describer(
-    engine: Engine, groups: Mapping[str, str], counted: Mapping[str, list[dict[str, Any]]]
+    engine: Engine, work: str, counted: Mapping[str, list[dict[str, Any]]]
 ) -> Callable[[str, Judgement, int], dict[str, Any]]:
     """Return what makes a row of CAMPAIGNS of a group's id, its judgement and its number of accounts."""
-    totals = {row["campaign_id"]: row for row in engine.table(_TOTALS.format(**groups)).to_pylist()}
-    shares = _capabilities(engine.table(_ABILITIES.format(**groups)).to_pylist())
+    totals = {row["campaign_id"]: row for row in engine.table(_TOTALS.format(work=work)).to_pylist()}
+    shares = _capabilities(engine.table(_ABILITIES.format(work=work)).to_pylist())
 
     def describe(group_id: str, judgement: Judgement, accounts: int) -> dict[str, Any]:
         row, abilities = dict(totals[group_id]), shares[group_id]

@@ -19,7 +19,7 @@ from stillwatch.contracts import MEMBERS, Capability, conform
 from stillwatch.engines.engine import Engine
 
 _KIND: Final = (
-    "capability * 4 + CASE WHEN turns <= 1 THEN 2 ELSE 0 END + CASE WHEN cues <> 0 THEN 1 ELSE 0 END"
+    "k.capability * 4 + CASE WHEN k.standalone THEN 2 ELSE 0 END + CASE WHEN k.cues <> 0 THEN 1 ELSE 0 END"
 )
 """What a request asks for, whether it stands alone, and whether it bears a cue: 4 kinds for each ability."""
 
@@ -31,15 +31,17 @@ _HALF: Final = 0.5
 _MEMBERS: Final = """
     SELECT campaign_id, account_id, strength FROM belongs ORDER BY campaign_id, account_id
 """
-_EVERYBODY: Final = f"SELECT {_KIND} AS kind, count(*) AS exchanges FROM activity GROUP BY kind ORDER BY kind"
+_COUNT: Final = f"{_KIND} AS kind, CAST(sum(k.exchanges) AS BIGINT) AS exchanges"
+_EVERYBODY: Final = f"SELECT {_COUNT} FROM kinds k GROUP BY kind ORDER BY kind"
 _TOTAL: Final = f"""
-    SELECT b.campaign_id, b.account_id, {_KIND} AS kind, count(*) AS exchanges
-    FROM activity a JOIN belongs b ON b.account_id = a.account_id
+    SELECT b.campaign_id, b.account_id, {_COUNT}
+    FROM kinds k JOIN profiles p ON p.account = k.account JOIN belongs b ON b.account_id = p.account_id
     GROUP BY b.campaign_id, b.account_id, kind ORDER BY b.campaign_id, b.account_id, kind
 """
 _WORK: Final = f"""
-    SELECT campaign_id, account_id, {_KIND} AS kind, count(*) AS exchanges FROM campaign_work
-    GROUP BY campaign_id, account_id, kind ORDER BY campaign_id, account_id, kind
+    SELECT w.campaign_id, w.account_id, {_COUNT}
+    FROM campaign_work w JOIN kinds k ON k.account = w.account AND k.family = w.family
+    GROUP BY w.campaign_id, w.account_id, kind ORDER BY w.campaign_id, w.account_id, kind
 """
 
 Counts = npt.NDArray[np.int64]
@@ -47,7 +49,7 @@ Shares = npt.NDArray[np.float64]
 
 
 def member_shares(engine: Engine) -> pa.Table:
-    """Return MEMBERS over the relations ``activity``, ``belongs`` and ``campaign_work``."""
+    """Return MEMBERS over the relations ``kinds``, ``profiles``, ``belongs`` and ``campaign_work``."""
     members = engine.table(_MEMBERS)
     everybody = np.zeros(_KINDS, np.int64)
     rows = engine.table(_EVERYBODY)

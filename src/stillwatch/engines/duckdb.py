@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from inspect import Parameter, Signature
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import duckdb
 import pyarrow as pa
-from duckdb.func import FunctionNullHandling, PythonUDFType
-from duckdb.sqltypes import DuckDBPyType
 
 from stillwatch.contracts import ContractError, UsageError
 from stillwatch.engines.engine import Batchwise, EngineError
@@ -25,6 +24,9 @@ from stillwatch.engines.plain import plain_reader
 _QUANTITY: Final = re.compile(r"\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
 _BATCH_ROWS: Final = 65_536
+_MAPPERS: Final = 2
+"""Threads that map batches: they, the reader and the writer keep two cores busy, and memory small."""
+
 _BEING_MADE: Final = "being made"
 _KIND: Final = """
     SELECT CASE WHEN table_type = 'VIEW' THEN 'VIEW' ELSE 'TABLE' END FROM information_schema.tables
@@ -42,7 +44,6 @@ class DuckDB:
         # Only now: the settings above load the built-in extensions that they belong to.
         self._connection.execute("SET autoload_known_extensions = false")
         self._connection.execute("SET lock_configuration = true")
-        self._functions: set[str] = set()
 
     def bind(self, name: str, source: pa.Table | Sequence[Path], schema: pa.Schema | None = None) -> None:
         """See :meth:`Engine.bind`."""
@@ -60,9 +61,8 @@ class DuckDB:
     def keep(self, name: str, sql: str) -> None:
         """See :meth:`Engine.keep`."""
         with _explained():  # the query may read what it takes the place of
-            self._connection.execute(f"CREATE TEMP TABLE {_quoted(_BEING_MADE)} AS {sql}")
-        self._forget(name)
-        self._connection.execute(f"ALTER TABLE {_quoted(_BEING_MADE)} RENAME TO {_quoted(name)}")
+            self._connection.execute(f"CREATE TABLE {_quoted(_BEING_MADE)} AS {sql}")
+        self._rename(name)
 
     def table(self, sql: str) -> pa.Table:
         """See :meth:`Engine.table`."""
@@ -72,22 +72,13 @@ class DuckDB:
         """See :meth:`Engine.frequent`."""
         return frequent(partial(self.stream, sql), least)
 
-    def define(
-        self, name: str, function: Batchwise, takes: Sequence[pa.DataType], gives: pa.DataType
-    ) -> None:
-        """See :meth:`Engine.define`."""
-        if name in self._functions:
-            self._connection.remove_function(name)
-        self._functions.add(name)
-        kinds: list[Any] = [DuckDBPyType(_SQL_TYPES[kind]) for kind in takes]
-        self._connection.create_function(
-            name,
-            _on_arrays(function, len(kinds)),
-            kinds,
-            DuckDBPyType(_SQL_TYPES[gives]),
-            type=PythonUDFType.ARROW,
-            null_handling=FunctionNullHandling.SPECIAL,
-        )
+    def map(self, name: str, sql: str, function: Batchwise, schema: pa.Schema) -> None:
+        """See :meth:`Engine.map`."""
+        with _explained(), ThreadPoolExecutor(_MAPPERS) as pool, self._connection.cursor() as writer:
+            made = pa.RecordBatchReader.from_batches(schema, _ahead(pool, function, self.stream(sql)))
+            writer.register("mapped", made)
+            writer.execute(f"CREATE TABLE {_quoted(_BEING_MADE)} AS SELECT * FROM mapped")
+        self._rename(name)
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """See :meth:`Engine.stream`."""
@@ -99,6 +90,11 @@ class DuckDB:
         """See :meth:`Engine.write`."""
         reader = self.stream(sql)
         return write_parquet(reader, reader.schema, path)
+
+    def _rename(self, name: str) -> None:
+        """Give what was made the name that it is for."""
+        self._forget(name)
+        self._connection.execute(f"ALTER TABLE {_quoted(_BEING_MADE)} RENAME TO {_quoted(name)}")
 
     def _forget(self, name: str) -> None:
         """Let go of what has this name: a registered table, a view of files, or a kept result."""
@@ -152,23 +148,17 @@ def _settings(memory: str, threads: int | None, spill: Path) -> _Config:
     return settings
 
 
-_SQL_TYPES: Final[dict[pa.DataType, str]] = {
-    pa.uint64(): "UBIGINT",
-    pa.list_(pa.uint64()): "UBIGINT[]",
-    pa.int64(): "BIGINT",
-    pa.binary(): "BLOB",
-}
-
-
-def _on_arrays(function: Batchwise, arguments: int) -> Batchwise:
-    """Return ``function`` for arguments that come in chunks, with a signature in which each has a name."""
-
-    def whole(*columns: pa.ChunkedArray | pa.Array) -> pa.Array:
-        return function(*(c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in columns))
-
-    named = [Parameter(f"column_{number}", Parameter.POSITIONAL_ONLY) for number in range(arguments)]
-    whole.__signature__ = Signature(named)  # type: ignore[attr-defined]
-    return whole
+def _ahead(
+    pool: Executor, function: Batchwise, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Map over the batches in threads, a few at a time, while the next ones are read."""
+    waiting: deque[Future[pa.RecordBatch]] = deque()
+    for batch in batches:
+        waiting.append(pool.submit(function, batch))
+        if len(waiting) > _MAPPERS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _empty(name: str, schema: pa.Schema | None) -> pa.Table:

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from stillwatch.contracts import StillwatchError, UsageError
 
-Batchwise = Callable[..., pa.Array]
-"""A function of arrays of one length that returns another of that length."""
+Batchwise = Callable[[pa.RecordBatch], pa.RecordBatch]
+"""Work on one batch of rows, which knows of no other."""
 
 
 class EngineError(StillwatchError):
@@ -55,7 +55,8 @@ class Engine(Protocol):
         """Return the values of ``sql`` that occur at least ``least`` times, in no order.
 
         Args:
-            sql: a query of ``fp`` (an unsigned 64-bit hash, never null) and ``timestamp``.
+            sql: a query of ``timestamp`` and of any number of columns of unsigned 64-bit hashes, or of lists
+                of them; each value that stands in one of them has occurred then.
             least: how often, from 1 to 255.
 
         Returns:
@@ -63,13 +64,16 @@ class Engine(Protocol):
             frequent, and a little more, however many values there are.
         """
 
-    def define(
-        self, name: str, function: Batchwise, takes: Sequence[pa.DataType], gives: pa.DataType
-    ) -> None:
-        """Make ``function`` callable in queries as ``name``, in place of what had that name.
+    def map(self, name: str, sql: str, function: Batchwise, schema: pa.Schema) -> None:
+        """Make what ``function`` gives for the rows of ``sql`` readable as ``name``, as :meth:`keep` does.
 
-        It is called with one array for each argument, all of one length, nulls included, and returns an
-        array of that length. It must give the same for the same row, whatever else is in the batch.
+        Args:
+            name: the table's name in queries.
+            sql: the query whose rows are passed on in batches of any size and order.
+            function: returns a batch of ``schema`` for each; several may be at work at once. Put together its
+                rows must not depend on how the rows it took were cut into batches, unless the next query
+                does not mind.
+            schema: of what it returns.
         """
 
     def stream(self, sql: str) -> pa.RecordBatchReader:

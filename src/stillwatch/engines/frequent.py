@@ -8,11 +8,13 @@ the values whose bucket allows it (Park, Chen & Yu 1995).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.engines.compiled import compiled
 
@@ -33,29 +35,58 @@ def frequent(passes: Callable[[], Iterable[pa.RecordBatch]], least: int) -> pa.T
     """Return ``fp``, ``occurrences`` and ``first`` of the values that occur at least ``least`` times.
 
     Args:
-        passes: starts a pass over batches of ``fp`` (uint64) and ``timestamp`` (in microseconds);
-            called twice.
+        passes: starts a pass over batches of ``timestamp`` (in microseconds) and of columns of uint64, or of
+            lists of uint64; called twice.
         least: from 1 to 255.
     """
-    buckets, seen = np.zeros(_FEWEST_BUCKETS, np.uint8), 0
-    kind = pa.timestamp("us", tz="UTC")
-    for batch in passes():
-        seen += batch.num_rows
-        while seen > _CROWDED * len(buckets) and len(buckets) < _MOST_BUCKETS:
-            buckets = np.tile(buckets, 2)  # each half bounds its own values still
-        _count(buckets, _values(batch))
-    table = _Table()
-    for batch in passes():
-        kind = batch.schema.field("timestamp").type
-        allowed = _allowed(buckets, least, values := _values(batch))
-        table.add(
-            values[allowed], batch["timestamp"].cast(pa.int64()).to_numpy(zero_copy_only=False)[allowed]
-        )
-    return table.of(least, kind)
+    buckets, table = _Buckets(), _Table()
+    _beside(buckets.count, passes())
+    _beside(lambda batch: table.add_allowed(batch, buckets.counts, least), passes())
+    return table.of(least)
 
 
-def _values(batch: pa.RecordBatch) -> Values:
-    return np.asarray(batch["fp"].to_numpy(zero_copy_only=False))
+def _beside(work: Callable[[pa.RecordBatch], None], batches: Iterable[pa.RecordBatch]) -> None:
+    """Do the work on each batch in turn, in a thread of its own, while the next one is read."""
+    with ThreadPoolExecutor(1) as worker:
+        before: Future[None] | None = None
+        for batch in batches:
+            if before is not None:
+                before.result()
+            before = worker.submit(work, batch)
+        if before is not None:
+            before.result()
+
+
+class _Buckets:
+    """How many values fell into each bucket: no value of it can have occurred more often."""
+
+    def __init__(self) -> None:
+        self.counts, self._seen = np.zeros(_FEWEST_BUCKETS, np.uint8), 0
+
+    def count(self, batch: pa.RecordBatch) -> None:
+        for values in map(_values, _columns(batch)):
+            self._seen += len(values)
+            while self._seen > _CROWDED * len(self.counts) and len(self.counts) < _MOST_BUCKETS:
+                self.counts = np.tile(self.counts, 2)  # each half bounds its own values still
+            _count(self.counts, values)
+
+
+def _columns(batch: pa.RecordBatch) -> list[pa.Array]:
+    return [batch[name] for name in batch.schema.names if name != "timestamp"]
+
+
+def _values(column: pa.Array) -> Values:
+    """Return the values of a column of hashes, or of lists of them, one after the other."""
+    values = column.flatten() if pa.types.is_list(column.type) else column.drop_null()
+    return np.asarray(values.to_numpy(zero_copy_only=False))
+
+
+def _rows(column: pa.Array) -> Ints:
+    """Return the row of each of :func:`_values`."""
+    if not pa.types.is_list(column.type):
+        return np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    return np.repeat(np.arange(len(column)), lengths)
 
 
 class _Table:
@@ -63,7 +94,15 @@ class _Table:
 
     def __init__(self) -> None:
         self._keys, self._counts, self._first = _room(_SLOTS)
-        self._used = 0
+        self._used, self._kind = 0, pa.timestamp("us", tz="UTC")
+
+    def add_allowed(self, batch: pa.RecordBatch, buckets: npt.NDArray[np.uint8], least: int) -> None:
+        """Count the values of a batch whose buckets were hit at least ``least`` times."""
+        self._kind = batch.schema.field("timestamp").type
+        at = batch["timestamp"].cast(pa.int64()).to_numpy(zero_copy_only=False)
+        for column in _columns(batch):
+            allowed = _allowed(buckets, least, values := _values(column))
+            self.add(values[allowed], at[_rows(column)[allowed]])
 
     def add(self, values: Values, at: Ints) -> None:
         """Count these values."""
@@ -75,14 +114,14 @@ class _Table:
         one = np.ones(len(values), np.int64)
         self._used += _insert(self._keys, self._counts, self._first, values, one, at)
 
-    def of(self, least: int, kind: pa.DataType) -> pa.Table:
+    def of(self, least: int) -> pa.Table:
         """Return the values that were counted at least ``least`` times."""
         often = self._counts >= least
         return pa.table(
             {
                 "fp": self._keys[often],
                 "occurrences": self._counts[often],
-                "first": pa.array(self._first[often]).cast(kind),
+                "first": pa.array(self._first[often]).cast(self._kind),
             }
         )
 

@@ -54,7 +54,7 @@ def conformed(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
 
 def write_part(layout: Layout, start: datetime, batches: Iterable[pa.RecordBatch]) -> tuple[Path, int]:
     """Write an hour's part aside, named by the hour and by its content's digest; return it with its rows."""
-    unnamed = layout.sealing / "part.parquet"
+    unnamed = layout.sealing / f"{start:%Y%m%dT%H}.parquet"
     rows = encode_parquet(batches, SKETCH, unnamed)
     return unnamed.rename(layout.sealing / f"{start:%Y%m%dT%H}.part-{digest(unnamed)}.parquet"), rows
 

@@ -25,18 +25,19 @@ def hours() -> str:
     """
 
 
-def contested() -> str:
-    """Return :data:`IDENTITY` of staged exchanges that occur more than once, and ``wins``.
+def contested(since: datetime, until: datetime) -> str:
+    """Return :data:`IDENTITY` of staged exchanges in [since, until) that occur more than once, and ``wins``.
 
     An exchange is known by its id, account and time together: gateways take the id from the client, who
     may send one id with every request, and another account may send it too. What the ledger holds wins
     nowhere; otherwise :func:`kept` chooses. Only these columns are read, and the engine may spill.
     """
-    return """
+    during = _during(since, until)
+    return f"""
         WITH seen AS (
-            SELECT timestamp, exchange_id, account_id, FALSE AS held FROM staged
+            SELECT timestamp, exchange_id, account_id, FALSE AS held FROM staged WHERE {during}
             UNION ALL
-            SELECT timestamp, exchange_id, account_id, TRUE AS held FROM held
+            SELECT timestamp, exchange_id, account_id, TRUE AS held FROM held WHERE {during}
         )
         SELECT timestamp, exchange_id, account_id, NOT bool_or(held) AS wins
         FROM seen GROUP BY timestamp, exchange_id, account_id
@@ -50,7 +51,7 @@ def kept(since: datetime, until: datetime) -> str:
 
     Where one exchange came with different content, the first row in the order of all columns is taken.
     """
-    during = f"timestamp >= {_instant(since)} AND timestamp < {_instant(until)}"
+    during = _during(since, until)
     columns, same = ", ".join(SKETCH.names), ", ".join(IDENTITY)
     contest = " AND ".join(f"contest.{name} = arrived.{name}" for name in IDENTITY)
     return f"""
@@ -101,6 +102,10 @@ def account_counts() -> str:
 
 def _order(columns: Iterable[str]) -> str:
     return ", ".join(f"{column} NULLS LAST" for column in columns)
+
+
+def _during(since: datetime, until: datetime) -> str:
+    return f"timestamp >= {_instant(since)} AND timestamp < {_instant(until)}"
 
 
 def _instant(moment: datetime) -> str:

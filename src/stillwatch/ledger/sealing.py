@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import Engine
@@ -15,20 +16,19 @@ from stillwatch.engines.parquet import encode_parquet
 from stillwatch.ledger import queries
 from stillwatch.ledger.journal import Journal, Sealed, clear_workplace
 from stillwatch.ledger.layout import HOUR, Layout
+from stillwatch.ledger.merging import Run, Window, merged, overlapping, span_of
 from stillwatch.ledger.parts import by_hour, conformed, place, write_part
 
-_WINDOW_ROWS: Final = 500_000  # exchanges that one query sorts: some 200 MB
+_WINDOW_ROWS: Final = 250_000  # exchanges that are sorted at once: some 100 MB
+_MERGERS: Final = 2  # windows in work: they hold four times as much
 
 
-class _Window(NamedTuple):
-    since: datetime
-    until: datetime
+class _Part(NamedTuple):
+    """A part that was written aside, and where it belongs."""
 
-
-class _Run(NamedTuple):
-    path: Path
-    first: datetime
-    last: datetime
+    source: Path
+    target: Path
+    rows: int
 
 
 def prepare(engine: Engine, layout: Layout, runs: list[Path], account_runs: list[Path]) -> None:
@@ -57,21 +57,44 @@ def _seal_exchanges(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[d
     arrived = engine.table(queries.hours())
     hours: list[datetime] = arrived["hour"].to_pylist()
     counts: list[int] = arrived["exchanges"].to_pylist()
-    engine.bind("held", [part for hour in hours for part in layout.parts(hour)], SKETCH)
-    contested = layout.sealing / "contested.parquet"
-    engine.write(queries.contested(), contested)
-    engine.bind("contested", [contested])
-    spans = [_span(run) for run in runs]
+    spans = [span_of(run) for run in runs]
     moves: dict[Path, Path] = {}
     exchanges = 0
-    for window in _windows(hours, counts):
-        engine.bind("staged", _overlapping(spans, window))
-        kept = engine.stream(queries.kept(window.since, window.until))
-        for start, batches in by_hour(kept):
-            part, rows = write_part(layout, start, batches)
-            moves[part] = place(layout, start, part)
-            exchanges += rows
+    with ThreadPoolExecutor(_MERGERS) as pool:
+        # The engine takes one query at a time: what came twice is sorted out here, after the rest was merged.
+        work = [(window, pool.submit(_merge, layout, spans, window)) for window in _windows(hours, counts)]
+        for window, merging in work:
+            parts = merging.result()
+            for made in _sort_out(engine, layout, spans, window) if parts is None else parts:
+                moves[made.source] = made.target
+                exchanges += made.rows
     return moves, Sealed(exchanges=exchanges, duplicates=sum(counts) - exchanges, hours=len(moves))
+
+
+def _merge(layout: Layout, spans: list[Run], window: Window) -> list[_Part] | None:
+    """Write a window's hours aside, None where the ledger holds some of them or an exchange came twice."""
+    if any(layout.parts(hour) for hour in window.hours):
+        return None
+    rows = merged(overlapping(spans, window), window)
+    return None if rows is None else _write(layout, rows.to_batches())
+
+
+def _sort_out(engine: Engine, layout: Layout, spans: list[Run], window: Window) -> list[_Part]:
+    """Write a window's hours aside, each exchange once and without what the ledger holds."""
+    engine.bind("staged", overlapping(spans, window))
+    engine.bind("held", [part for hour in window.hours for part in layout.parts(hour)], SKETCH)
+    contested = layout.sealing / "contested.parquet"
+    engine.write(queries.contested(window.since, window.until), contested)
+    engine.bind("contested", [contested])
+    return _write(layout, engine.stream(queries.kept(window.since, window.until)))
+
+
+def _write(layout: Layout, batches: Iterable[pa.RecordBatch]) -> list[_Part]:
+    made = []
+    for start, own in by_hour(batches):
+        part, rows = write_part(layout, start, own)
+        made.append(_Part(part, place(layout, start, part), rows))
+    return made
 
 
 def _seal_accounts(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[dict[Path, Path], Sealed]:
@@ -85,25 +108,14 @@ def _seal_accounts(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[di
     return {path: layout.account_table}, Sealed(accounts=new, duplicate_accounts=counts["staged"] - new)
 
 
-def _windows(hours: list[datetime], counts: list[int]) -> Iterator[_Window]:
-    """Cut the hours into stretches that one query sorts at ease; an hour is never cut."""
-    since, rows = hours[0], 0
+def _windows(hours: list[datetime], counts: list[int]) -> Iterator[Window]:
+    """Cut the hours into stretches that are sorted at ease; an hour is never cut."""
+    own: list[datetime] = []
+    rows = 0
     for hour, count in zip(hours, counts, strict=True):
-        if rows and rows + count > _WINDOW_ROWS:
-            yield _Window(since, hour)
-            since, rows = hour, 0
+        if own and rows + count > _WINDOW_ROWS:
+            yield Window(own[0], hour, tuple(own))
+            own, rows = [], 0
+        own.append(hour)
         rows += count
-    yield _Window(since, hours[-1] + HOUR)
-
-
-def _span(run: Path) -> _Run:
-    """Return the times between which a run's exchanges lie, from the file's footer."""
-    metadata = pq.read_metadata(run)
-    column = SKETCH.get_field_index("timestamp")
-    ends = [metadata.row_group(group).column(column).statistics for group in (0, metadata.num_row_groups - 1)]
-    return _Run(run, ends[0].min, ends[1].max)
-
-
-def _overlapping(runs: Iterable[_Run], window: _Window) -> list[Path]:
-    """Return the runs to open for a window: few where the log came in order of time."""
-    return [run.path for run in runs if run.first < window.until and run.last >= window.since]
+    yield Window(own[0], own[-1] + HOUR, tuple(own))

@@ -1,10 +1,19 @@
-"""Every exchange with its workload family: the table that linking and judging count over."""
+"""Every exchange with its workload family, and what each account did of each family, counted once.
+
+Whatever is asked of groups of accounts is asked of these counts: a group is a set of accounts and families,
+so that no query beyond this file reads the exchanges again but where a single payload matters.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
-from stillwatch.linking.families import FAMILY
+import pyarrow as pa
+
+from stillwatch.contracts import ACTIVITY
+from stillwatch.engines.engine import Engine
+from stillwatch.linking.families import CARRIED, family_of
 
 SESSION_GAP: Final = "INTERVAL 30 MINUTE"
 """A dialogue begun within this time of the account's last beginning belongs to the same sitting.
@@ -12,12 +21,72 @@ SESSION_GAP: Final = "INTERVAL 30 MINUTE"
 Only beginnings count: the steps of one dialogue follow each other closely whoever leads it.
 """
 
-ACTIVITY_QUERY: Final = f"""
-    SELECT exchange_id, account_id, timestamp, {FAMILY} AS family,
-           turns <= 1 AND coalesce(timestamp - lag(timestamp) OVER (
-               PARTITION BY account_id, turns <= 1 ORDER BY timestamp, exchange_id)
-               <= {SESSION_GAP}, false) AS resumed,
-           turns, cues, capability, input_tokens, output_tokens, message_fp, network_fp
-    FROM sketches ORDER BY timestamp, exchange_id, account_id
+NO_FAMILY: Final = -1
+"""The family of an exchange that shares no scaffold."""
+
+_REQUESTS: Final = f"""
+    SELECT p.account, s.timestamp, s.turns <= 1 AS standalone, s.cues, s.capability, s.input_tokens,
+           s.output_tokens, s.message_fp, s.network_fp,
+           CASE WHEN len(s.history_fps) >= 1 THEN s.history_fps[len(s.history_fps)] END AS state_fp,
+           CASE WHEN s.turns >= 3 AND len(s.history_fps) >= 3
+                THEN s.history_fps[len(s.history_fps) - 2] END AS continued_fp,
+           {", ".join(f"s.{name}" for name in CARRIED)}
+    FROM sketches s JOIN profiles p ON p.account_id = s.account_id
 """
-"""ACTIVITY over the relation ``sketches``, once families are known."""
+
+_RESUMED: Final = f"""
+    SELECT account, family, count(*) AS resumed FROM (
+        SELECT account, family, timestamp - lag(timestamp) OVER (
+            PARTITION BY account ORDER BY timestamp, family) AS pause
+        FROM activity WHERE standalone) b
+    WHERE pause <= {SESSION_GAP} GROUP BY account, family
+"""
+
+_USES: Final = f"""
+    SELECT u.*, CAST(coalesce(r.resumed, 0) AS BIGINT) AS resumed FROM (
+        SELECT account, family, count(*) AS exchanges, count(message_fp) AS messages,
+               CAST(sum(CASE WHEN standalone THEN 1 ELSE 0 END) AS BIGINT) AS standalone,
+               CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+               CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+               min(timestamp) AS first_seen, max(timestamp) AS last_seen
+        FROM activity GROUP BY account, family) u
+    LEFT JOIN ({_RESUMED}) r ON r.account = u.account AND r.family = u.family
+"""
+
+_KINDS: Final = """
+    SELECT account, family, day, capability, cues, standalone, count(*) AS exchanges FROM (
+        SELECT account, family, CAST(floor(epoch(timestamp) / 86400) AS INTEGER) AS day, capability, cues,
+               standalone FROM activity) a
+    GROUP BY account, family, day, capability, cues, standalone
+"""
+
+_HOURS: Final = """
+    SELECT account, family, hour, count(*) AS exchanges FROM (
+        SELECT account, family, CAST(floor(epoch(timestamp) / 3600) AS INTEGER) AS hour FROM activity) a
+    GROUP BY account, family, hour
+"""
+
+_NETWORKS: Final = """
+    SELECT DISTINCT network_fp AS fp, account FROM activity WHERE network_fp IS NOT NULL
+"""
+
+
+def bind_activity(engine: Engine, seeds: pa.Table) -> None:
+    """Make ``activity`` (ACTIVITY) of ``sketches`` and ``profiles``, families by ``seeds`` (SEEDS)."""
+    engine.map("activity", _REQUESTS, partial(_with_family, seeds), ACTIVITY)
+
+
+def _with_family(seeds: pa.Table, batch: pa.RecordBatch) -> pa.RecordBatch:
+    family = family_of(seeds, batch).fill_null(NO_FAMILY)
+    columns = [family if name == "family" else batch[name] for name in ACTIVITY.names]
+    return pa.record_batch(columns, schema=ACTIVITY)
+
+
+def tally(engine: Engine) -> None:
+    """Count the relation ``activity``: make ``uses`` (USES), ``kinds`` (KINDS), ``hours`` (HOURS),
+    ``networks``.
+
+    The last has ``fp`` and ``account``, one row for each address range that an account sent from.
+    """
+    for name, query in (("uses", _USES), ("kinds", _KINDS), ("hours", _HOURS), ("networks", _NETWORKS)):
+        engine.keep(name, query)

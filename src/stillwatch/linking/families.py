@@ -9,13 +9,14 @@ instead would glue campaigns, classes and templates together through payloads th
 from __future__ import annotations
 
 import heapq
+from functools import partial
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.contracts import FAMILIES, FINGERPRINT, SEEDS, conform
+from stillwatch.contracts import FAMILIES, SEEDS, conform
 from stillwatch.engines.compiled import compiled
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.lookup import LEADING, Lookup
@@ -26,31 +27,21 @@ MIN_ACCOUNTS: Final = 5
 MIN_EXCHANGES: Final = 50
 """A fingerprint of fewer requests is no seed: less work than this leaves every statistic silent."""
 
-_COLUMNS: Final = ("system_fp", "tools_fp", "head_fp", "tail_fp", "shingles")
-_OF_A_REQUEST: Final = ", ".join(_COLUMNS)
-_TAKES: Final = [*[FINGERPRINT] * 4, pa.list_(FINGERPRINT)]
+CARRIED: Final = ("system_fp", "tools_fp", "head_fp", "tail_fp", "shingles")
+"""The columns of SKETCH that a scaffold leaves its fingerprints in."""
 
-_OCCURRENCES: Final = (
-    " UNION ALL ".join(
-        f"SELECT {column} AS fp, timestamp FROM sketches WHERE {column} IS NOT NULL"
-        for column in _COLUMNS[:-1]
-    )
-    + " UNION ALL SELECT unnest(shingles), timestamp FROM sketches"
-)
-"""Every scaffold fingerprint of every exchange."""
-
-_SIGNATURES: Final = f"""
-    SELECT most_frequent({_OF_A_REQUEST}) AS signature, count(*) AS exchanges FROM sketches
+_OCCURRENCES: Final = f"SELECT timestamp, {', '.join(CARRIED)} FROM sketches"
+_CARRIED: Final = f"SELECT {', '.join(CARRIED)} FROM sketches"
+_LEADING: Final = pa.schema([pa.field("signature", pa.binary()), pa.field("exchanges", pa.int64())])
+_SIGNATURES: Final = """
+    SELECT signature, CAST(sum(exchanges) AS BIGINT) AS exchanges FROM signatures
     GROUP BY signature ORDER BY signature
 """
 """Exchanges that lead with the same fingerprints count together: payloads fall out here."""
 
-FAMILY: Final = f"family({_OF_A_REQUEST})"
-"""The family of a row of ``sketches``, null where it has none; see :func:`know_families`."""
-
 _SIZES: Final = """
-    SELECT family, count(DISTINCT account_id) AS accounts, count(*) AS exchanges
-    FROM activity WHERE family IS NOT NULL GROUP BY family ORDER BY family
+    SELECT family, count(*) AS accounts, CAST(sum(exchanges) AS BIGINT) AS exchanges
+    FROM uses WHERE family >= 0 GROUP BY family ORDER BY family
 """
 
 Ints = npt.NDArray[np.int64]
@@ -66,21 +57,28 @@ def find_seeds(engine: Engine) -> pa.Table:
     # Ties are broken by when a fingerprint first stood: an order without the key.
     order = [("occurrences", "descending"), ("first", "ascending"), ("fp", "ascending")]
     fps = frequent.sort_by(order)["fp"].combine_chunks()
-    engine.define("most_frequent", Lookup(fps.to_numpy()).leading, _TAKES, pa.binary())
+    engine.map("signatures", _CARRIED, partial(_leading, Lookup(fps.to_numpy())), _LEADING)
     table = engine.table(_SIGNATURES)
-    packed = b"".join(table["signature"].to_pylist())
-    signatures = np.frombuffer(packed, np.int32).reshape(-1, LEADING)
-    seeds = _stars(signatures, table["exchanges"].to_numpy())
-    return conform(pa.table({"fp": fps.take(pa.array(seeds, pa.int64()))}), SEEDS, "linking")
+    held = table["signature"].combine_chunks()
+    signatures = np.frombuffer(held.buffers()[2] or b"", np.int32, count=LEADING * len(held))
+    seeds = _stars(signatures.reshape(-1, LEADING), table["exchanges"].to_numpy())
+    columns = {"family": pa.array(range(len(seeds)), pa.int64()), "fp": fps.take(pa.array(seeds, pa.int64()))}
+    return conform(pa.table(columns), SEEDS, "linking")
 
 
-def know_families(engine: Engine, seeds: pa.Table) -> None:
-    """Make :data:`FAMILY` mean the first of the ``seeds`` that a request carries."""
-    engine.define("family", Lookup(seeds["fp"].to_numpy()).first, _TAKES, pa.int64())
+def _leading(known: Lookup, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return what the requests of a batch lead with, and how many of them lead with the same."""
+    counted = known.leading(*(batch[name] for name in CARRIED)).value_counts()
+    return pa.record_batch(counted.flatten(), schema=_LEADING)
+
+
+def family_of(seeds: pa.Table, batch: pa.RecordBatch) -> pa.Array:
+    """Return the family of each row of :data:`CARRIED`: the first of ``seeds`` that it carries, else null."""
+    return Lookup(seeds["fp"].to_numpy()).first(*(batch[name] for name in CARRIED))
 
 
 def size_families(engine: Engine, seeds: pa.Table) -> pa.Table:
-    """Return FAMILIES of the relation ``activity``: those that many accounts share, largest first."""
+    """Return FAMILIES of the relation ``uses``: those that many accounts share, largest first."""
     sizes = engine.table(_SIZES)
     seed = seeds["fp"].take(sizes["family"])
     many = sizes.append_column("seed_fp", seed).filter(

@@ -9,24 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
+from stillwatch.contracts import PARTIES, conform
+
 PARTIES_QUERY: Final = """
-    SELECT s.account_id,
+    SELECT s.account, s.account_id,
            coalesce(CAST(coalesce(a.organization_fp, s.organization_fp) AS VARCHAR), s.account_id) AS party
-    FROM (SELECT account_id, min(organization_fp) AS organization_fp FROM sketches GROUP BY account_id) s
-    LEFT JOIN accounts a ON a.account_id = s.account_id
+    FROM profiles s LEFT JOIN accounts a ON a.account_id = s.account_id
     UNION ALL
-    SELECT a.account_id, coalesce(CAST(a.organization_fp AS VARCHAR), a.account_id)
-    FROM accounts a LEFT JOIN (SELECT DISTINCT account_id FROM sketches) s ON s.account_id = a.account_id
+    SELECT NULL, a.account_id, coalesce(CAST(a.organization_fp AS VARCHAR), a.account_id)
+    FROM accounts a LEFT JOIN profiles s ON s.account_id = a.account_id
     WHERE s.account_id IS NULL
-    ORDER BY account_id
+    ORDER BY account NULLS LAST, account_id
 """
-"""Account and party, over ``sketches`` and ``accounts``: the declared organisation, else itself."""
+"""Account and party, over ``profiles`` and ``accounts``: the declared organisation, else itself.
+
+Accounts that the log shows come first, by their numbers.
+"""
 
 
 def join_parties(parties: pa.Table, declared: Iterable[tuple[str, str]]) -> pa.Table:
-    """Return account and party where declared parties count as one with all whom they touch.
+    """Return PARTIES, where declared parties count as one with all whom they touch.
 
     Belonging together is mutual and passes on: an account that is declared to belong to a party brings
     the organisation that its record names along.
@@ -35,14 +40,25 @@ def join_parties(parties: pa.Table, declared: Iterable[tuple[str, str]]) -> pa.T
         parties: the rows of PARTIES_QUERY.
         declared: account and the name of a party; accounts that ``parties`` lacks say nothing.
     """
+    parties, links = parties.combine_chunks(), list(declared)
+    names = _joined(parties, links) if links else parties["party"]
+    table = {
+        "account": pa.array(np.arange(parties.num_rows, dtype=np.int32)),
+        "account_id": parties["account_id"],
+        "party": names.dictionary_encode().combine_chunks().indices.cast(pa.int64()),
+    }
+    return conform(pa.table(table), PARTIES, "linking")
+
+
+def _joined(parties: pa.Table, declared: list[tuple[str, str]]) -> pa.ChunkedArray:
+    """Return what stands for each account's party."""
     own = dict(zip(parties["account_id"].to_pylist(), parties["party"].to_pylist(), strict=True))
     parent: dict[str, str] = {}
     for account, name in declared:
         if account in own:
             left, right = sorted((_root(parent, own[account]), _root(parent, f"declared party {name}")))
             parent[right] = left
-    joined = pa.array([_root(parent, party) for party in own.values()], pa.string())
-    return pa.table({"account_id": parties["account_id"], "party": joined})
+    return pa.chunked_array([pa.array([_root(parent, party) for party in own.values()], pa.string())])
 
 
 def _root(parent: dict[str, str], party: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Self
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Self, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.special import logsumexp
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.signals.log_sum import log_sum
 
 _CONCENTRATIONS: Final = (0.7, 1.5, 3.0)
 """Von Mises concentrations of human days: loose, ordinary, strict office hours."""
@@ -62,7 +64,7 @@ def _ordinary_likelihoods(hours: Floats, common_clock: Floats) -> Floats:
     Column 0: no day at all; 1: hours drawn from everybody's clock; then a day of its own, one column
     for each concentration. The phase of a day is unknown (time zones), so it is averaged out.
     """
-    days = [logsumexp(hours @ days.T, axis=1) - np.log(24) for days in _LOG_DAYS]
+    days = [log_sum(hours @ days.T) - np.log(24) for days in _LOG_DAYS]
     return np.stack([flat(hours), hours @ common_clock, *days], axis=1)
 
 
@@ -78,25 +80,47 @@ def _fit_weights(likelihoods: Floats) -> Floats:
     return np.asarray(np.log(weights / weights.sum()))
 
 
-@dataclass(frozen=True)
+class ByOrdinary(NamedTuple):
+    """Log-likelihoods of each account's hours under ordinary traffic."""
+
+    work: Floats
+    elsewhere: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class OrdinaryClock:
     """Ordinary accounts as a mixture of days of their own, everybody's clock and no day at all."""
 
     log_weights: Floats
     common_clock: Floats
+    _known: WeakKeyDictionary[Behaviour, ByOrdinary] = field(default_factory=WeakKeyDictionary)
 
     @classmethod
     def fit(cls, ordinary: Behaviour) -> Self:
-        """Fit the mixture to the accounts that have hours enough to show one."""
+        """Fit the mixture to the accounts that have hours enough to show one; once to the same accounts."""
+        if ordinary not in _FITTED:
+            _FITTED[ordinary] = cls._fit(ordinary)
+        return cast(Self, _FITTED[ordinary])
+
+    @classmethod
+    def _fit(cls, ordinary: Behaviour) -> Self:
         telling = ordinary.where(ordinary.hours.sum(axis=1) >= _MIN_CELLS)
         clock = log_clock(ordinary.hours.sum(axis=0).astype(np.float64))
         return cls(_fit_weights(_ordinary_likelihoods(telling.hours.astype(np.float64), clock)), clock)
 
-    def log_likelihood(self, hours: Floats) -> Floats:
-        """Return log P(hours) of each account, ``hours`` of shape (accounts, 24)."""
-        return np.asarray(
-            logsumexp(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights, axis=1)
-        )
+    def of(self, group: Behaviour) -> ByOrdinary:
+        """Return log P(hours) of each account at its work and elsewhere; several signals ask, many times."""
+        if group not in self._known:
+            self._known[group] = ByOrdinary(*map(self._log_likelihood, (group.hours, group.elsewhere)))
+        return self._known[group]
+
+    def _log_likelihood(self, counts: Ints) -> Floats:
+        hours = counts.astype(np.float64)
+        return log_sum(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights)
+
+
+_FITTED: Final[WeakKeyDictionary[Behaviour, OrdinaryClock]] = WeakKeyDictionary()
+"""The clocks by the accounts that they were fitted to, as long as these are looked at."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +139,8 @@ def shared_clock(group: Behaviour, core: Floats, ordinary: OrdinaryClock) -> Sha
     weighed = group.hours * (core / max(float(core.max()), 1e-12))[:, None]
     clock = log_clock(weighed.sum(axis=0) - weighed)  # nobody is measured by a clock that it set itself
     hours, elsewhere = group.hours.astype(np.float64), group.elsewhere.astype(np.float64)
-    work = np.maximum((hours * clock).sum(axis=1), flat(hours)) - _by_nobody(hours, ordinary)
-    away = _by_nobody(elsewhere, ordinary) - (elsewhere * clock).sum(axis=1)
+    by_ordinary = ordinary.of(group)
+    # By nobody's clock: no rhythm at all is another signal's business.
+    work = np.maximum((hours * clock).sum(axis=1), flat(hours)) - np.maximum(by_ordinary.work, flat(hours))
+    away = np.maximum(by_ordinary.elsewhere, flat(elsewhere)) - (elsewhere * clock).sum(axis=1)
     return SharedClock(np.asarray(work), np.clip(away, 0.0, np.maximum(work, 0.0)))
-
-
-def _by_nobody(hours: Floats, ordinary: OrdinaryClock) -> Floats:
-    """Return log P(hours) by no group's clock; no rhythm at all is another signal's business."""
-    return np.asarray(np.maximum(ordinary.log_likelihood(hours), flat(hours)))

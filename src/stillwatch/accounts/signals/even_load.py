@@ -43,9 +43,9 @@ class _Weigher(Weigher):
         """See :class:`Weigher`."""
         pace = _mean_behind(_typical(group.exchanges, core + 1e-9))
         stretches = Stretches.of(group, core)
-        dealt = [stretches.log_likelihood(pace, dispersion) for dispersion in _QUEUE_DISPERSIONS]
+        *dealt, ordinary = stretches.log_likelihoods(pace, (*_QUEUE_DISPERSIONS, _ORDINARY_DISPERSION))
         even = max(dealt, key=lambda likelihood: float((np.maximum(likelihood, -20.0) * core).sum()))
-        return np.asarray(even - stretches.log_likelihood(pace, _ORDINARY_DISPERSION))
+        return np.asarray(even - ordinary)
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""

@@ -22,7 +22,7 @@ class _Weigher(Weigher):
         weighed = hours * (core / max(float(core.max()), 1e-12))[:, None]
         others = weighed.sum(axis=0) - weighed  # an account is not measured by a clock that it set itself
         one_clock = (hours * log_clock(others)).sum(axis=1)
-        ordinary = self.clock.log_likelihood(hours)
+        ordinary = self.clock.of(group).work
         # Operators keep office hours, and so do offices: one clock for all excuses, it does not accuse.
         return np.asarray(np.maximum(flat(hours) - ordinary, np.minimum(one_clock - ordinary, 0.0)))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.signals.log_sum import log_sum
 
 _HALF: Final = 0.5
 """Share of accounts, on both sides, that are at work from the group's first request to its last."""
@@ -44,11 +46,16 @@ class Stretches:
         with np.errstate(divide="ignore"):
             return cls(group.exchanges, length, np.log(weight) - group.exchanges[:, None] * np.log(length))
 
-    def log_likelihood(self, pace: float, dispersion: float) -> Floats:
-        """Return log P(count, and when it was | at least one), at ``pace`` requests in the whole time."""
-        each = _log_mass(self.counts[:, None], pace * self.length, dispersion) + self.log_weight
-        seen = -np.expm1(-np.log1p(pace * dispersion) / dispersion)
-        return np.asarray(logsumexp(each, axis=1) - np.log(seen))
+    def log_likelihoods(self, pace: float, dispersions: Sequence[float]) -> list[Floats]:
+        """Return log P(count, and when it was | at least one), at ``pace`` requests in the whole time.
+
+        One array of shape (accounts,) for each of the ``dispersions``.
+        """
+        mean = pace * self.length
+        seen = [-np.expm1(-np.log1p(pace * dispersion) / dispersion) for dispersion in dispersions]
+        each = [_log_mass(self.counts[:, None], mean, dispersion) for dispersion in dispersions]
+        together = log_sum(np.stack(each) + self.log_weight)
+        return list(together - np.log(seen)[:, None])
 
 
 def own_time(group: Behaviour, core: Floats) -> Floats:

@@ -15,32 +15,35 @@ from stillwatch.linking.facets.surplus import weigh_surplus
 _MOST_SENDERS: Final = 5
 """A message that more accounts have sent is a figure of speech, not the state of a conversation."""
 
-_STATES: Final = """
-    SELECT account_id, timestamp, history_fps[len(history_fps)] AS fp
-    FROM sketches WHERE len(history_fps) >= 1
+_FOREIGN: Final = """
+    SELECT account, timestamp, continued_fp AS fp FROM activity c
+    WHERE continued_fp IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM activity o WHERE o.account = c.account AND o.state_fp = c.continued_fp)
 """
-"""What each request put last: the state that its conversation had reached."""
+"""Dialogues that go on from a state which this account never sent."""
 
-_CONTINUED: Final = """
-    SELECT account_id, timestamp, history_fps[len(history_fps) - 2] AS fp
-    FROM sketches WHERE turns >= 3 AND len(history_fps) >= 3
+_SENT: Final = """
+    SELECT a.account, a.timestamp, a.state_fp AS fp FROM activity a
+    WHERE a.state_fp IN (SELECT fp FROM foreign_states)
 """
-"""The state that each dialogue goes on from: the message before the model's last answer."""
 
 _HANDOVERS: Final = f"""
-    SELECT DISTINCT c.fp, c.account_id AS taker, s.account_id AS giver
-    FROM ({_CONTINUED}) c
-    JOIN ({_STATES}) s ON s.fp = c.fp AND s.account_id <> c.account_id
-        AND s.timestamp < c.timestamp AND s.timestamp >= c.timestamp - INTERVAL 48 HOUR
-    JOIN (SELECT fp FROM ({_STATES}) a GROUP BY fp HAVING count(DISTINCT account_id) <= {_MOST_SENDERS}) rare
+    SELECT DISTINCT c.fp, c.account AS taker, s.account AS giver
+    FROM foreign_states c
+    JOIN sent_states s ON s.fp = c.fp AND s.timestamp < c.timestamp
+        AND s.timestamp >= c.timestamp - INTERVAL 48 HOUR
+    JOIN (SELECT fp FROM sent_states GROUP BY fp HAVING count(DISTINCT account) <= {_MOST_SENDERS}) rare
         ON rare.fp = c.fp
-    LEFT JOIN (SELECT DISTINCT account_id, fp FROM ({_STATES}) o) own
-        ON own.account_id = c.account_id AND own.fp = c.fp
-    WHERE own.fp IS NULL
 """
-"""Dialogues that go on from a state which this account never sent, and another did, within two days."""
+"""The same where another account sent that state, within two days before."""
 
-_HOLDINGS: Final = f"SELECT DISTINCT fp, unnest([taker, giver]) AS account_id FROM ({_HANDOVERS}) t"
+_HELD: Final = f"SELECT DISTINCT fp, unnest([taker, giver]) AS account FROM ({_HANDOVERS}) t"
+_HOLDINGS: Final = "SELECT fp, account FROM handovers"
+
+
+def _find_handovers(engine: Engine) -> None:
+    for name, query in (("foreign_states", _FOREIGN), ("sent_states", _SENT), ("handovers", _HELD)):
+        engine.keep(name, query)
 
 
 class Continuity:
@@ -70,10 +73,12 @@ class Continuity:
 
     def links(self, engine: Engine) -> pa.Table:
         """Return LINKS of every conversation that changed its account."""
+        _find_handovers(engine)
         return shared_values(engine, self.card.name, "continuity", _HOLDINGS)
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of conversations handed over inside the group."""
+        _find_handovers(engine)
         return findings_table(
             Finding(
                 candidate=candidate,

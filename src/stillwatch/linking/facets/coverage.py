@@ -18,14 +18,29 @@ _PARTITION_SHAPE: Final = 15.0
 _UNKNOWN_MEAN: Final = 0.5
 """Mean of the uniform, which the share of repeated payloads has in groups that we know nothing of."""
 
-_QUERY: Final = """
-    SELECT candidate, count(*) AS payloads, CAST(sum(exchanges) AS BIGINT) AS exchanges,
-           CAST(sum(CASE WHEN accounts > 1 THEN exchanges ELSE 0 END) AS BIGINT) AS repeated
-    FROM (
-        SELECT candidate, message_fp, count(*) AS exchanges, count(DISTINCT account_id) AS accounts
-        FROM work WHERE message_fp IS NOT NULL GROUP BY candidate, message_fp) p
-    GROUP BY candidate ORDER BY candidate
+_MESSAGES: Final = "SELECT message_fp, timestamp FROM activity"
+
+_REPEATS: Final = """
+    SELECT a.account, a.family, a.message_fp FROM activity a JOIN repeated r ON r.fp = a.message_fp
 """
+
+_QUERY: Final = """
+    SELECT w.candidate, w.messages - coalesce(r.requests, 0) + coalesce(r.payloads, 0) AS payloads,
+           w.messages AS exchanges, CAST(coalesce(r.repeated, 0) AS BIGINT) AS repeated
+    FROM (
+        SELECT w.candidate, CAST(sum(u.messages) AS BIGINT) AS messages FROM work w
+        JOIN uses u ON u.account = w.account AND u.family = w.family GROUP BY w.candidate) w
+    LEFT JOIN (
+        SELECT candidate, count(*) AS payloads, CAST(sum(requests) AS BIGINT) AS requests,
+               CAST(sum(CASE WHEN accounts > 1 THEN requests ELSE 0 END) AS BIGINT) AS repeated
+        FROM (
+            SELECT w.candidate, m.message_fp, count(*) AS requests, count(DISTINCT m.account) AS accounts
+            FROM repeats m JOIN work w ON w.account = m.account AND w.family = m.family
+            GROUP BY w.candidate, m.message_fp) p
+        GROUP BY candidate) r ON r.candidate = w.candidate
+    WHERE w.messages > 0 ORDER BY w.candidate
+"""
+"""Payloads that came once in the whole log repeat in no group: only the others are counted one by one."""
 
 
 class Coverage:
@@ -61,6 +76,8 @@ class Coverage:
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of payload repetition, negative where the group repeats itself."""
+        engine.bind("repeated", engine.frequent(_MESSAGES, 2))
+        engine.keep("repeats", _REPEATS)
         rows = engine.table(_QUERY).to_pylist()
         return findings_table(_finding(row) for row in rows if row["exchanges"] >= _MIN_EXCHANGES)
 

@@ -91,16 +91,18 @@ class Elicitation:
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of each cue that the group's work shows more than other traffic does."""
         counts = ", ".join(
-            f"CAST(sum(CASE WHEN cues & {1 << bit} > 0 THEN 1 ELSE 0 END) AS BIGINT) AS cue_{bit}"
+            f"CAST(sum(CASE WHEN k.cues & {1 << bit} > 0 THEN k.exchanges ELSE 0 END) AS BIGINT) AS cue_{bit}"
             for bit in range(len(Cue))
         )
+        total = f"CAST(sum(k.exchanges) AS BIGINT) AS exchanges, {counts}"
         groups = engine.table(
-            f"SELECT candidate, count(*) AS exchanges, {counts} FROM work "
-            "GROUP BY candidate ORDER BY candidate"
+            f"""
+            SELECT w.candidate, {total} FROM work w
+            JOIN kinds k ON k.account = w.account AND k.family = w.family
+            GROUP BY w.candidate ORDER BY w.candidate
+            """
         ).to_pylist()
-        everyone = engine.table(
-            f"SELECT count(*) AS exchanges, {counts} FROM activity ORDER BY 1"
-        ).to_pylist()[0]
+        everyone = engine.table(f"SELECT {total} FROM kinds k ORDER BY 1").to_pylist()[0]
         return findings_table(
             finding
             for group in groups

@@ -24,16 +24,14 @@ WINDOW: Final = 24.0
 _LEAST: Final = 3
 """With fewer accounts turned away, or fewer that begin soon after, it is chance."""
 
-_SERVED: Final = """
-    SELECT account_id, max(timestamp) AS last FROM sketches
-    WHERE status IS NULL OR status NOT IN (401, 403) GROUP BY account_id
-"""
-_ACCOUNTS: Final = f"""
-    SELECT s.account_id, min(epoch(s.timestamp)) / 3600 AS began,
-           min(CASE WHEN s.status IN (401, 403) AND (l.last IS NULL OR s.timestamp > l.last)
-               THEN epoch(s.timestamp) END) / 3600 AS refused
-    FROM sketches s LEFT JOIN ({_SERVED}) l ON l.account_id = s.account_id
-    GROUP BY s.account_id ORDER BY s.account_id
+_ACCOUNTS: Final = """
+    SELECT p.account_id, epoch(p.first_seen) / 3600 AS began, r.refused FROM profiles p
+    LEFT JOIN (
+        SELECT s.account_id, min(epoch(s.timestamp)) / 3600 AS refused
+        FROM sketches s JOIN profiles l ON l.account_id = s.account_id
+        WHERE s.status IN (401, 403) AND (l.last_served IS NULL OR s.timestamp > l.last_served)
+        GROUP BY s.account_id) r ON r.account_id = p.account_id
+    ORDER BY p.account_id
 """
 """When each account began, and from when on all of its requests were refused, in hours since 1970."""
 

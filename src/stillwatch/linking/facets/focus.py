@@ -11,19 +11,19 @@ import pyarrow as pa
 from stillwatch.contracts import Capability
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
-from stillwatch.linking.facets.finding import Finding, findings_table, no_links
+from stillwatch.linking.facets.finding import Finding, each_candidate, findings_table, no_links
 
 _MIN_EXCHANGES: Final = 50
-_DAY: Final = "CAST(floor(epoch(timestamp) / 86400) AS BIGINT)"
 _ABILITIES: Final = len(Capability)
 
-_EVERYONE: Final = f"""
-    SELECT {_DAY} AS day, capability, count(*) AS exchanges
-    FROM activity GROUP BY day, capability ORDER BY day, capability
+_EVERYONE: Final = """
+    SELECT day, capability, CAST(sum(exchanges) AS BIGINT) AS exchanges
+    FROM kinds GROUP BY day, capability ORDER BY day, capability
 """
-_GROUPS: Final = f"""
-    SELECT candidate, {_DAY} AS day, capability, count(*) AS exchanges
-    FROM work GROUP BY candidate, day, capability ORDER BY candidate, day, capability
+_GROUPS: Final = """
+    SELECT w.candidate, k.day, k.capability, CAST(sum(k.exchanges) AS BIGINT) AS exchanges
+    FROM work w JOIN kinds k ON k.account = w.account AND k.family = w.family
+    GROUP BY w.candidate, k.day, k.capability ORDER BY w.candidate, k.day, k.capability
 """
 
 Counts = npt.NDArray[np.int64]
@@ -66,12 +66,11 @@ class Focus:
             return findings_table([])
         first, last = int(whole["day"][0].as_py()), int(whole["day"][-1].as_py())
         everyone = _by_day(whole, first, last)
-        candidate = groups["candidate"].to_numpy()
         found = []
-        for number in np.unique(candidate):
-            own = _by_day(groups.filter(pa.array(candidate == number)), first, last)
+        for number, rows in each_candidate(groups):
+            own = _by_day(rows, first, last)
             if own.sum() >= _MIN_EXCHANGES:
-                found.append(_finding(int(number), own, everyone))
+                found.append(_finding(number, own, everyone))
         return findings_table(found)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
-from stillwatch.linking.facets.finding import Finding, findings_table
+from stillwatch.linking.facets.finding import Finding, each_candidate, findings_table
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import Surplus, weigh_surplus
 
@@ -25,9 +25,14 @@ _SHARED: Final = {
 
 _BURST_HOUR: Final = 3_600_000_000  # microseconds
 
+Ints = npt.NDArray[np.int64]
+
 
 def _holdings(column: str) -> str:
-    return f"SELECT {column} AS fp, account_id FROM accounts WHERE {column} IS NOT NULL"
+    return f"""
+        SELECT {column} AS fp, p.account FROM accounts a JOIN parties p ON p.account_id = a.account_id
+        WHERE {column} IS NOT NULL
+    """
 
 
 class Identity:
@@ -129,16 +134,16 @@ def _bursts(engine: Engine) -> list[Finding]:
     """Weigh sign-ups in the same hour: the surplus over hours drawn from all other sign-ups."""
     rows, everyone = engine.table(_SIGNUPS_OF_GROUPS), engine.table(_SIGNUPS)
     hours = everyone["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR
-    candidate, made = (
-        rows["candidate"].to_numpy(),
-        rows["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR,
-    )
-    return [_burst(int(number), made[candidate == number], hours) for number in np.unique(candidate)]
+    every_hour, sizes = np.unique(hours, return_counts=True)
+    return [
+        _burst(number, own["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR, every_hour, sizes)
+        for number, own in each_candidate(rows)
+    ]
 
 
-def _burst(candidate: int, made: npt.NDArray[np.int64], everyone: npt.NDArray[np.int64]) -> Finding:
+def _burst(candidate: int, made: Ints, every_hour: Ints, sizes: Ints) -> Finding:
+    """Weigh the hours of a group's sign-ups, where ``sizes`` of all fall into ``every_hour``."""
     hours, counts = np.unique(made, return_counts=True)
-    every_hour, sizes = np.unique(everyone, return_counts=True)
     others = sizes.copy()
     others[np.searchsorted(every_hour, hours)] -= counts
     others = others[others > 0]

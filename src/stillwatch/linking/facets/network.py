@@ -12,7 +12,7 @@ from stillwatch.linking.facets.finding import Finding, findings_table
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import weigh_surplus
 
-_NETWORKS: Final = "SELECT DISTINCT network_fp AS fp, account_id FROM activity WHERE network_fp IS NOT NULL"
+_NETWORKS: Final = "SELECT fp, account FROM networks"
 
 
 class Network:

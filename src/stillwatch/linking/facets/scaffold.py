@@ -11,13 +11,14 @@ from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 _QUERY = """
-    SELECT w.candidate, count(DISTINCT w.family) AS families, count(DISTINCT w.account_id) AS accounts,
-           count(*) AS exchanges, max(h.holders) AS holders
-    FROM work w JOIN (
-        SELECT k.candidate, count(DISTINCT a.account_id) AS holders
-        FROM workloads k JOIN activity a ON a.family = k.family GROUP BY k.candidate) h
+    SELECT w.candidate, count(DISTINCT w.family) AS families, count(DISTINCT w.account) AS accounts,
+           CAST(sum(u.exchanges) AS BIGINT) AS exchanges, max(h.holders) AS holders
+    FROM work w JOIN uses u ON u.account = w.account AND u.family = w.family
+    JOIN (
+        SELECT k.candidate, count(DISTINCT a.account) AS holders
+        FROM workloads k JOIN uses a ON a.family = k.family GROUP BY k.candidate) h
     ON h.candidate = w.candidate
-    WHERE w.family IS NOT NULL GROUP BY w.candidate ORDER BY w.candidate
+    WHERE w.family >= 0 GROUP BY w.candidate ORDER BY w.candidate
 """
 
 
@@ -51,9 +52,7 @@ class Scaffold:
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of how rare the shared scaffold is."""
-        everyone = engine.table("SELECT count(DISTINCT account_id) AS n FROM activity ORDER BY n")["n"][
-            0
-        ].as_py()
+        everyone = engine.table("SELECT count(*) AS n FROM profiles ORDER BY n")["n"][0].as_py()
         rows = engine.table(_QUERY).to_pylist()
         return findings_table(
             Finding(

@@ -43,7 +43,7 @@ class Surplus:
 def weigh_surplus(engine: Engine, holdings: str) -> dict[int, Surplus]:
     """Return the surplus of every candidate in ``members``, by candidate.
 
-    ``holdings`` is a query of ``fp`` and ``account_id``, one row for each value that an account holds.
+    ``holdings`` is a query of ``fp`` and ``account``, one row for each value that an account holds.
     Holders are counted by party (relation ``parties``): what colleagues share openly links nobody.
     """
     engine.keep("held", _HELD.format(holdings=holdings))
@@ -59,21 +59,20 @@ def weigh_surplus(engine: Engine, holdings: str) -> dict[int, Surplus]:
 
 _HELD: Final = """
     WITH h AS (
-        SELECT DISTINCT h.fp, h.account_id, p.party FROM ({holdings}) h
-        JOIN parties p ON p.account_id = h.account_id
+        SELECT DISTINCT h.fp, h.account, p.party FROM ({holdings}) h JOIN parties p ON p.account = h.account
     )
-    SELECT h.fp, h.account_id, h.party, e.everywhere FROM h
+    SELECT h.fp, h.account, h.party, e.everywhere FROM h
     JOIN (SELECT fp, count(DISTINCT party) AS everywhere FROM h GROUP BY fp) e ON e.fp = h.fp
 """
 _POPULATION: Final = "SELECT count(DISTINCT party) AS n FROM held ORDER BY n"
 _GROUPS: Final = """
-    SELECT m.candidate, count(DISTINCT h.party) AS n FROM held h JOIN members m ON m.account_id = h.account_id
+    SELECT m.candidate, count(DISTINCT h.party) AS n FROM held h JOIN members m ON m.account = h.account
     GROUP BY m.candidate ORDER BY m.candidate
 """
 _INSIDE: Final = """
     SELECT candidate, holders, everywhere, count(*) AS fps FROM (
         SELECT m.candidate, h.fp, count(DISTINCT h.party) AS holders, max(h.everywhere) AS everywhere
-        FROM held h JOIN members m ON m.account_id = h.account_id
+        FROM held h JOIN members m ON m.account = h.account
         GROUP BY m.candidate, h.fp) g
     GROUP BY candidate, holders, everywhere ORDER BY candidate, holders, everywhere
 """

@@ -10,12 +10,11 @@ import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
-from stillwatch.linking.facets.finding import Finding, findings_table, no_links
+from stillwatch.linking.facets.finding import Finding, each_candidate, findings_table, no_links
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_HOUR: Final = 3600
 _BUCKETS: Final = 16
 _MIN_EXCHANGES: Final = 200
 _MIN_ACCOUNTS: Final = 12
@@ -71,17 +70,16 @@ class Tempo:
         everyone = engine.table(_EVERYONE)
         if not everyone.num_rows:
             return findings_table([])
-        loads = engine.table(_LOADS)
+        loads = dict(each_candidate(engine.table(_LOADS)))
         sizes = engine.table(_SIZES).to_pylist()
         first, last = int(everyone["hour"][0].as_py()), int(everyone["hour"][-1].as_py())
         ordinary = np.zeros(last - first + 1)
         ordinary[everyone["hour"].to_numpy() - first] = everyone["accounts"].to_numpy()
-        candidate = loads["candidate"].to_numpy()
         found = []
         for size in sizes:
             if size["accounts"] < _MIN_ACCOUNTS or size["exchanges"] < _MIN_EXCHANGES:
                 continue
-            rows = loads.filter(pa.array(candidate == size["candidate"]))
+            rows = loads[size["candidate"]]
             series = np.zeros((_BUCKETS, len(ordinary)))
             series[rows["bucket"].to_numpy(), rows["hour"].to_numpy() - first] = rows["exchanges"].to_numpy()
             found.append(
@@ -169,20 +167,21 @@ def _expected(group: Floats, baseline: Floats, habit: Ints, day: Ints) -> Floats
     return np.asarray(load / load.sum()) if load.sum() else np.zeros_like(load)
 
 
-_EVERYONE: Final = f"""
-    SELECT CAST(floor(epoch(timestamp) / {_HOUR}) AS BIGINT) AS hour, count(DISTINCT account_id) AS accounts
-    FROM activity GROUP BY hour ORDER BY hour
+_EVERYONE: Final = """
+    SELECT hour, count(DISTINCT account) AS accounts FROM hours GROUP BY hour ORDER BY hour
 """
 _LOADS: Final = f"""
-    SELECT w.candidate, b.bucket, CAST(floor(epoch(w.timestamp) / {_HOUR}) AS BIGINT) AS hour,
-           count(*) AS exchanges, count(DISTINCT w.account_id) AS accounts
-    FROM work w JOIN (
-        SELECT candidate, account_id,
-               (row_number() OVER (PARTITION BY candidate ORDER BY account_id)) % {_BUCKETS} AS bucket
-        FROM members) b ON b.candidate = w.candidate AND b.account_id = w.account_id
-    GROUP BY w.candidate, b.bucket, hour ORDER BY w.candidate, b.bucket, hour
+    SELECT w.candidate, b.bucket, h.hour, CAST(sum(h.exchanges) AS BIGINT) AS exchanges
+    FROM work w JOIN hours h ON h.account = w.account AND h.family = w.family
+    JOIN (
+        SELECT candidate, account,
+               (row_number() OVER (PARTITION BY candidate ORDER BY account)) % {_BUCKETS} AS bucket
+        FROM members) b
+    ON b.candidate = w.candidate AND b.account = w.account
+    GROUP BY w.candidate, b.bucket, h.hour ORDER BY w.candidate, b.bucket, h.hour
 """
 _SIZES: Final = """
-    SELECT candidate, count(DISTINCT account_id) AS accounts, count(*) AS exchanges
-    FROM work GROUP BY candidate ORDER BY candidate
+    SELECT w.candidate, count(DISTINCT w.account) AS accounts, CAST(sum(u.exchanges) AS BIGINT) AS exchanges
+    FROM work w JOIN uses u ON u.account = w.account AND u.family = w.family
+    GROUP BY w.candidate ORDER BY w.candidate
 """

@@ -1,0 +1,83 @@
+"""Runs merged without the engine, where no exchange came twice: most logs hold each exchange once.
+
+Rows of one exchange have one time, so that a stretch of time can be sorted and looked through by itself, in a
+thread of its own. What holds an exchange twice is left to the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stillwatch.contracts import SKETCH, conform
+from stillwatch.ledger.queries import IDENTITY
+
+_TIME: Final = SKETCH.get_field_index("timestamp")
+_ORDER: Final = [(name, "ascending") for name in IDENTITY]
+
+
+class Window(NamedTuple):
+    """A stretch of time, and the hours of it that have exchanges."""
+
+    since: datetime
+    until: datetime
+    hours: tuple[datetime, ...]
+
+
+class Run(NamedTuple):
+    """A staged file, and the times between which its exchanges lie."""
+
+    path: Path
+    first: datetime
+    last: datetime
+
+
+def span_of(path: Path) -> Run:
+    """Return a run with the times that its footer gives."""
+    metadata = pq.read_metadata(path)
+    ends = [metadata.row_group(group).column(_TIME).statistics for group in (0, metadata.num_row_groups - 1)]
+    return Run(path, ends[0].min, ends[1].max)
+
+
+def overlapping(runs: Iterable[Run], window: Window) -> list[Path]:
+    """Return the runs to open for a window: few where the log came in order of time."""
+    return [run.path for run in runs if run.first < window.until and run.last >= window.since]
+
+
+def merged(runs: Sequence[Path], window: Window) -> pa.Table | None:
+    """Return the SKETCH rows of a window in canonical order, None where one exchange came more than once."""
+    rows = pa.concat_tables([_within(path, window) for path in runs] or [SKETCH.empty_table()])
+    ordered = rows.take(pc.sort_indices(rows, sort_keys=_ORDER)).combine_chunks()
+    return None if _repeats(ordered) else conform(ordered, SKETCH, "ledger")
+
+
+def _within(path: Path, window: Window) -> pa.Table:
+    """Return the rows of a run that lie in the window; row groups beyond it are not read."""
+    with pq.ParquetFile(path) as file:
+        near = [
+            group
+            for group in range(file.metadata.num_row_groups)
+            if (times := file.metadata.row_group(group).column(_TIME).statistics).min < window.until
+            and times.max >= window.since
+        ]
+        table = file.read_row_groups(near, use_threads=False)
+    times = table["timestamp"]
+    inside = pc.and_(pc.greater_equal(times, window.since), pc.less(times, window.until))
+    return table.filter(inside)
+
+
+def _repeats(ordered: pa.Table) -> bool:
+    """Whether neighbours are one exchange."""
+    size = ordered.num_rows - 1
+    same = None
+    for name in IDENTITY:
+        column = ordered[name]
+        equal = pc.equal(column.slice(1), column.slice(0, max(size, 0)))
+        same = equal if same is None else pc.and_(same, equal)
+    return bool(pc.any(same).as_py())
