@@ -11,6 +11,10 @@ DEMO := demo
 FUZZ_SECONDS ?= 3600
 export FUZZ_SECONDS
 
+# At which parts of the largest published case `make bench` measures growth; the last takes hours.
+GROWTH_SIZES ?= 1/64,1/16,1/4,1
+export GROWTH_SIZES
+
 # The first interpreter that is new enough and can make virtual environments.
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
 	"$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \

@@ -32,7 +32,7 @@ _HOME_SHARE: Final = 0.5
 _FEW_HOLDERS: Final = 16
 """Up to so many holders of a value are tied to one another; more meet at the value's own node."""
 
-_RESOLUTION: Final = 0.5
+RESOLUTION: Final = 0.5
 """Of communities (Reichardt & Bornholdt 2006): at 1 a pool that shares but paraphrases is cut to pieces."""
 
 Ints = npt.NDArray[np.int64]
@@ -74,9 +74,15 @@ def propose_candidates(engine: Engine, profiles: pa.Table, links: pa.Table) -> P
     accounts = profiles["account_id"].combine_chunks()
     usage = _usage(engine)
     graph, families = _graph(usage, profiles["exchanges"].to_numpy(), links, accounts)
-    community = _communities(graph)
+    community = communities(graph)
     groups = _groups(usage, community, len(accounts), families)
     return _tables(groups, accounts)
+
+
+def account_graph(engine: Engine, profiles: pa.Table, links: pa.Table) -> csr_matrix:
+    """Return the weighted graph that candidates come from: the accounts of ``profiles``, then all else."""
+    accounts = profiles["account_id"].combine_chunks()
+    return _graph(_usage(engine), profiles["exchanges"].to_numpy(), links, accounts)[0]
 
 
 def _usage(engine: Engine) -> _Usage:
@@ -155,29 +161,33 @@ def _value_keys(links: pa.Table) -> Ints:
     return np.asarray(number * (1 << 40) + links["value"].to_numpy(), np.int64)
 
 
-def _communities(graph: csr_matrix) -> Ints:
+def communities(graph: csr_matrix) -> Ints:
     """Return the community of each node: Louvain (Blondel et al. 2008), one component after the other.
 
     Each component is clustered by one thread from the same seed, so that every run gives the same
-    groups, and components that nothing touched need no second look.
+    groups, and components that nothing touched need no second look. A component of a few nodes is one
+    community.
     """
     count, component = connected_components(graph, directed=False)
     order = np.argsort(component, kind="stable")
     ends = np.searchsorted(component[order], np.arange(count + 1))
-    community = np.zeros(graph.shape[0], np.int64)
-    found = 0
-    for number in range(count):
-        nodes = order[ends[number] : ends[number + 1]]
-        labels = np.zeros(len(nodes), np.int64)
-        if len(nodes) > MIN_ACCOUNTS:
-            labels = (
-                Louvain(resolution=_RESOLUTION, random_state=0)
-                .fit_predict(graph[nodes][:, nodes])
-                .astype(np.int64)
-            )
-        community[nodes] = found + labels
+    community, found = np.asarray(component, np.int64), int(count)
+    # Brought together once: cutting each component out of the whole takes as long as the whole is wide.
+    sorted_graph = graph[order][:, order]
+    louvain = Louvain(resolution=RESOLUTION, random_state=0, return_probs=False, return_aggregate=False)
+    for number in np.flatnonzero(np.diff(ends) > MIN_ACCOUNTS):
+        first, last = int(ends[number]), int(ends[number + 1])
+        labels = louvain.fit_predict(_block(sorted_graph, first, last)).astype(np.int64)
+        community[order[first:last]] = found + labels
         found += int(labels.max()) + 1
     return community
+
+
+def _block(graph: csr_matrix, first: int, last: int) -> csr_matrix:
+    """Return the graph of the nodes ``first`` to ``last``, which have no edges to others."""
+    ends = graph.indptr[first : last + 1]
+    edges, size = slice(ends[0], ends[-1]), last - first
+    return csr_matrix((graph.data[edges], graph.indices[edges] - first, ends - ends[0]), shape=(size, size))
 
 
 @dataclass(frozen=True)
@@ -207,14 +217,18 @@ def _groups(usage: _Usage, community: Ints, accounts: int, families: Ints) -> li
         workers = np.unique(usage.account[np.isin(position, own)])
         found[tuple(int(family) for family in families[own])] = _Group(workers, tuple(families[own].tolist()))
         inhabitants = np.where(inhabitants == number, -1, inhabitants)
-    idle = [
-        _Group(np.flatnonzero(inhabitants == number), ())
-        for number in np.unique(inhabitants[inhabitants >= 0])
-    ]
+    idle = [_Group(members, ()) for members in _together(inhabitants)]
     return sorted(
         (group for group in [*found.values(), *idle] if len(group.accounts) >= MIN_ACCOUNTS),
         key=lambda group: group.order,
     )
+
+
+def _together(inhabitants: Ints) -> list[Ints]:
+    """Return the accounts of each community, which are in ascending order; those below 0 are in none."""
+    order = np.argsort(inhabitants, kind="stable")
+    settled = order[np.searchsorted(inhabitants[order], 0) :]
+    return np.split(settled, np.flatnonzero(np.diff(inhabitants[settled])) + 1) if len(settled) else []
 
 
 def _home_families(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from stillwatch.contracts import PARTIES, conform
@@ -39,19 +40,25 @@ def join_parties(parties: pa.Table, declared: Iterable[tuple[str, str]]) -> pa.T
         parties: the rows of PARTIES_QUERY.
         declared: account and the name of a party; accounts that ``parties`` lacks say nothing.
     """
+    parties, links = parties.combine_chunks(), list(declared)
+    names = _joined(parties, links) if links else parties["party"]
+    table = {
+        "account": pa.array(np.arange(parties.num_rows, dtype=np.int32)),
+        "account_id": parties["account_id"],
+        "party": names.dictionary_encode().combine_chunks().indices.cast(pa.int64()),
+    }
+    return conform(pa.table(table), PARTIES, "linking")
+
+
+def _joined(parties: pa.Table, declared: list[tuple[str, str]]) -> pa.ChunkedArray:
+    """Return what stands for each account's party."""
     own = dict(zip(parties["account_id"].to_pylist(), parties["party"].to_pylist(), strict=True))
     parent: dict[str, str] = {}
     for account, name in declared:
         if account in own:
             left, right = sorted((_root(parent, own[account]), _root(parent, f"declared party {name}")))
             parent[right] = left
-    names = pa.array([_root(parent, party) for party in own.values()], pa.string())
-    table = {
-        "account": pa.array(range(len(own)), pa.int32()),
-        "account_id": parties["account_id"],
-        "party": names.dictionary_encode().indices.cast(pa.int64()),
-    }
-    return conform(pa.table(table), PARTIES, "linking")
+    return pa.chunked_array([pa.array([_root(parent, party) for party in own.values()], pa.string())])
 
 
 def _root(parent: dict[str, str], party: str) -> str:

@@ -24,22 +24,24 @@ def shared_values(engine: Engine, facet: str, signal: str, holdings: str) -> pa.
 
     ``holdings`` is a query of ``fp`` and ``account``. Values are numbered by the accounts that hold
     them, so that the numbers do not depend on the key: two values with the very same holders are one
-    link.
+    link. What one account alone holds, most values, is dropped before accounts are gathered.
     """
     table = engine.table(_LINKS.format(holdings=holdings))
     labels = {"facet": facet, "signal": signal}
     for name, text in labels.items():
-        table = table.append_column(name, pa.array([text] * table.num_rows, pa.string()))
+        table = table.append_column(name, pa.repeat(pa.scalar(text, pa.string()), table.num_rows))
     return conform(table, LINKS, "linking")
 
 
 _LINKS: Final = f"""
-    WITH held AS (
-        SELECT array_agg(DISTINCT account ORDER BY account) AS accounts
-        FROM ({{holdings}}) h GROUP BY fp HAVING count(DISTINCT account) >= 2),
+    WITH held AS (SELECT DISTINCT fp, account FROM ({{holdings}}) h),
+    shared AS (SELECT fp FROM held GROUP BY fp HAVING count(*) >= 2),
+    gathered AS (
+        SELECT array_agg(h.account ORDER BY h.account) AS accounts
+        FROM held h JOIN shared s ON s.fp = h.fp GROUP BY h.fp),
     numbered AS (
         SELECT accounts, row_number() OVER (ORDER BY accounts) - 1 AS value
-        FROM (SELECT DISTINCT accounts FROM held) d),
+        FROM (SELECT DISTINCT accounts FROM gathered) d),
     links AS (
         SELECT unnest(accounts) AS account, value, len(accounts) AS holders FROM numbered),
     ranked AS (
