@@ -56,7 +56,7 @@ def tables(run: Path) -> dict[str, bytes]:
 
 def test_the_shared_bodies_hold_through_spark_connect(standalone: Cluster) -> None:
     bodies = Path(__file__).with_name("test_engine.py")
-    chosen = "spark and (kept or unchanged or arguments or written_file or utc or stream)"
+    chosen = "spark and (kept or unchanged or mapped_table or written_file or utc or stream)"
     with standalone.connect_server() as master:
         environment = standalone.environment | {"SPARK_UNDER_TEST": master}
         arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", bodies, "-k", chosen]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -42,7 +43,8 @@ class Spark:
         self._shapes = DuckDB(memory, threads, spill)
         self._opened = open_session(master, memory, threads)
         self._session = self._opened.session
-        self._kept: set[str] = set()
+        self._kept: dict[str, str] = {}  # what was kept -> the view that holds its rows
+        self._numbers = count()
         self._shown: set[str] = set()
 
     def bind(self, name: str, source: pa.Table | Sequence[Path], schema: pa.Schema | None = None) -> None:
@@ -143,15 +145,26 @@ class Spark:
         self._shown.add(name)
 
     def _keep(self, name: str, frame: DataFrame) -> None:
-        self._show(name, frame)
-        self._session.catalog.cacheTable(name)
-        self._kept.add(name)
+        """Work the rows out now: what goes wrong with them goes wrong here, and leaves the name as it was."""
+        kept = f"kept_{next(self._numbers)}"
+        frame.createOrReplaceTempView(kept)
+        try:
+            self._session.catalog.cacheTable(kept)
+            self._session.table(kept).count()
+        except BaseException:
+            self._drop(kept)
+            raise
+        self._show(name, self._session.table(kept))
+        self._kept[name] = kept
+
+    def _drop(self, kept: str) -> None:
+        self._session.catalog.uncacheTable(kept)
+        self._session.catalog.dropTempView(kept)
 
     def _forget(self, name: str) -> None:
         """Let go of the rows that were kept under this name; who reads them still works them out anew."""
         if name in self._kept:
-            self._session.catalog.uncacheTable(name)
-            self._kept.remove(name)
+            self._drop(self._kept.pop(name))
 
     def _batches(self, sql: str, shape: pa.Schema) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order, one partition at a time, so that this process never holds them all.
