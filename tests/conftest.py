@@ -157,10 +157,19 @@ def spark_master(java: None) -> Iterator[str]:
         yield "local[2]"
 
 
-@pytest.fixture(params=sorted(ENGINES))
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stages-on",
+        choices=sorted(ENGINES),
+        default="duckdb",
+        help="engine of the stages' own tests; those of the engines run on every one",
+    )
+
+
+@pytest.fixture
 def engine_name(request: pytest.FixtureRequest) -> str:
-    """Every engine that there is."""
-    return str(request.param)
+    """The engine of the stages' tests: each query takes Spark a second, so that it is used on request."""
+    return str(request.config.getoption("--stages-on"))
 
 
 @pytest.fixture
@@ -171,7 +180,7 @@ def master(request: pytest.FixtureRequest, engine_name: str) -> str | None:
 
 @pytest.fixture
 def any_engine(engine_name: str, master: str | None, tmp_path: Path) -> Iterator[Engine]:
-    """Every engine that there is, open: one body per behaviour."""
+    """An open engine, of whatever kind: one body per behaviour."""
     spill = tmp_path / "spill"
     with open_engine(engine_name, memory="1GiB", threads=2, spill=spill, master=master) as engine:
         yield engine

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stillwatch.engines.engine import Engine, open_engine
+from stillwatch.engines.engine import ENGINES, Engine, open_engine
 
 OpenEngine = Callable[..., Engine]
 
@@ -36,6 +36,12 @@ def _unsupported(request: pytest.FixtureRequest) -> None:
         reason = mark.kwargs.get(request.getfixturevalue("engine_name"))
         if reason is not None:
             request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Every engine that there is."""
+    return str(request.param)
 
 
 @pytest.fixture

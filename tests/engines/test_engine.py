@@ -50,6 +50,12 @@ def test_an_arrow_table_is_read(engine: Engine) -> None:
     assert engine.table("SELECT n FROM numbers ORDER BY n NULLS LAST")["n"].to_pylist() == [1, 2, 3, None]
 
 
+def test_every_chunk_of_a_table_is_read_whichever_are_empty(engine: Engine) -> None:
+    chunks = [pa.table({"n": pa.array(chunk, pa.int64())}) for chunk in ([], [1], [], [], [2, 3], [])]
+    engine.bind("numbers", pa.concat_tables(chunks))
+    assert engine.table("SELECT n FROM numbers ORDER BY n")["n"].to_pylist() == [1, 2, 3]
+
+
 def test_nulls_come_last_in_either_direction_where_a_query_does_not_say(engine: Engine) -> None:
     engine.bind("numbers", NUMBERS)
     assert engine.table("SELECT n FROM numbers ORDER BY n")["n"].to_pylist()[-1] is None

@@ -35,7 +35,9 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
 def stored_table(table: pa.Table) -> pa.Table:
     """Return ``table`` in types that Spark takes; times finer than a microsecond are cut."""
     columns = [column.cast(stored_type(column.type), safe=False) for column in table.columns]
-    return pa.table(columns, schema=stored_schema(table.schema))
+    stored = pa.table(columns, schema=stored_schema(table.schema))
+    # Spark reads the chunks of a table up to the first empty one, and says nothing of the rest.
+    return pa.Table.from_batches([batch for batch in stored.to_batches() if batch.num_rows], stored.schema)
 
 
 def returned(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.RecordBatch | pa.Table:

@@ -1,0 +1,76 @@
+"""Every facet's evidence on Spark, row for row as on DuckDB, over traffic that says something to each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from stillwatch.accounts.profiles import profile_behaviour
+from stillwatch.engines.engine import Engine, open_engine
+from stillwatch.linking.facets import facets
+from stillwatch.linking.links import find_links, weigh_candidates
+
+SCAFFOLD = 2**64 - 5
+START = datetime(2026, 4, 22, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def fill(traffic: Any, names: Any) -> dict[int, list[str]]:
+    """Make a pool on one card that hands dialogues round and replaces who is refused, beside people."""
+    pool, people = names("pool", 14), names("person", 20)
+    for number, account in enumerate([*pool, *people]):
+        hour = timedelta(hours=number if account in people else 1)
+        own = number if account in people else number // 4
+        traffic.account(account, created_at=START + hour, payment_fp=2**63 + own)
+    traffic.queue(pool, 20, SCAFFOLD, capability=5, cues=3, network_fp=2**63 + 77)
+    traffic.people(people)
+    at = START + timedelta(days=1)
+    for number in range(12):
+        said = 2**63 + 1_000 + number
+        giver, taker = pool[number % 5], pool[number % 5 + 5]
+        traffic.exchange(giver, at + number * MINUTE, SCAFFOLD, history_fps=[said])
+        history = {"history_fps": [said, 7_000 + number, 8_000 + number], "turns": 3}
+        traffic.exchange(taker, at + (number + 30) * MINUTE, SCAFFOLD, **history)
+    for number, account in enumerate(pool[:4]):
+        traffic.exchange(account, at + timedelta(days=25, minutes=number), SCAFFOLD, status=403)
+    for number in range(4):
+        late = at + timedelta(days=25, hours=2 + number, microseconds=17)
+        traffic.exchange(f"late{number}", late, SCAFFOLD)
+    return {0: [*pool, *(f"late{number}" for number in range(4))], 1: people}
+
+
+@pytest.fixture
+def spark(spark_master: str, tmp_path: Path) -> Any:
+    with open_engine("spark", memory="1GiB", spill=tmp_path / "spark", master=spark_master) as engine:
+        yield engine
+
+
+@pytest.fixture
+def duckdb(tmp_path: Path) -> Any:
+    with open_engine("duckdb", threads=1, spill=tmp_path / "duckdb") as engine:
+        yield engine
+
+
+def evidence(engine: Engine, traffic: Any, groups: dict[int, list[str]]) -> dict[str, pa.Table]:
+    traffic.bind_groups(engine, groups, {0: SCAFFOLD})
+    links = find_links(engine, facets())
+    engine.bind("links", links)
+    engine.bind("candidates", engine.table("SELECT * FROM members ORDER BY candidate, account_id"))
+    engine.bind("inside", engine.table("SELECT * FROM work ORDER BY candidate, timestamp, exchange_id"))
+    return {
+        "links": links,
+        "findings": weigh_candidates(engine, facets()),
+        "behaviour": profile_behaviour(engine),
+    }
+
+
+def test_every_facet_finds_the_same(traffic: Any, names: Any, spark: Engine, duckdb: Engine) -> None:
+    groups = fill(traffic, names)
+    expected = evidence(duckdb, traffic, groups)
+    assert set(expected["findings"]["facet"].to_pylist()) == set(facets())
+    found = evidence(spark, traffic, groups)
+    assert {name for name in expected if found[name] != expected[name]} == set()
