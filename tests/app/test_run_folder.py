@@ -16,7 +16,8 @@ PURPOSE = {"sources": [["log", "0a1b"]]}
 
 def made(count: int) -> pa.Table:
     rows = [
-        {"account_id": f"a{n}", "exchanges": n + 1, "first_seen": 0, "last_seen": n} for n in range(count)
+        {"account": n, "account_id": f"a{n}", "exchanges": n + 1, "first_seen": 0, "last_seen": n}
+        for n in range(count)
     ]
     return pa.Table.from_pylist(rows, schema=PROFILES)
 

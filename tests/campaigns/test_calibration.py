@@ -64,5 +64,5 @@ def test_the_shipped_reference_was_made_of_logs_without_campaigns():
     assert len(content["kinds"]) >= 4
     reference = shipped_reference()
     assert reference.candidates > 900
-    assert reference.p_value(1.0) < 0.0001
+    assert reference.p_value(1.0) < 0.0002  # fifty groups may be tested where the weakest campaign stands
     assert reference.p_value(reference.threshold) <= 0.01  # hardly any of their groups reaches anywhere

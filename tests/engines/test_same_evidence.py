@@ -59,8 +59,9 @@ def evidence(engine: Engine, traffic: Any, groups: dict[int, list[str]]) -> dict
     traffic.bind_groups(engine, groups, {0: SCAFFOLD})
     links = find_links(engine, facets())
     engine.bind("links", links)
-    engine.bind("candidates", engine.table("SELECT * FROM members ORDER BY candidate, account_id"))
-    engine.bind("inside", engine.table("SELECT * FROM work ORDER BY candidate, timestamp, exchange_id"))
+    own = "SELECT candidate, account_id FROM members ORDER BY candidate, account_id"
+    engine.bind("candidates", engine.table(own))
+    engine.keep("inside", "SELECT * FROM work")
     return {
         "links": links,
         "findings": weigh_candidates(engine, facets()),

@@ -74,7 +74,7 @@ def test_a_scan_whose_worker_is_killed_writes_what_duckdb_writes(
     spark = ("--engine", "spark", "--spark-master", standalone.master, "--memory", "1GiB")
     scanning = scan(standalone, world, run, *spark)
     until = time.monotonic() + SECONDS
-    while not (run / "stages" / "activity.parquet").exists():  # half of the stages are still to come
+    while not (run / "stages" / "families.parquet").exists():  # half of the stages are still to come
         assert scanning.poll() is None
         assert time.monotonic() < until
         time.sleep(0.1)

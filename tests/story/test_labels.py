@@ -121,8 +121,7 @@ def test_what_the_list_does_not_do_is_said_and_counted(obeyed):
 def test_labels_are_shown_with_what_they_changed(stillwatch, obeyed):
     rows = {row["subject"]: row for row in pq.read_table(obeyed["out"] / "labelled.parquet").to_pylist()}
     effects = {name: rows[obeyed[name]]["effect"] for name in ("honest", "spared", "called")}
-    # Ordinary traffic has now reached as far as the other group did: that one is called for its label.
-    assert effects == {"honest": "kept-clear", "spared": "kept-clear", "called": "called"}
+    assert effects == {"honest": "kept-clear", "spared": "kept-clear", "called": "agrees"}
     report = (obeyed["out"] / "report.html").read_text()
     assert report.count("one customer, seats under contract") >= 3
     told, document = explained(stillwatch, obeyed["out"], rows[obeyed["called"]]["campaign_id"])
