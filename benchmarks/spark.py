@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--threads", default="2")
     parser.add_argument("--memory", default="4GiB")
     given = parser.parse_args()
+    ran_on = environment()  # now: the code may be changed before the last run ends
     with tempfile.TemporaryDirectory() as folder:
         runs = [
             measure(engine, world, given.threads, given.memory)
@@ -40,7 +41,7 @@ def main() -> None:
             for engine in given.engines
         ]
     settings = {"threads": given.threads, "memory": given.memory}
-    print(json.dumps({"environment": environment(), "settings": settings, "runs": runs}, indent=1))
+    print(json.dumps({"environment": ran_on, "settings": settings, "runs": runs}, indent=1))
 
 
 def simulate(scale: float, folder: Path) -> Path:
