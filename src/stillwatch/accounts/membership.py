@@ -67,9 +67,9 @@ class Assessment:
 
 def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal]) -> Assessment:
     """Weigh every account of every candidate in ``behaviour`` (BEHAVIOUR) by ``signals``."""
-    candidate = behaviour["candidate"].to_numpy()
-    ordinary = Behaviour.of(behaviour.filter(pa.array(candidate == WHOLE_TRAFFIC)))
-    inside = behaviour.filter(pa.array(candidate != WHOLE_TRAFFIC))
+    # Whole traffic stands first: millions of rows are not copied to part them.
+    whole = int(np.searchsorted(behaviour["candidate"].to_numpy(), WHOLE_TRAFFIC, side="right"))
+    ordinary, inside = Behaviour.of(behaviour.slice(0, whole)), behaviour.slice(whole)
     weighers = {name: signal.fit(ordinary) for name, signal in signals.items()}
     bounds = {name: (signal.card.floor, signal.card.cap) for name, signal in signals.items()}
     rows, numbers = Behaviour.of(inside), inside["candidate"].to_numpy()

@@ -110,6 +110,7 @@ def detect(
     behaviour = run.table("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
     progress.stage("membership")
     assessment = assess_membership(behaviour, signals)
+    del behaviour  # the largest table that is held whole
     membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
     engine.bind("membership", membership)
     weighed = engine.table(MEMBERS_QUERY)
