@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.accounts.behaviour import Hours
 from stillwatch.contracts import BEHAVIOUR, PROFILES, conform
 from stillwatch.engines.engine import Engine
-
-Hours = npt.NDArray[np.int16]
 
 WHOLE_TRAFFIC: Final = -1
 """The candidate number under which an account's whole traffic stands."""
