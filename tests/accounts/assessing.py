@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.accounts.membership import Assessment, assess_membership
+from stillwatch.accounts.ordinary import scaffold_uses
 from stillwatch.accounts.profiles import profile_behaviour
 from stillwatch.accounts.signals import AccountSignal, account_signals
 from stillwatch.campaigns.inside import INSIDE_QUERY
@@ -29,7 +30,8 @@ def assess(
     engine.bind("candidates", pa.Table.from_pylist(rows, schema=CANDIDATES))
     engine.bind("links", pa.Table.from_pylist(list(links), schema=LINKS))
     engine.keep("inside", INSIDE_QUERY)
-    return assess_membership(profile_behaviour(engine), account_signals() if signals is None else signals)
+    heard = account_signals() if signals is None else signals
+    return assess_membership(profile_behaviour(engine), scaffold_uses(engine), heard)
 
 
 def members(assessment: Assessment, candidate: int) -> set[str]:

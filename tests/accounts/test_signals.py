@@ -9,8 +9,12 @@ import pytest
 from assessing import assess, pooled, ratios
 from signal_cases import CASES, SCAFFOLD, one_time_zone
 
+from stillwatch.accounts.behaviour import Behaviour
+from stillwatch.accounts.ordinary import Ordinary, Uses
 from stillwatch.accounts.signals import BUILT_IN, account_signals
+from stillwatch.accounts.signals.even_load import ordinary_dispersion
 from stillwatch.accounts.signals.signal import Observation
+from stillwatch.contracts import BEHAVIOUR
 
 SPEAKS = 1 / 3
 """Share of the most that a signal may say which it says of a campaign, at least."""
@@ -44,7 +48,9 @@ class Blind:
         self.card, self.signal = signal.card, signal
 
     def fit(self, ordinary):
-        return self.signal.fit(ordinary.where(np.zeros(len(ordinary), bool)))
+        whole, uses = ordinary.whole, ordinary.uses
+        nobody = {name: column[:0] for name, column in vars(uses).items()}
+        return self.signal.fit(Ordinary(whole.where(np.zeros(len(whole), bool)), Uses(**nobody)))
 
 
 def removed(signal):
@@ -137,3 +143,42 @@ def test_the_clock_that_is_expected_is_that_of_the_log(any_engine, traffic, name
     found = assess(any_engine, traffic, {0: scene.group}, {0: SCAFFOLD})
     (row,) = [row for row in found.findings.to_pylist() if row["signal"] == "one-clock"]
     assert row["observed"] == pytest.approx(row["expected"], abs=0.05)
+
+
+def users_of(scaffolds, each):
+    """Return ordinary traffic in which the accounts of each scaffold do what ``each`` draws for them."""
+    family = np.repeat(np.arange(scaffolds), 40)
+    counts = np.maximum(each(len(family)), 1)
+    return Ordinary(Behaviour.of(BEHAVIOUR.empty_table()), Uses(family, counts, 2 * counts))
+
+
+def test_even_volumes_count_for_as_much_as_those_of_other_scaffolds_differ():
+    random = np.random.default_rng(3)
+    alike = users_of(20, lambda count: random.negative_binomial(2, 2 / 32, count))
+    unlike = users_of(20, lambda count: random.negative_binomial(0.5, 0.5 / 30.5, count))
+    assert ordinary_dispersion(alike.uses) == 0.5
+    assert ordinary_dispersion(unlike.uses) >= 1.4
+
+
+def test_one_scaffold_with_a_giant_does_not_say_how_all_others_differ():
+    random = np.random.default_rng(4)
+    alike = users_of(20, lambda count: random.negative_binomial(1, 1 / 31, count)).uses
+    alike.exchanges[:40:10] = 50_000
+    assert ordinary_dispersion(alike) == 1.0
+
+
+def test_without_scaffolds_rates_are_taken_for_exponential():
+    assert ordinary_dispersion(users_of(0, np.zeros).uses) == 1.0
+
+
+def test_a_share_that_others_give_to_a_scaffold_makes_a_stranger_likelier():
+    """Where all who use a scaffold do little else, one who does half of his work with it is less of one."""
+    group = replace(users_of(0, np.zeros).whole, exchanges=np.array([30] * 40 + [15]), total=np.full(41, 30))
+    core = np.array([1.0] * 40 + [0.0])
+    now_and_then = users_of(20, lambda count: np.full(count, 5))
+    dedicated = replace(now_and_then.uses, total=now_and_then.uses.exchanges)
+    half, whole = (
+        BUILT_IN["dedicated"].fit(Ordinary(now_and_then.whole, uses))(group, core)[-1]
+        for uses in (now_and_then.uses, dedicated)
+    )
+    assert half < whole < 0

@@ -145,7 +145,7 @@ def test_a_request_or_two_of_each_account_is_no_campaign():
         ({"identity": 1.5, "scaffold": 0.0}, KeptClear.NOT_LINKED),
         ({"parties": 7}, KeptClear.ONE_PARTY),
         ({"sampling": 0.0, "elicitation": 3.0, "coverage": 1.0}, KeptClear.NOT_DEALT_OUT),
-        ({"sampling": 2.0}, KeptClear.NO_EXTRACTION),
+        ({"sampling": 1.5}, KeptClear.NO_EXTRACTION),
         ({"coverage": -90.0}, KeptClear.NO_EXTRACTION),
         ({"sampling": 3.0, "identity": 0.0, "scaffold": 4.0, "members": 7}, KeptClear.FEW_MEMBERS),
     ],

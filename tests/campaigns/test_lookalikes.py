@@ -24,7 +24,7 @@ def select(groups, judgements, campaigns=()):
 
 def test_a_group_counts_when_one_side_speaks_and_the_strongest_comes_first(names):
     groups = {0: names("a", 20), 1: names("b", 20), 2: names("c", 20), 3: names("d", 20)}
-    weak, linked = judged(0, linking=1.9, extraction=2.9), judged(1, linking=4.0)
+    weak, linked = judged(0, linking=1.9, extraction=1.9), judged(1, linking=4.0)
     harvests, called = judged(2, linking=0.0, extraction=9.0), judged(3, verdict=Verdict.WATCH)
     found = select(groups, [weak, linked, harvests, called])
     assert [one.judgement.candidate for one in found] == [2, 1]

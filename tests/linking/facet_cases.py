@@ -17,6 +17,12 @@ from stillwatch.linking.facets.elicitation import CUE_SIGNALS
 SCAFFOLD = 77
 """What the requests of the accounts that are weighed are wrapped in."""
 
+SHEETS = range(1001, 1009)
+"""What other accounts' requests are wrapped in, where there are such."""
+
+SCAFFOLDS = {0: SCAFFOLD} | dict(enumerate(SHEETS, 1))
+"""Family -> scaffold."""
+
 MONDAY = datetime(2026, 4, 20, tzinfo=UTC)
 
 Build = Callable[[Any, Callable[[str, int], list[str]]], list[str]]
@@ -179,7 +185,12 @@ def open_template(bit: int) -> Build:
 
 
 def dealt_out_dataset(traffic, names):
-    """No payload comes twice."""
+    """No payload comes twice, where the users of other scaffolds send what others sent."""
+    for scaffold in SHEETS:
+        for account in names(f"student{scaffold}-", 10):
+            for question in range(10):
+                at = MONDAY + timedelta(hours=10, minutes=4 * question)
+                traffic.exchange(account, at, scaffold, message_fp=100 * scaffold + question)
     farm = names("farm", 20)
     traffic.queue(farm, 10, SCAFFOLD)
     return farm

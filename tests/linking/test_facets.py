@@ -6,12 +6,27 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from facet_cases import CASES, MONDAY, SCAFFOLD, begin, crowd, everyday, exercise_sheet, one_queue, refused
+from facet_cases import (
+    CASES,
+    MONDAY,
+    SCAFFOLD,
+    SCAFFOLDS,
+    begin,
+    crowd,
+    everyday,
+    exercise_sheet,
+    one_queue,
+    refused,
+)
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stillwatch.contracts import FINDINGS, LINKS
+from stillwatch.contracts import FINDINGS, LINKS, Cue
 from stillwatch.linking.activity import tally
 from stillwatch.linking.facets import BUILT_IN, facets
+from stillwatch.linking.facets.coverage import Hurdle, ordinary_repetition, weight_of_repetition
 from stillwatch.linking.facets.facet import FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 from stillwatch.linking.facets.tempo import synchrony
@@ -88,14 +103,14 @@ def said(case, facet, engine):
 @pytest.fixture
 def campaign(case, any_engine, traffic, names):
     """An engine over the log in which the case's campaign is candidate 0."""
-    traffic.bind_groups(any_engine, {0: case.campaign(traffic, names)}, {0: SCAFFOLD})
+    traffic.bind_groups(any_engine, {0: case.campaign(traffic, names)}, SCAFFOLDS)
     return any_engine
 
 
 @pytest.fixture
 def twin(case, any_engine, traffic, names):
     """The same of the honest twin."""
-    traffic.bind_groups(any_engine, {0: case.twin(traffic, names)}, {0: SCAFFOLD})
+    traffic.bind_groups(any_engine, {0: case.twin(traffic, names)}, SCAFFOLDS)
     return any_engine
 
 
@@ -203,11 +218,46 @@ def test_a_class_that_repeats_its_questions_speaks_against_a_dataset(any_engine,
     assert llr(BUILT_IN["coverage"], any_engine)[0] < -8
 
 
-def test_the_repetition_that_is_expected_is_not_the_campaign_s(any_engine, traffic, names):
-    """Half of the requests: the mean of the uniform, which groups that we know nothing of are taken for."""
+def test_a_dataset_says_little_where_no_scaffold_s_users_send_the_same(any_engine, traffic, names):
+    for number in range(1, 9):
+        traffic.queue(names(f"user{number}-", 10), 10, SCAFFOLDS[number])
+    farm = names("farm", 20)
+    traffic.queue(farm, 10, SCAFFOLD)
+    traffic.bind_groups(any_engine, {0: farm}, SCAFFOLDS)
+    (row,) = BUILT_IN["coverage"].weigh(any_engine).to_pylist()
+    assert row["llr"] < 0
+    assert row["expected"] < 0.1
+
+
+def test_a_wording_that_everybody_has_on_the_same_day_says_nothing(any_engine, traffic, names):
+    """The day of a release: everybody tries one prompt then, and nobody on the nineteen other days."""
+    cue = 1 << list(Cue).index(Cue.REASONING_ELICITATION)
+    for number, account in enumerate([*names("person", 300), *names("group", 40)]):
+        scaffold = SCAFFOLD if number >= 300 else None
+        traffic.exchange(account, MONDAY + timedelta(days=8, minutes=number), scaffold, cues=cue)
+        if number < 300:
+            for day in range(8):
+                traffic.exchange(account, MONDAY + timedelta(days=day, minutes=number))
+    traffic.bind_groups(any_engine, {0: names("group", 40)}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["elicitation"], any_engine) == {}
+
+
+def test_the_repetition_that_is_expected_is_that_of_the_log_s_scaffolds(any_engine, traffic, names):
+    """One scaffold, which repeats: of two that may be, with one that never does."""
     traffic.bind_groups(any_engine, {0: exercise_sheet(traffic, names)}, {0: SCAFFOLD})
     (row,) = BUILT_IN["coverage"].weigh(any_engine).to_pylist()
-    assert (row["observed"], row["expected"]) == (1.0, 0.5)
+    assert row["observed"] == 1.0
+    assert row["expected"] == pytest.approx(1 / 3)
+
+
+@given(repeated=st.integers(0, 1000), seed=st.integers(0, 2**32 - 1))
+def test_a_dataset_never_says_more_than_of_a_group_that_nothing_is_known_of(repeated, seed):
+    """The log's scaffolds can only take from it: campaigns are among them, and must not speak for one."""
+    counts = np.random.default_rng(seed).integers(0, 500, 20)
+    scaffolds = pa.table({"exchanges": np.full(20, 500), "repeated": counts})
+    known = weight_of_repetition(repeated, 1000, ordinary_repetition(scaffolds))
+    unknown = weight_of_repetition(repeated, 1000, Hurdle(1e-9, 1.0, 1.0))
+    assert known <= unknown + 1e-9
 
 
 @pytest.mark.parametrize("facet", sorted(BUILT_IN))

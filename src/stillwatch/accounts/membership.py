@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.ordinary import Ordinary, Uses
 from stillwatch.accounts.profiles import WHOLE_TRAFFIC
 from stillwatch.accounts.signals.signal import AccountSignal, SignalCard, Weigher
 from stillwatch.contracts import FINDINGS, MEMBERSHIP, SIGNALS, conform
@@ -65,11 +66,18 @@ class Assessment:
         return _signals(rows, {name: ratio[own] for name, ratio in self.ratios.items()})
 
 
-def assess_membership(behaviour: pa.Table, signals: Mapping[str, AccountSignal]) -> Assessment:
-    """Weigh every account of every candidate in ``behaviour`` (BEHAVIOUR) by ``signals``."""
+def assess_membership(
+    behaviour: pa.Table, uses: pa.Table, signals: Mapping[str, AccountSignal]
+) -> Assessment:
+    """Weigh every account of every candidate in ``behaviour`` (BEHAVIOUR) by ``signals``.
+
+    These learn ordinary traffic from all accounts' whole behaviour, and from ``uses`` (see
+    :func:`scaffold_uses`).
+    """
     # Whole traffic stands first: millions of rows are not copied to part them.
     whole = int(np.searchsorted(behaviour["candidate"].to_numpy(), WHOLE_TRAFFIC, side="right"))
-    ordinary, inside = Behaviour.of(behaviour.slice(0, whole)), behaviour.slice(whole)
+    ordinary = Ordinary(Behaviour.of(behaviour.slice(0, whole)), Uses.of(uses))
+    inside = behaviour.slice(whole)
     weighers = {name: signal.fit(ordinary) for name, signal in signals.items()}
     bounds = {name: (signal.card.floor, signal.card.cap) for name, signal in signals.items()}
     rows, numbers = Behaviour.of(inside), inside["candidate"].to_numpy()

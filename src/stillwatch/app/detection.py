@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.accounts.membership import assess_membership
+from stillwatch.accounts.ordinary import scaffold_uses
 from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import FACET, LIMIT, AccountSignal, account_signals
 from stillwatch.app.progress import Progress
@@ -109,7 +110,7 @@ def detect(
     engine.keep("inside", INSIDE_QUERY)
     behaviour = run.table("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
     progress.stage("membership")
-    assessment = assess_membership(behaviour, signals)
+    assessment = assess_membership(behaviour, scaffold_uses(engine), signals)
     del behaviour  # the largest table that is held whole
     membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
     engine.bind("membership", membership)

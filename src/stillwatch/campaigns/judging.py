@@ -25,10 +25,10 @@ from stillwatch.contracts import FacetLimit, KeptClear, Verdict
 MIN_LINKING: Final = 2.0
 """Nats of linking evidence that a campaign needs: odds of about seven to one, as one rare scaffold gives."""
 
-MIN_EXTRACTION: Final = 6.0
-"""Nats of extraction evidence: honest templates, judges and pipelines reach four."""
+MIN_EXTRACTION: Final = 4.5
+"""Nats of extraction evidence: honest templates, judges and pipelines reach three."""
 
-_LEAST_EXTRACTION: Final = 3.0
+_LEAST_EXTRACTION: Final = 1.5
 """Nats of extraction evidence without the queue: robots of unrelated builders keep common hours as well."""
 
 MIN_DISPATCH: Final = 2.5
@@ -59,7 +59,7 @@ _BY_ONE_HAND: Final = 4.0
 MIN_EACH: Final = 3
 """Requests of the work that each member made on average: with fewer, no behaviour of theirs shows."""
 
-WATCH_EXTRACTION: Final = 3.0
+WATCH_EXTRACTION: Final = 2.0
 """Nats of extraction evidence from which on a group is worth watching."""
 
 _HELD: Final = frozenset({"payment-shared", "device-shared", "phone-shared"})

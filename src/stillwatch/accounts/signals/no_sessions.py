@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import betaln
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.ordinary import Ordinary
 from stillwatch.accounts.signals.beta_binomial import BetaBinomial, log_binomial
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 from stillwatch.accounts.signals.stretches import own_time
@@ -106,6 +107,6 @@ class NoSessions:
         group_floor=-4.0,
     )
 
-    def fit(self, ordinary: Behaviour) -> Weigher:
+    def fit(self, ordinary: Ordinary) -> Weigher:
         """Fit how often ordinary accounts go on within half an hour."""
-        return _Weigher(BetaBinomial.fit(ordinary.resumed, ordinary.standalone))
+        return _Weigher(BetaBinomial.fit(ordinary.whole.resumed, ordinary.whole.standalone))

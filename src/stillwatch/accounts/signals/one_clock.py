@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.ordinary import Ordinary
 from stillwatch.accounts.signals.clocks import OrdinaryClock, busiest_hours, share_in, shared_clock
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
@@ -53,6 +54,7 @@ class OneClock:
         lean=0.5,
     )
 
-    def fit(self, ordinary: Behaviour) -> Weigher:
+    def fit(self, ordinary: Ordinary) -> Weigher:
         """Fit the mixture of ordinary days."""
-        return _Weigher(OrdinaryClock.fit(ordinary), share_in(busiest_hours(ordinary.hours), ordinary.hours))
+        hours = ordinary.whole.hours
+        return _Weigher(OrdinaryClock.fit(ordinary.whole), share_in(busiest_hours(hours), hours))

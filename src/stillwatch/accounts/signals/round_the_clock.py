@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Hours
+from stillwatch.accounts.ordinary import Ordinary
 from stillwatch.accounts.signals.clocks import OrdinaryClock, flat, log_clock
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
@@ -72,6 +73,6 @@ class RoundTheClock:
         lean=0.5,
     )
 
-    def fit(self, ordinary: Behaviour) -> Weigher:
+    def fit(self, ordinary: Ordinary) -> Weigher:
         """Fit the mixture of days to the accounts that have hours enough to show one."""
-        return _Weigher(OrdinaryClock.fit(ordinary), _quiet_share(ordinary.hours))
+        return _Weigher(OrdinaryClock.fit(ordinary.whole), _quiet_share(ordinary.whole.hours))

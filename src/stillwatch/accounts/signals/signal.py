@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.ordinary import Ordinary
 
 
 @dataclass(frozen=True)
@@ -60,5 +61,5 @@ class AccountSignal(Protocol):
 
     card: SignalCard
 
-    def fit(self, ordinary: Behaviour) -> Weigher:
+    def fit(self, ordinary: Ordinary) -> Weigher:
         """Estimate ordinary traffic from all accounts' whole traffic and return the weigher."""

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.ordinary import Ordinary
 from stillwatch.accounts.signals.beta_binomial import BetaBinomial, log_binomial
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
@@ -57,6 +58,6 @@ class Standalone:
         group_floor=-1.0,
     )
 
-    def fit(self, ordinary: Behaviour) -> Weigher:
+    def fit(self, ordinary: Ordinary) -> Weigher:
         """Fit how often ordinary accounts send a request without history."""
-        return _Weigher(BetaBinomial.fit(ordinary.standalone, ordinary.exchanges))
+        return _Weigher(BetaBinomial.fit(ordinary.whole.standalone, ordinary.whole.exchanges))

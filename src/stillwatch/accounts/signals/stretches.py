@@ -52,10 +52,10 @@ class Stretches:
         One array of shape (accounts,) for each of the ``dispersions``.
         """
         mean = pace * self.length
-        seen = [-np.expm1(-np.log1p(pace * dispersion) / dispersion) for dispersion in dispersions]
-        each = [_log_mass(self.counts[:, None], mean, dispersion) for dispersion in dispersions]
+        seen = np.array([log_chance_of_any(pace, dispersion) for dispersion in dispersions])
+        each = [log_mass(self.counts[:, None], mean, dispersion) for dispersion in dispersions]
         together = log_sum(np.stack(each) + self.log_weight)
-        return list(together - np.log(seen)[:, None])
+        return list(together - seen[:, None])
 
 
 def own_time(group: Behaviour, core: Floats) -> Floats:
@@ -75,7 +75,12 @@ def _time_of(group: Behaviour, core: Floats) -> tuple[int, int]:
     return begin, max(end, begin + 1)
 
 
-def _log_mass(counts: Ints, mean: Floats, dispersion: float) -> Floats:
+def log_chance_of_any(mean: float, dispersion: float) -> float:
+    """Return log P(at least one) of a negative binomial with this mean and dispersion."""
+    return float(np.log(-np.expm1(-np.log1p(mean * dispersion) / dispersion)))
+
+
+def log_mass(counts: Ints, mean: Floats, dispersion: float) -> Floats:
     """Return log P(count) of a negative binomial with this mean and dispersion."""
     size = 1 / dispersion
     ways = gammaln(counts + size) - gammaln(size) - gammaln(counts + 1)

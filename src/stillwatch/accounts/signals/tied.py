@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.ordinary import Ordinary
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
 _LEAST_CHANCE: Final = 0.01
@@ -79,12 +80,12 @@ class Tied:
         ),
         facet=None,
         side="linking",
-        cap=3.0,
+        cap=4.0,
         floor=-4.0,
         group_cap=0.0,
         group_floor=0.0,
     )
 
-    def fit(self, ordinary: Behaviour) -> Weigher:
+    def fit(self, ordinary: Ordinary) -> Weigher:
         """Return the weigher; it learns from the group itself how tied its members are."""
-        return _Weigher(len(ordinary))
+        return _Weigher(len(ordinary.whole))

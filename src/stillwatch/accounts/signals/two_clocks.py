@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
+from stillwatch.accounts.ordinary import Ordinary
 from stillwatch.accounts.signals.clocks import OrdinaryClock, busiest_hours, share_in, shared_clock
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
@@ -51,6 +52,6 @@ class TwoClocks:
         lean=0.5,
     )
 
-    def fit(self, ordinary: Behaviour) -> Weigher:
+    def fit(self, ordinary: Ordinary) -> Weigher:
         """Fit the mixture of ordinary days."""
-        return _Weigher(OrdinaryClock.fit(ordinary))
+        return _Weigher(OrdinaryClock.fit(ordinary.whole))

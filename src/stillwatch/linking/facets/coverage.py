@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import betaln
 
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
 
 _MIN_EXCHANGES: Final = 50
-_PARTITION_SHAPE: Final = 15.0
-"""Beta(1, 15): a campaign repeats one payload in sixteen across accounts (retries, checks)."""
+_PARTITION: Final = (1.0, 15.0)
+"""Beta(1, 15): where a dataset repeats over the accounts, one request in sixteen does (retries, checks)."""
 
-_UNKNOWN_MEAN: Final = 0.5
-"""Mean of the uniform, which the share of repeated payloads has in groups that we know nothing of."""
+_NEVER: Final = 0.5
+"""Share of datasets that are dealt out without a single repetition: as many as with one."""
+
+_MIN_ACCOUNTS: Final = 8
+"""Of a scaffold that fewer use, hardly any payload can come twice, whoever they are."""
 
 _MESSAGES: Final = "SELECT message_fp, timestamp FROM activity"
 
@@ -42,6 +47,21 @@ _QUERY: Final = """
 """
 """Payloads that came once in the whole log repeat in no group: only the others are counted one by one."""
 
+_SCAFFOLDS: Final = f"""
+    SELECT u.family, u.exchanges, CAST(coalesce(r.repeated, 0) AS BIGINT) AS repeated
+    FROM (
+        SELECT family, CAST(sum(messages) AS BIGINT) AS exchanges FROM uses WHERE family >= 0
+        GROUP BY family HAVING count(*) >= {_MIN_ACCOUNTS} AND sum(messages) >= {_MIN_EXCHANGES}) u
+    LEFT JOIN (
+        SELECT family, CAST(sum(CASE WHEN accounts > 1 THEN requests ELSE 0 END) AS BIGINT) AS repeated
+        FROM (
+            SELECT family, message_fp, count(*) AS requests, count(DISTINCT account) AS accounts
+            FROM repeats GROUP BY family, message_fp) p
+        GROUP BY family) r ON r.family = u.family
+    ORDER BY u.family
+"""
+"""The same of each scaffold of the log, over all who use it."""
+
 
 class Coverage:
     """A dataset partitioned over the accounts."""
@@ -51,11 +71,12 @@ class Coverage:
         shows="the same payload hardly ever comes from two accounts of the group",
         honest_twin="students repeat one another's questions: strong evidence against",
         method=(
-            "ln 15 + 14 ln(1 - r) for the share r of the group's requests whose payload another account of "
-            "it sent as well: Beta(1, 15) of a dealt-out dataset against the uniform, as a weight of "
-            "evidence (Good 1950). Ordinary traffic: not estimated from the log; of a group that we know "
-            "nothing of each share is as likely as another, half on average. By hand: both shapes, at least "
-            "50 requests, cap and floor"
+            "hurdle model (Mullahy 1986) of the group's requests whose payload another account of it sent "
+            "as well: none at all with probability 1/2, else beta-binomial (Skellam 1948) of Beta(1, 15), as "
+            "of a dataset that is dealt out, against ordinary ones. Ordinary traffic: the scaffolds of the "
+            "log, over all who use each: how many never repeat, and the shares of the others, by moments; "
+            "or each share alike, as in a group that we know nothing of, whichever explains the group "
+            "better. By hand: 1/2, Beta(1, 15), at least 50 requests, 8 accounts to a scaffold, cap and floor"
         ),
         side="extraction",
         cap=1.5,
@@ -78,24 +99,74 @@ class Coverage:
         """Return FINDINGS of payload repetition, negative where the group repeats itself."""
         engine.bind("repeated", engine.frequent(_MESSAGES, 2))
         engine.keep("repeats", _REPEATS)
-        rows = engine.table(_QUERY).to_pylist()
-        return findings_table(_finding(row) for row in rows if row["exchanges"] >= _MIN_EXCHANGES)
+        rows = [row for row in engine.table(_QUERY).to_pylist() if row["exchanges"] >= _MIN_EXCHANGES]
+        ordinary = ordinary_repetition(engine.table(_SCAFFOLDS))
+        return findings_table(_finding(row, ordinary) for row in rows)
 
 
-def _finding(row: dict[str, int]) -> Finding:
-    repeated = row["repeated"] / row["exchanges"]
-    density = np.log(_PARTITION_SHAPE) + (_PARTITION_SHAPE - 1) * np.log1p(-min(repeated, 0.999))
+@dataclass(frozen=True)
+class Hurdle:
+    """Shares that are nothing with one probability, and else differ as Beta(alpha, beta)."""
+
+    never: float
+    alpha: float
+    beta: float
+
+    @property
+    def mean(self) -> float:
+        """Return the share that is to be expected."""
+        return (1 - self.never) * self.alpha / (self.alpha + self.beta)
+
+    def log_likelihood(self, successes: int, trials: int) -> float:
+        """Return log P(successes | trials), without the binomial coefficient."""
+        if not successes:
+            return float(np.log(self.never))
+        return float(np.log1p(-self.never) + _beta_binomial(successes, trials, self.alpha, self.beta))
+
+
+def ordinary_repetition(scaffolds: pa.Table) -> Hurdle:
+    """Return how payloads repeat in the ``scaffolds`` of a log (``exchanges``, ``repeated``)."""
+    repeated, requests = scaffolds["repeated"].to_numpy(), scaffolds["exchanges"].to_numpy()
+    repeats = repeated > 0
+    never = float((np.sum(~repeats) + 1) / (len(repeats) + 2))
+    if repeats.sum() < 2:
+        return Hurdle(never, 1.0, 1.0)
+    shares = repeated[repeats] / requests[repeats]
+    mean, spread = float(shares.mean()), max(float(shares.var()), 1e-4)
+    concentration = max(mean * (1 - mean) / spread - 1, 0.2)
+    return Hurdle(never, max(mean * concentration, 0.05), max((1 - mean) * concentration, 0.05))
+
+
+_DEALT_OUT: Final = Hurdle(_NEVER, *_PARTITION)
+
+
+def weight_of_repetition(repeated: int, exchanges: int, ordinary: Hurdle) -> float:
+    """Return the log-likelihood ratio, in nats, of a dealt-out dataset against what is ordinary.
+
+    What explains the group better stands for ordinary: the log's scaffolds, or that each share is alike.
+    """
+    unknown = _beta_binomial(repeated, exchanges, 1.0, 1.0)
+    otherwise = max(ordinary.log_likelihood(repeated, exchanges), unknown)
+    return _DEALT_OUT.log_likelihood(repeated, exchanges) - otherwise
+
+
+def _beta_binomial(successes: int, trials: int, alpha: float, beta: float) -> float:
+    return float(betaln(successes + alpha, trials - successes + beta) - betaln(alpha, beta))
+
+
+def _finding(row: dict[str, int], ordinary: Hurdle) -> Finding:
+    repeated, exchanges = row["repeated"], row["exchanges"]
     return Finding(
         candidate=row["candidate"],
         facet="coverage",
         signal="dataset-partition",
         side="extraction",
-        llr=float(density),
-        observed=repeated,
-        expected=_UNKNOWN_MEAN,
-        exchanges=row["exchanges"],
+        llr=weight_of_repetition(repeated, exchanges, ordinary),
+        observed=repeated / exchanges,
+        expected=ordinary.mean,
+        exchanges=exchanges,
         statement=(
-            f"{row['payloads']:,} different payloads in {row['exchanges']:,} requests; {repeated:.1%} of the "
-            "requests repeat a payload of another account"
+            f"{row['payloads']:,} different payloads in {exchanges:,} requests; {repeated / exchanges:.1%} "
+            f"of the requests repeat a payload of another account; {ordinary.mean:.1%} is ordinary"
         ),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.contracts import Cue
@@ -38,8 +40,8 @@ class Elicitation:
         method=(
             "p ln((p + 0.01) / (q + 0.01)) for each cue, its term of the relative entropy (Kullback & "
             "Leibler 1951): what one request is worth, however many there are; less than 0 counts as 0. "
-            "Ordinary traffic: q, the cue's share in all other requests of the log, of any hour and kind, "
-            "where p is its share in the group's work. By hand: the 0.01, the cap"
+            "Ordinary traffic: q, the cue's share in all other requests of the same days, each day as heavy "
+            "as in the group's work, where p is its share. By hand: the 0.01, the cap"
         ),
         side="extraction",
         cap=3.0,
@@ -90,40 +92,66 @@ class Elicitation:
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of each cue that the group's work shows more than other traffic does."""
-        counts = ", ".join(
-            f"CAST(sum(CASE WHEN k.cues & {1 << bit} > 0 THEN k.exchanges ELSE 0 END) AS BIGINT) AS cue_{bit}"
-            for bit in range(len(Cue))
-        )
-        total = f"CAST(sum(k.exchanges) AS BIGINT) AS exchanges, {counts}"
-        groups = engine.table(
-            f"""
-            SELECT w.candidate, {total} FROM work w
-            JOIN kinds k ON k.account = w.account AND k.family = w.family
-            GROUP BY w.candidate ORDER BY w.candidate
-            """
-        ).to_pylist()
-        everyone = engine.table(f"SELECT {total} FROM kinds k ORDER BY 1").to_pylist()[0]
-        return findings_table(
-            finding
-            for group in groups
-            for bit, cue in enumerate(Cue)
-            if (finding := _finding(group, everyone, bit, cue)).llr > 0
+        everyone, groups = engine.table(_EVERYONE), engine.table(_GROUPS)
+        return findings_table(_findings(everyone, groups) if groups.num_rows else [])
+
+
+_COUNTS: Final = "CAST(sum(k.exchanges) AS BIGINT) AS exchanges, " + ", ".join(
+    f"CAST(sum(CASE WHEN k.cues & {1 << bit} > 0 THEN k.exchanges ELSE 0 END) AS BIGINT) AS cue_{bit}"
+    for bit in range(len(Cue))
+)
+_EVERYONE: Final = f"SELECT day, {_COUNTS} FROM kinds k GROUP BY day ORDER BY day"
+_GROUPS: Final = f"""
+    SELECT w.candidate, k.day, {_COUNTS} FROM work w
+    JOIN kinds k ON k.account = w.account AND k.family = w.family
+    GROUP BY w.candidate, k.day ORDER BY w.candidate, k.day
+"""
+
+Floats = npt.NDArray[np.float64]
+
+
+def _findings(everyone: pa.Table, groups: pa.Table) -> Iterator[Finding]:
+    """Yield what is more than ordinary, candidate by candidate; both tables are by day."""
+    day = np.searchsorted(everyone["day"].to_numpy(), groups["day"].to_numpy())
+    candidates, starts = np.unique(groups["candidate"].to_numpy(), return_index=True)
+    own, own_cues = _counts(groups)
+    all_requests, all_cues = _counts(everyone)
+    others = np.maximum(all_requests[day] - own, 1)
+    there = (all_cues[day] - own_cues) / others[:, None]
+    requests = np.add.reduceat(own, starts)
+    cues = np.add.reduceat(own_cues, starts)
+    here = cues / requests[:, None]
+    ordinary = np.add.reduceat(there * own[:, None], starts) / requests[:, None]
+    nats = here * np.log((here + _SMOOTHING) / (ordinary + _SMOOTHING))
+    for row, bit in np.argwhere(nats > 0):
+        yield _finding(
+            int(candidates[row]),
+            list(Cue)[bit],
+            float(nats[row, bit]),
+            float(here[row, bit]),
+            float(ordinary[row, bit]),
+            int(cues[row, bit]),
         )
 
 
-def _finding(group: dict[str, int], everyone: dict[str, int], bit: int, cue: Cue) -> Finding:
+def _counts(table: pa.Table) -> tuple[Floats, Floats]:
+    """Return the requests, of shape (rows,), and those with each cue, of shape (rows, cues)."""
+    cues = [table[f"cue_{bit}"].to_numpy() for bit in range(len(Cue))]
+    return table["exchanges"].to_numpy().astype(np.float64), np.stack(cues, axis=1).astype(np.float64)
+
+
+def _finding(candidate: int, cue: Cue, nats: float, here: float, there: float, requests: int) -> Finding:
     signal, words = CUE_SIGNALS[cue]
-    here = group[f"cue_{bit}"] / group["exchanges"]
-    others = max(everyone["exchanges"] - group["exchanges"], 1)
-    there = max(everyone[f"cue_{bit}"] - group[f"cue_{bit}"], 0) / others
     return Finding(
-        candidate=group["candidate"],
+        candidate=candidate,
         facet="elicitation",
         signal=signal,
         side="extraction",
-        llr=here * math.log((here + _SMOOTHING) / (there + _SMOOTHING)),
+        llr=nats,
         observed=here,
         expected=there,
-        exchanges=group[f"cue_{bit}"],
-        statement=f"{here:.0%} of the requests {words}; {there:.1%} of all other requests do",
+        exchanges=requests,
+        statement=(
+            f"{here:.0%} of the requests {words}; {there:.1%} of all other requests on the same days do"
+        ),
     )
