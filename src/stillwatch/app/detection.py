@@ -107,10 +107,9 @@ def detect(
     engine.bind("candidates", candidates)
     engine.bind("workloads", workloads)
     engine.keep("inside", INSIDE_QUERY)
-    behaviour = run.table("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
+    behaviour = run.parts("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
     progress.stage("membership")
     assessment = assess_membership(behaviour, signals)
-    del behaviour  # the largest table that is held whole
     membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
     engine.bind("membership", membership)
     weighed = engine.table(MEMBERS_QUERY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,8 +26,8 @@ def _mean_behind(truncated_mean: float) -> float:
     """Return the Poisson mean whose zero-truncated mean is given (fixed point of m/(1-exp(-m)))."""
     mean = max(truncated_mean, 1.0 + 1e-3)
     for _ in range(60):
-        mean = truncated_mean * -np.expm1(-mean)
-    return max(float(mean), 1e-3)
+        mean = truncated_mean * -math.expm1(-mean)
+    return max(mean, 1e-3)
 
 
 def _typical(counts: Ints, weights: Floats) -> float:
