@@ -127,7 +127,7 @@ def detect(
     weigh = partial(judge, findings, membership, volumes, workloads, limits)
     first = weigh(shipped_reference(), false_discovery_rate)
     taught = shipped_reference().with_honest(ordinary_margins(first, matched))
-    judged = weigh(taught, false_discovery_rate)
+    judged = first if taught == shipped_reference() else weigh(taught, false_discovery_rate)
     judgements = obey(judged, matched)
     found = _named(select_campaigns(judgements, membership, volumes), state)
     lookalikes = select_lookalikes(judgements, weighed, found)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table
+from stillwatch.linking.facets.groups import Groups
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import weigh_surplus
 
@@ -94,6 +95,6 @@ class Continuity:
                     f"never sent their beginning; {surplus.expected:,.1f} would by chance"
                 ),
             )
-            for candidate, surplus in weigh_surplus(engine, _HOLDINGS).items()
+            for candidate, surplus in weigh_surplus(engine, Groups.read(engine), _HOLDINGS).items()
             if surplus.values
         )
