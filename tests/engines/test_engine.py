@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -82,6 +83,20 @@ def test_a_kept_result_takes_the_place_of_what_had_its_name(engine: Engine, tmp_
         assert engine.table(again)["n"].to_pylist() == ([16] if source == [file] else [4, 6, 8, None])
     engine.bind("source", NUMBERS)
     assert engine.table("SELECT count(*) AS rows FROM source ORDER BY 1")["rows"].to_pylist() == [4]
+
+
+def test_what_was_forgotten_is_read_no_more_and_its_name_is_free(engine: Engine) -> None:
+    engine.bind("numbers", NUMBERS)
+    engine.keep("doubled", "SELECT 2 * n AS n FROM numbers")
+    engine.keep("again", "SELECT n FROM doubled")
+    for name in ("numbers", "doubled", "never was"):
+        engine.forget(name)
+    for name in ("numbers", "doubled"):
+        with pytest.raises(duckdb.CatalogException):
+            engine.table(f"SELECT n FROM {name} ORDER BY n")
+    assert engine.table("SELECT n FROM again ORDER BY n")["n"].to_pylist() == [2, 4, 6, None]
+    engine.bind("doubled", NUMBERS)
+    assert engine.table("SELECT max(n) AS n FROM doubled ORDER BY n")["n"].to_pylist() == [3]
 
 
 def test_a_thousand_files_read_as_one_table(engine: Engine, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def profile_behaviour(engine: Engine) -> Iterator[pa.Table]:
         inside = _behaviour(engine, f"(SELECT * FROM inside WHERE {chosen})", _TIES.format(chosen=chosen))
         other = days[np.searchsorted(account, inside["account"].to_numpy())] - _cells(inside)
         yield _conformed(inside.append_column("elsewhere", _lists(other)))
+    engine.forget("clocks")
 
 
 def _conformed(behaviour: pa.Table) -> pa.Table:

@@ -49,7 +49,7 @@ class DuckDB:
         """See :meth:`Engine.bind`."""
         if not isinstance(source, pa.Table) and not source:
             source = _empty(name, schema)
-        self._forget(name)
+        self.forget(name)
         if isinstance(source, pa.Table):
             self._connection.register(name, source)
             return
@@ -80,6 +80,13 @@ class DuckDB:
             writer.execute(f"CREATE TABLE {_quoted(_BEING_MADE)} AS SELECT * FROM mapped")
         self._rename(name)
 
+    def forget(self, name: str) -> None:
+        """See :meth:`Engine.forget`: a registered table, a view of files, or a kept result."""
+        self._connection.unregister(name)
+        kind = self._connection.execute(_KIND, [name]).fetchone()
+        if kind is not None:
+            self._connection.execute(f"DROP {kind[0]} {_quoted(name)}")
+
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """See :meth:`Engine.stream`."""
         with _explained():
@@ -97,15 +104,8 @@ class DuckDB:
 
     def _rename(self, name: str) -> None:
         """Give what was made the name that it is for."""
-        self._forget(name)
+        self.forget(name)
         self._connection.execute(f"ALTER TABLE {_quoted(_BEING_MADE)} RENAME TO {_quoted(name)}")
-
-    def _forget(self, name: str) -> None:
-        """Let go of what has this name: a registered table, a view of files, or a kept result."""
-        self._connection.unregister(name)
-        kind = self._connection.execute(_KIND, [name]).fetchone()
-        if kind is not None:
-            self._connection.execute(f"DROP {kind[0]} {_quoted(name)}")
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""

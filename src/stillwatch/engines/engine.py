@@ -87,6 +87,9 @@ class Engine(Protocol):
             schema: of what it returns.
         """
 
+    def forget(self, name: str) -> None:
+        """Let go of what queries read as ``name``, if there is any: no later query reads it."""
+
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Return the result of ``sql`` batch by batch; valid until the engine's next query."""
 

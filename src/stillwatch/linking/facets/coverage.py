@@ -79,6 +79,8 @@ class Coverage:
         engine.bind("repeated", engine.frequent(_MESSAGES, 2))
         engine.keep("repeats", _REPEATS)
         rows = engine.table(_QUERY).to_pylist()
+        engine.forget("repeated")
+        engine.forget("repeats")
         return findings_table(_finding(row) for row in rows if row["exchanges"] >= _MIN_EXCHANGES)
 
 

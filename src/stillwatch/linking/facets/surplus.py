@@ -53,6 +53,7 @@ def weigh_surplus(engine: Engine, groups: Groups, holdings: str) -> dict[int, Su
     """
     engine.keep("held", _HELD.format(holdings=holdings))
     values = _Values.of(engine.table(_SHARED), engine.table(_EACH), groups.party)
+    engine.forget("held")
     counts, expected = _weigh(
         groups.ends,
         groups.accounts,
