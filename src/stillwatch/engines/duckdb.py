@@ -6,8 +6,9 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
@@ -40,6 +41,7 @@ class DuckDB:
 
     def __init__(self, memory: str, threads: int | None, spill: Path) -> None:
         """Open a database; see :func:`~stillwatch.engines.engine.open_engine` for the arguments."""
+        self._spill, self._mapped, self._numbers = spill, dict[str, Path](), count()
         self._connection = duckdb.connect(":memory:", config=_settings(memory, threads, spill))
         # Only now: the settings above load the built-in extensions that they belong to.
         self._connection.execute("SET autoload_known_extensions = false")
@@ -73,12 +75,22 @@ class DuckDB:
         return frequent(partial(self.stream, sql), least)
 
     def map(self, name: str, sql: str, function: Batchwise, schema: pa.Schema) -> None:
-        """See :meth:`Engine.map`."""
-        with _explained(), ThreadPoolExecutor(_MAPPERS) as pool, self._connection.cursor() as writer:
-            made = pa.RecordBatchReader.from_batches(schema, _ahead(pool, function, self.stream(sql)))
-            writer.register("mapped", made)
-            writer.execute(f"CREATE TABLE {_quoted(_BEING_MADE)} AS SELECT * FROM mapped")
-        self._rename(name)
+        """See :meth:`Engine.map`.
+
+        The rows lie in a file: as many as there are exchanges, they would fill the memory uncompressed.
+        """
+        path = self._spill / f"mapped-{next(self._numbers)}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with _explained(), ThreadPoolExecutor(_MAPPERS) as pool, self._connection.cursor() as writer:
+                made = pa.RecordBatchReader.from_batches(schema, _ahead(pool, function, self.stream(sql)))
+                writer.register("mapped", made)
+                writer.execute(f"COPY mapped TO {_literal(str(path))} (FORMAT parquet, COMPRESSION lz4_raw)")
+            self.bind(name, [path])
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        self._mapped[name] = path
 
     def forget(self, name: str) -> None:
         """See :meth:`Engine.forget`: a registered table, a view of files, or a kept result."""
@@ -86,6 +98,8 @@ class DuckDB:
         kind = self._connection.execute(_KIND, [name]).fetchone()
         if kind is not None:
             self._connection.execute(f"DROP {kind[0]} {_quoted(name)}")
+        if name in self._mapped:
+            self._mapped.pop(name).unlink(missing_ok=True)
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """See :meth:`Engine.stream`."""
@@ -110,6 +124,10 @@ class DuckDB:
     def close(self) -> None:
         """See :meth:`Engine.close`."""
         self._connection.close()
+        for path in self._mapped.values():
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._spill.rmdir()  # where something was mapped, and nothing else lies there
 
     def __enter__(self) -> Self:
         """Return the open engine."""

@@ -78,6 +78,8 @@ class Engine(Protocol):
     def map(self, name: str, sql: str, function: Batchwise, schema: pa.Schema) -> None:
         """Make what ``function`` gives for the rows of ``sql`` readable as ``name``, as :meth:`keep` does.
 
+        There may be as many rows as there are exchanges: they need not fit into memory.
+
         Args:
             name: the table's name in queries.
             sql: the query whose rows are passed on in batches of any size and order.
