@@ -28,6 +28,9 @@ _BATCH_ROWS: Final = 65_536
 _MAPPERS: Final = 2
 """Threads that map batches: they, the reader and the writer keep two cores busy, and memory small."""
 
+_AHEAD: Final = "64MiB"
+"""Rows that are made while the ones before are worked on: by default less than one batch of sketches."""
+
 _BEING_MADE: Final = "being made"
 _KIND: Final = """
     SELECT CASE WHEN table_type = 'VIEW' THEN 'VIEW' ELSE 'TABLE' END FROM information_schema.tables
@@ -45,6 +48,7 @@ class DuckDB:
         self._connection = duckdb.connect(":memory:", config=_settings(memory, threads, spill))
         # Only now: the settings above load the built-in extensions that they belong to.
         self._connection.execute("SET autoload_known_extensions = false")
+        self._connection.execute(f"SET streaming_buffer_size = '{_AHEAD}'")
         self._connection.execute("SET lock_configuration = true")
 
     def bind(self, name: str, source: pa.Table | Sequence[Path], schema: pa.Schema | None = None) -> None:

@@ -37,10 +37,10 @@ _REQUESTS: Final = f"""
 
 _RESUMED: Final = f"""
     SELECT account, family, count(*) AS resumed FROM (
-        SELECT account, family, timestamp - lag(timestamp) OVER (
-            PARTITION BY account ORDER BY timestamp, family) AS pause
+        SELECT account, family, timestamp, lag(timestamp) OVER (
+            PARTITION BY account ORDER BY timestamp, family) AS before
         FROM activity WHERE standalone) b
-    WHERE pause <= {SESSION_GAP} GROUP BY account, family
+    WHERE timestamp <= before + {SESSION_GAP} GROUP BY account, family
 """
 
 _USES: Final = f"""
