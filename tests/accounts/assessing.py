@@ -25,13 +25,19 @@ def assess(
     signals: Mapping[str, AccountSignal] | None = None,
 ) -> Assessment:
     """Assess the groups by ``signals``, by all that there are where None is given."""
+    behaviour = behave(engine, traffic, groups, scaffolds, links)
+    heard = account_signals() if signals is None else signals
+    return assess_membership(behaviour, scaffold_uses(engine), heard)
+
+
+def behave(engine: Engine, traffic, groups, scaffolds, links=()) -> list[pa.Table]:
+    """Return BEHAVIOUR in the groups, in parts."""
     traffic.bind_groups(engine, groups, scaffolds)
     rows = [{"candidate": c, "account_id": a} for c, accounts in groups.items() for a in accounts]
     engine.bind("candidates", pa.Table.from_pylist(rows, schema=CANDIDATES))
     engine.bind("links", pa.Table.from_pylist(list(links), schema=LINKS))
     engine.keep("inside", INSIDE_QUERY)
-    heard = account_signals() if signals is None else signals
-    return assess_membership(profile_behaviour(engine), scaffold_uses(engine), heard)
+    return list(profile_behaviour(engine))
 
 
 def members(assessment: Assessment, candidate: int) -> set[str]:

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from assessing import assess, members, pooled, ratios, tied_by
+from assessing import assess, behave, members, pooled, ratios, tied_by
 
+from stillwatch.accounts import profiles as accounts_profiles
+from stillwatch.accounts.membership import assess_membership
+from stillwatch.accounts.ordinary import scaffold_uses
 from stillwatch.accounts.profiles import WHOLE_TRAFFIC, profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import account_signals
 from stillwatch.accounts.signals.beta_binomial import BetaBinomial
@@ -31,7 +35,7 @@ def test_behaviour_counts_hours_sittings_and_dialogues(any_engine, traffic, name
     traffic.bind_groups(any_engine, {}, {})
     for name, schema in {"candidates": CANDIDATES, "inside": INSIDE, "links": LINKS}.items():
         any_engine.bind(name, schema.empty_table())
-    for row in profile_behaviour(any_engine).to_pylist():
+    for row in pa.concat_tables(profile_behaviour(any_engine)).to_pylist():
         own = [x for x in traffic.sketches if x["account_id"] == row["account_id"]]
         cells = {(x["timestamp"].date(), x["timestamp"].hour) for x in own}
         assert row["candidate"] == WHOLE_TRAFFIC
@@ -52,6 +56,25 @@ def test_a_signal_tells_a_queue_from_people(any_engine, traffic, names, signal):
     found = assess(any_engine, traffic, {0: farm, 1: client}, {0: 77, 1: 88})
     assert ratios(found, 0, signal).mean() > 0.5
     assert ratios(found, 1, signal).mean() < 0
+
+
+def test_where_behaviour_is_cut_into_parts_makes_no_difference(any_engine, traffic, names, monkeypatch):
+    farm, client, others = names("farm", 20), names("client", 20), names("person", 60)
+    traffic.queue(farm, 12, scaffold=77)
+    traffic.people(client, scaffold=88)
+    traffic.people(others)
+    groups, scaffolds = {0: farm, 1: client, 2: [*farm, *client]}, {0: 77, 1: 88}
+    whole = pa.concat_tables(behave(any_engine, traffic, groups, scaffolds))
+    monkeypatch.setattr(accounts_profiles, "_PART_ROWS", 1)
+    parts = behave(any_engine, traffic, groups, scaffolds)
+    assert [part["candidate"].unique().to_pylist() for part in parts] == [[WHOLE_TRAFFIC], [0], [1], [2]]
+    assert pa.concat_tables(parts) == whole
+    expected = assess_membership([whole], scaffold_uses(any_engine), account_signals())
+    for size in (7, 50, 130):
+        cut = [whole.slice(start, size) for start in range(0, whole.num_rows, size)]
+        found = assess_membership(cut, scaffold_uses(any_engine), account_signals())
+        assert (found.membership, found.findings) == (expected.membership, expected.findings)
+        assert found.signals([0, 2]) == expected.signals([0, 2])
 
 
 def test_people_beside_a_queue_with_the_same_words_are_no_members(any_engine, traffic, names):

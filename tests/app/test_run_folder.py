@@ -34,6 +34,14 @@ def test_a_stage_that_was_done_is_not_done_again(tmp_path: Path):
     assert resumed.once("intake", lambda: {"read": 5}) == {"read": 5}
 
 
+def test_a_stage_in_parts_is_made_once_and_gone_through_as_often_as_need_be(tmp_path: Path):
+    parts = RunFolder(tmp_path / "run", PURPOSE).parts("profiles", PROFILES, lambda: iter([made(3), made(2)]))
+    resumed = RunFolder(tmp_path / "run", PURPOSE).parts("profiles", PROFILES, refuse)
+    for _ in range(2):
+        for one in (parts, resumed):
+            assert pa.concat_tables(one) == pa.concat_tables([made(3), made(2)])
+
+
 def test_a_stage_that_died_is_done_anew(tmp_path: Path):
     first = RunFolder(tmp_path / "run", PURPOSE)
     with pytest.raises(RuntimeError):

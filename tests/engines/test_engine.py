@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -82,6 +83,20 @@ def test_a_kept_result_takes_the_place_of_what_had_its_name(engine: Engine, tmp_
         assert engine.table(again)["n"].to_pylist() == ([16] if source == [file] else [4, 6, 8, None])
     engine.bind("source", NUMBERS)
     assert engine.table("SELECT count(*) AS rows FROM source ORDER BY 1")["rows"].to_pylist() == [4]
+
+
+def test_what_was_forgotten_is_read_no_more_and_its_name_is_free(engine: Engine) -> None:
+    engine.bind("numbers", NUMBERS)
+    engine.keep("doubled", "SELECT 2 * n AS n FROM numbers")
+    engine.keep("again", "SELECT n FROM doubled")
+    for name in ("numbers", "doubled", "never was"):
+        engine.forget(name)
+    for name in ("numbers", "doubled"):
+        with pytest.raises(duckdb.CatalogException):
+            engine.table(f"SELECT n FROM {name} ORDER BY n")
+    assert engine.table("SELECT n FROM again ORDER BY n")["n"].to_pylist() == [2, 4, 6, None]
+    engine.bind("doubled", NUMBERS)
+    assert engine.table("SELECT max(n) AS n FROM doubled ORDER BY n")["n"].to_pylist() == [3]
 
 
 def test_a_thousand_files_read_as_one_table(engine: Engine, tmp_path: Path) -> None:
@@ -312,6 +327,32 @@ def test_what_exceeds_the_memory_is_spilled_and_tidied_away(
         stream = engine.stream("SELECT n, hash(n) AS h, CAST(n AS VARCHAR) AS text FROM numbers ORDER BY h")
         assert sum(batch.num_rows for batch in stream) == rows
         assert list((tmp_path / "deep" / "spill").iterdir())
+    assert not list((tmp_path / "deep").iterdir())
+
+
+@pytest.mark.unsupported(spark="it keeps what was mapped where its own settings say")
+def test_what_is_mapped_need_not_fit_into_memory_and_is_tidied_away(
+    opened: Callable[..., Engine], tmp_path: Path
+) -> None:
+    rows = 3_000_000
+    schema = pa.schema([("n", pa.int64()), ("noise", U64), ("more", U64)])
+
+    def noisy(batch: pa.RecordBatch) -> pa.RecordBatch:
+        noise = pc.multiply(batch["n"].cast(U64), pa.scalar(0x9E3779B97F4A7C15, U64))
+        return pa.record_batch([batch["n"], noise, pc.bit_wise_not(noise)], schema=schema)
+
+    spill = tmp_path / "deep" / "spill"
+    with opened(memory="40MiB", threads=1, spill=spill) as engine:
+        engine.bind("numbers", pa.table({"n": range(rows)}))
+        for _ in range(2):
+            engine.map("noisy", "SELECT n FROM numbers", noisy, schema)
+            assert engine.table("SELECT count(*) AS n, max(n) AS top FROM noisy ORDER BY n").to_pylist() == [
+                {"n": rows, "top": rows - 1}
+            ]
+        assert len(list(spill.iterdir())) == 1
+        engine.forget("noisy")
+        assert not list(spill.iterdir())
+        engine.map("noisy", "SELECT n FROM numbers", noisy, schema)
     assert not list((tmp_path / "deep").iterdir())
 
 

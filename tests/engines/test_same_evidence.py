@@ -65,7 +65,7 @@ def evidence(engine: Engine, traffic: Any, groups: dict[int, list[str]]) -> dict
     return {
         "links": links,
         "findings": weigh_candidates(engine, facets()),
-        "behaviour": profile_behaviour(engine),
+        "behaviour": pa.concat_tables(profile_behaviour(engine)),
     }
 
 

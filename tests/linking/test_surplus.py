@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from stillwatch.linking.facets.groups import Groups
 from stillwatch.linking.facets.surplus import Surplus, weigh_surplus
 
 HOLDINGS = "SELECT fp, account FROM cards"
@@ -31,7 +32,7 @@ def test_expectation_is_what_random_groups_share(any_engine, each):
     for _ in range(25):
         group = np.sort(random.choice(1000, 60, replace=False))
         bind(any_engine, cards, group)
-        surplus = weigh_surplus(any_engine, HOLDINGS)[0]
+        surplus = weigh_surplus(any_engine, Groups.read(any_engine), HOLDINGS)[0]
         seen.append(surplus.observed)
         expected.append(surplus.expected)
     assert np.mean(seen) == pytest.approx(np.mean(expected), rel=0.15)
@@ -39,7 +40,7 @@ def test_expectation_is_what_random_groups_share(any_engine, each):
 
 def test_counts_are_those_of_the_group(any_engine):
     bind(any_engine, [1, 1, 1, 2, 3, *range(10, 200)], [0, 1, 2, 3, 4])
-    surplus = weigh_surplus(any_engine, HOLDINGS)[0]
+    surplus = weigh_surplus(any_engine, Groups.read(any_engine), HOLDINGS)[0]
     assert (surplus.observed, surplus.accounts, surplus.values, surplus.known) == (2.0, 3, 1, 5)
     assert surplus.expected == pytest.approx(0.0, abs=1e-9)
 

@@ -10,20 +10,22 @@ taking the lucky half of honest accounts would make evidence out of noise.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, pairwise
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
 from stillwatch.accounts.ordinary import Ordinary, Uses
 from stillwatch.accounts.profiles import WHOLE_TRAFFIC
-from stillwatch.accounts.signals.signal import AccountSignal, SignalCard, Weigher
-from stillwatch.contracts import FINDINGS, MEMBERSHIP, SIGNALS, conform
+from stillwatch.accounts.signals.signal import AccountSignal, Observation, SignalCard, Weigher
+from stillwatch.contracts import BEHAVIOUR, FINDINGS, MEMBERSHIP, SIGNALS, conform
 from stillwatch.engines.compiled import compiled
 
 _ROUNDS: Final = 4
@@ -50,64 +52,123 @@ _LEAST_CREDIT: Final = 0.65
 """Members whose evidence is mostly the freedom of choosing them are nobody's pool: then nobody is one."""
 
 
+_WORKERS: Final = 2
+"""Candidates weighed at once: what is not compiled of it keeps more cores from helping."""
+
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """The signals, fitted to the ordinary traffic of one log."""
+
+    cards: Mapping[str, SignalCard]
+    weighers: Mapping[str, Weigher]
+
+    @classmethod
+    def fit(cls, signals: Mapping[str, AccountSignal], ordinary: Ordinary) -> _Bench:
+        cards = {name: signal.card for name, signal in signals.items()}
+        return cls(cards, {name: signal.fit(ordinary) for name, signal in signals.items()})
+
+    def bounds(self, name: str) -> Bounds:
+        """Return how far one account may speak by a signal."""
+        return self.cards[name].floor, self.cards[name].cap
+
+
 @dataclass(frozen=True)
 class Assessment:
     """MEMBERSHIP of every candidate, and what the signals say of its members together (FINDINGS)."""
 
     membership: pa.Table
     findings: pa.Table
-    rows: pa.Table  # candidate and account_id
-    ratios: Mapping[str, Floats]  # of each row, by signal
+    _behaviour: Iterable[pa.Table]
+    _bench: _Bench
 
     def signals(self, candidates: Collection[int]) -> pa.Table:
-        """Return SIGNALS of these candidates: of all of them they would fill the memory."""
-        chosen = pc.is_in(self.rows["candidate"], pa.array(sorted(candidates), pa.int64()))
-        rows, own = self.rows.filter(chosen), chosen.to_numpy()
-        return _signals(rows, {name: ratio[own] for name, ratio in self.ratios.items()})
+        """Return SIGNALS of these candidates, weighed once more: those of all would fill the memory."""
+        wanted = pa.array(sorted(candidates), pa.int64())
+        parts = [part.filter(pc.is_in(part["candidate"], wanted)) for part in self._behaviour]
+        table = pa.concat_tables([BEHAVIOUR.empty_table(), *parts])
+        settled = [_settle(group, self._bench) for group in _groups(table)]
+        ratios = {name: [one.ratios[name] for one in settled] for name in self._bench.cards}
+        rows = table.select(["candidate", "account_id"])
+        return _signals(rows, {name: np.concatenate([np.zeros(0), *own]) for name, own in ratios.items()})
 
 
 def assess_membership(
-    behaviour: pa.Table, uses: pa.Table, signals: Mapping[str, AccountSignal]
+    behaviour: Iterable[pa.Table], uses: pa.Table, signals: Mapping[str, AccountSignal]
 ) -> Assessment:
-    """Weigh every account of every candidate in ``behaviour`` (BEHAVIOUR) by ``signals``.
+    """Weigh every account of every candidate by ``signals``.
 
-    These learn ordinary traffic from all accounts' whole behaviour, and from ``uses`` (see
-    :func:`scaffold_uses`).
+    Args:
+        behaviour: BEHAVIOUR in its order, in parts of any size; gone through again for single signals.
+        uses: what each account did with each scaffold, see :func:`scaffold_uses`; with all accounts' whole
+            behaviour it is what signals take for ordinary.
+        signals: the signals by name.
     """
-    # Whole traffic stands first: millions of rows are not copied to part them.
-    whole = int(np.searchsorted(behaviour["candidate"].to_numpy(), WHOLE_TRAFFIC, side="right"))
-    ordinary = Ordinary(Behaviour.of(behaviour.slice(0, whole)), Uses.of(uses))
-    inside = behaviour.slice(whole)
-    weighers = {name: signal.fit(ordinary) for name, signal in signals.items()}
-    bounds = {name: (signal.card.floor, signal.card.cap) for name, signal in signals.items()}
-    rows, numbers = Behaviour.of(inside), inside["candidate"].to_numpy()
-    ratios = {name: np.zeros(len(rows)) for name in weighers}
-    strength = np.zeros(len(rows))
-    pooled: list[dict[str, object]] = []
-    for number, chosen in _groups(numbers):
-        group = rows.where(chosen)
-        weighed, core, strength[chosen], credit = _settle(group, weighers, bounds)
-        for name, ratio in weighed.items():
-            ratios[name][chosen] = ratio
-            if signals[name].card.facet:
-                evidence = np.clip(weighers[name].evidence(group, core), *bounds[name])
-                found = _pool(group, weighers[name], signals[name].card, evidence, strength[chosen], credit)
-                pooled.append({"candidate": number, **found})
-    findings = pa.Table.from_pylist(pooled, schema=FINDINGS)
-    rows_of = inside.select(["candidate", "account_id"])
-    return Assessment(_membership(rows_of, strength), findings, rows_of, ratios)
+    parts = _whole_candidates(behaviour)
+    first = next(parts, BEHAVIOUR.empty_table())
+    whole = int(np.searchsorted(first["candidate"].to_numpy(), WHOLE_TRAFFIC, side="right"))
+    bench = _Bench.fit(signals, Ordinary(Behaviour.of(first.slice(0, whole)), Uses.of(uses)))
+    membership, findings = [MEMBERSHIP.empty_table()], [FINDINGS.empty_table()]
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for part in chain([first.slice(whole)], parts):
+            weighed = list(pool.map(partial(_weigh, bench), _groups(part)))
+            membership.append(_membership(part, [one.strength for one in weighed]))
+            findings.append(_findings(part, [one.findings for one in weighed]))
+    return Assessment(pa.concat_tables(membership), pa.concat_tables(findings), behaviour, bench)
 
 
-def _groups(candidate: npt.NDArray[np.int64]) -> Iterator[tuple[int, slice]]:
-    """Yield each candidate with its rows, which lie together in BEHAVIOUR."""
-    numbers, starts = np.unique(candidate, return_index=True)
-    for number, start, end in zip(numbers.tolist(), starts, [*starts, len(candidate)][1:], strict=True):
-        yield number, slice(start, end)
+def _whole_candidates(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Cut the parts anew, so that none ends within a candidate."""
+    held = BEHAVIOUR.empty_table()
+    for part in parts:
+        held = pa.concat_tables([held, part])
+        numbers = held["candidate"].to_numpy()
+        last = int(np.searchsorted(numbers, numbers[-1])) if len(numbers) else 0
+        if last:
+            yield held.slice(0, last)
+            held = held.slice(last)
+    if held.num_rows:
+        yield held
 
 
-def _pool(
-    group: Behaviour, weigher: Weigher, card: SignalCard, evidence: Floats, strength: Floats, credit: float
-) -> dict[str, object]:
+def _groups(part: pa.Table) -> list[Behaviour]:
+    """Return what the accounts of each candidate did, whose rows lie together."""
+    rows, ends = Behaviour.of(part), _ends(part)
+    return [rows.where(slice(start, end)) for start, end in pairwise([0, *ends])]
+
+
+def _ends(part: pa.Table) -> list[int]:
+    """Return where each candidate ends."""
+    numbers = part["candidate"].to_numpy()
+    return [*(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)] if len(numbers) else []
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """One candidate: its accounts' strengths, and its rows of FINDINGS but for its number."""
+
+    strength: Floats
+    findings: list[dict[str, object]]
+
+
+def _weigh(bench: _Bench, group: Behaviour) -> _Weighed:
+    settled = _settle(group, bench)
+    member = settled.strength >= MEMBER
+    counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(group), bool)
+    members, parties = group.where(counted), 1 / group.colleagues[counted]
+    found = []
+    for name, card in bench.cards.items():
+        if card.facet:
+            weigher, ratio = bench.weighers[name], settled.ratios[name]
+            evidence = np.clip(weigher.evidence(group, settled.trusted, ratio), *bench.bounds(name))
+            llr = _pool(card, evidence[counted], parties, settled.credit)
+            found.append(_finding(card, llr, members, weigher.describe(members)))
+    return _Weighed(settled.strength, found)
+
+
+def _pool(card: SignalCard, evidence: Floats, parties: Floats, credit: float) -> float:
     """Return what one signal says of a candidate: over its members, or over all where it has none.
 
     Members were chosen by these very ratios: what speaks for the group counts by ``credit``, see
@@ -115,42 +176,53 @@ def _pool(
     what speaks against it counts whole. Colleagues of one declared organisation count as one: that they
     are alike is no secret.
     """
-    member = strength >= MEMBER
-    counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(evidence), bool)
-    seen = weigher.describe(group.where(counted))
-    parties = 1 / group.colleagues[counted]
-    total = float((evidence[counted] * parties).sum())
+    total = float((evidence * parties).sum())
     if total > 0:
         each = max(card.lean, (1 - credit) * _CHOICE_COST)
         total = credit * max(total - each * float(parties.sum()), 0.0)
+    return float(np.clip(total, card.group_floor, card.group_cap))
+
+
+def _finding(card: SignalCard, llr: float, members: Behaviour, seen: Observation) -> dict[str, object]:
     return {
         "facet": card.facet,
         "signal": card.id,
         "side": card.side,
-        "llr": float(np.clip(total, card.group_floor, card.group_cap)),
+        "llr": llr,
         "observed": seen.observed,
         "expected": seen.expected,
-        "accounts": int(counted.sum()),
-        "exchanges": int(group.exchanges[counted].sum()),
+        "accounts": len(members),
+        "exchanges": int(members.exchanges.sum()),
         "statement": seen.statement,
     }
 
 
-def _settle(
-    group: Behaviour, weighers: Mapping[str, Weigher], bounds: Mapping[str, tuple[float, float]]
-) -> tuple[dict[str, Floats], Floats, Floats, float]:
-    """Return each signal's ratios and whom they trusted, each account's strength, and the members' credit."""
+@dataclass(frozen=True)
+class _Settled:
+    """Who works as a group does, and what that was concluded from."""
+
+    ratios: Mapping[str, Floats]  # of each account, by signal
+    trusted: Floats  # how far the ratios took each account for one of the group
+    strength: Floats  # the probability that it is
+    credit: float  # what is left of the members' evidence, see _credit
+
+
+def _settle(group: Behaviour, bench: _Bench) -> _Settled:
+    """Estimate the group's parameters and its members in turn."""
     core, trusted = np.ones(len(group)), np.zeros(len(group))
     for _ in range(_ROUNDS):
         if np.abs(core - trusted).max() < _SETTLED:
             break
         trusted = core
-        ratios = {name: np.clip(weigh(group, trusted), *bounds[name]) for name, weigh in weighers.items()}
+        ratios = {
+            name: np.clip(weigh(group, trusted), *bench.bounds(name))
+            for name, weigh in bench.weighers.items()
+        }
         together = np.sum(list(ratios.values()), axis=0) - _CHOICE_COST
         core = _posterior(together)
     credit = _credit(together, core)
     strength = core if credit >= _LEAST_CREDIT else np.minimum(core, 1 - MEMBER - 1e-9)
-    return ratios, trusted, strength, credit
+    return _Settled(ratios, trusted, strength, credit)
 
 
 def _credit(ratio: Floats, posterior: Floats) -> float:
@@ -197,6 +269,17 @@ def _signals(rows: pa.Table, ratios: Mapping[str, Floats]) -> pa.Table:
     return conform(pa.concat_tables(parts), SIGNALS, "accounts")
 
 
-def _membership(rows: pa.Table, strength: npt.NDArray[np.float64]) -> pa.Table:
-    table = rows.append_column("strength", pa.array(strength))
+def _membership(part: pa.Table, strengths: Sequence[Floats]) -> pa.Table:
+    strength = np.concatenate([np.zeros(0), *strengths])
+    table = part.select(["candidate", "account_id"]).append_column("strength", pa.array(strength))
     return conform(table.append_column("member", pa.array(strength >= MEMBER)), MEMBERSHIP, "accounts")
+
+
+def _findings(part: pa.Table, findings: Sequence[list[dict[str, object]]]) -> pa.Table:
+    numbers = np.unique(part["candidate"].to_numpy()).tolist()
+    rows = [
+        {"candidate": number, **finding}
+        for number, own in zip(numbers, findings, strict=True)
+        for finding in own
+    ]
+    return pa.Table.from_pylist(rows, schema=FINDINGS)

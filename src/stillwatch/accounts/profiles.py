@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -30,23 +32,44 @@ def profile_accounts(engine: Engine) -> pa.Table:
     return conform(table.append_column("account", numbers), PROFILES, "accounts")
 
 
-def profile_behaviour(engine: Engine) -> pa.Table:
-    """Return BEHAVIOUR: of every account over its whole traffic, then inside each candidate's work.
+def profile_behaviour(engine: Engine) -> Iterator[pa.Table]:
+    """Yield BEHAVIOUR in parts: of every account over its whole traffic, then inside each candidate's work.
 
+    An account is in as many candidates as it has families, so that all of it would fill the memory.
     Reads the relations ``profiles`` (PROFILES), ``uses`` (USES), ``hours`` (HOURS), ``inside`` (INSIDE),
     ``candidates`` (CANDIDATES), ``workloads`` (WORKLOADS), ``links`` (LINKS) and ``parties`` (``account_id``,
     ``party``).
     """
     engine.keep("clocks", _CLOCKS)
-    everything, inside = _behaviour(engine, _WHOLE, _NO_TIES), _behaviour(engine, "inside", _TIES)
-    own = pc.index_in(inside["account_id"], everything["account_id"].combine_chunks()).to_numpy()
-    other = _cells(everything)[own] - _cells(inside)
-    tables = [
-        everything.append_column("elsewhere", _lists(np.zeros((everything.num_rows, 24), np.int16))),
-        inside.append_column("elsewhere", _lists(other)),
-    ]
-    return conform(pa.concat_tables(tables).drop_columns("account"), BEHAVIOUR, "accounts")
+    everything = _behaviour(engine, _WHOLE, _NO_TIES)
+    nowhere_else = _lists(np.zeros((everything.num_rows, 24), np.int16))
+    yield _conformed(everything.append_column("elsewhere", nowhere_else))
+    account, days = everything["account"].to_numpy(), _cells(everything)
+    for first, last in _ranges(engine.table(_SIZES)):
+        chosen = f"candidate >= {first} AND candidate < {last}"
+        inside = _behaviour(engine, f"(SELECT * FROM inside WHERE {chosen})", _TIES.format(chosen=chosen))
+        other = days[np.searchsorted(account, inside["account"].to_numpy())] - _cells(inside)
+        yield _conformed(inside.append_column("elsewhere", _lists(other)))
+    engine.forget("clocks")
 
+
+def _conformed(behaviour: pa.Table) -> pa.Table:
+    return conform(behaviour.drop_columns("account"), BEHAVIOUR, "accounts")
+
+
+def _ranges(sizes: pa.Table) -> Iterator[tuple[int, int]]:
+    """Yield the first candidate and the one after the last of each part, which has rows enough."""
+    candidates, ends = sizes["candidate"].to_numpy(), np.cumsum(sizes["uses"].to_numpy())
+    parts = ends // _PART_ROWS
+    starts = np.flatnonzero(np.diff(parts, prepend=-1))
+    for start, end in pairwise([*starts.tolist(), len(candidates)]):
+        yield int(candidates[start]), int(candidates[end - 1]) + 1
+
+
+_PART_ROWS: Final = 1 << 20
+"""Uses of families in a part: each is another look at all counts, and more are held at once."""
+
+_SIZES: Final = "SELECT candidate, count(*) AS uses FROM inside GROUP BY candidate ORDER BY candidate"
 
 _WHOLE: Final = f"(SELECT CAST({WHOLE_TRAFFIC} AS BIGINT) AS candidate, account, family FROM uses)"
 
@@ -63,7 +86,7 @@ _TIES: Final = """
     SELECT candidate, account_id, count(*) AS tied, min(everywhere) AS tied_holders FROM (
         SELECT c.candidate, c.account_id, l.holders AS everywhere,
                count(*) OVER (PARTITION BY c.candidate, l.facet, l.signal, l.value) AS holders
-        FROM candidates c JOIN links l ON l.account_id = c.account_id
+        FROM (SELECT * FROM candidates WHERE {chosen}) c JOIN links l ON l.account_id = c.account_id
         WHERE l.facet = 'continuity' OR c.candidate IN (SELECT candidate FROM workloads)) h
     WHERE holders >= 2 GROUP BY candidate, account_id
 """

@@ -10,10 +10,12 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import requires, version
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +25,12 @@ import pyarrow.parquet as pq
 from stillwatch.app.rejected import FILE as REJECTED
 from stillwatch.contracts import RunFolderError, StillwatchError, conform
 from stillwatch.engines.engine import Engine
-from stillwatch.engines.parquet import replacing, write_parquet
+from stillwatch.engines.parquet import ROW_GROUP, replacing, write_parquet
 
 MANIFEST: Final = "manifest.json"
 _JOURNAL: Final = "unfinished.json"
 _OWN: Final = ("ledger", "stages", "spill")
+_PART_ROWS: Final = 4 * ROW_GROUP
 _OF_SOME_RUNS: Final = ("decisions.parquet",)
 """Files that not every command writes: an earlier run's would lie beside tables that it has no part in."""
 
@@ -134,14 +137,27 @@ class RunFolder:
     def table(self, name: str, schema: pa.Schema, make: Callable[[], pa.Table]) -> pa.Table:
         """Return the stage table ``name``: from the folder where it is whole, else made and kept."""
         path = self.stages / f"{name}.parquet"
+        held: list[pa.Table] = []
 
         def work() -> dict[str, int]:
-            made = conform(make(), schema, name)
-            write_parquet(made.to_batches(), schema, path)
-            return {"rows": made.num_rows}
+            held.append(conform(make(), schema, name))
+            return {"rows": write_parquet(held[0].to_batches(), schema, path)}
 
         self.once(name, work)
-        return conform(pq.read_table(path), schema, name)
+        return held[0] if held else conform(pq.read_table(path), schema, name)
+
+    def parts(
+        self, name: str, schema: pa.Schema, make: Callable[[], Iterable[pa.Table]]
+    ) -> Iterable[pa.Table]:
+        """Return the stage table ``name`` as :meth:`table` does, but in parts, never held whole."""
+        path = self.stages / f"{name}.parquet"
+
+        def work() -> dict[str, int]:
+            made = (conform(part, schema, name).to_batches() for part in make())
+            return {"rows": write_parquet(chain.from_iterable(made), schema, path)}
+
+        self.once(name, work)
+        return _Parts(path)
 
     def relation(self, name: str, engine: Engine, sql: str) -> None:
         """Make the relation ``name``: the result of ``sql``, kept as a stage table, never held whole."""
@@ -170,6 +186,18 @@ class RunFolder:
         with replacing(self.path / MANIFEST) as unfinished:
             unfinished.write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
         (self.path / _JOURNAL).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A file's rows in tables of some size, read anew each time."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(_PART_ROWS):
+                yield pa.Table.from_batches([batch])
 
 
 def is_run_folder(path: Path) -> bool:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -267,8 +266,7 @@ def _facets(signals: Mapping[tuple[str, str], float], limits: Mapping[str, Facet
     for (facet, _), llr in signals.items():
         sums[facet] = sums.get(facet, 0.0) + llr
     return {
-        name: float(np.clip(value, limits[name].floor, limits[name].cap))
-        for name, value in sorted(sums.items())
+        name: min(max(value, limits[name].floor), limits[name].cap) for name, value in sorted(sums.items())
     }
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from stillwatch.campaigns.judging import MIN_EXTRACTION, MIN_LINKING, Judgement
 from stillwatch.campaigns.labels import Kind, Label, Said, in_force
-from stillwatch.campaigns.selection import Campaign
+from stillwatch.campaigns.selection import Campaign, Rosters
 from stillwatch.contracts import ANALYST, LABELLED, REASONS, KeptClear, Verdict, conform
 
 _SAME: Final = 0.5
@@ -32,7 +32,9 @@ def match_labels(labels: Sequence[Label], membership: pa.Table) -> dict[int, Lab
     """
     groups = [label for label in in_force(labels) if label.kind is Kind.GROUP]
     matched: dict[int, Label] = {}
-    for candidate, members in _members(membership).items() if groups else ():
+    rosters = Rosters(membership)
+    for candidate in membership["candidate"].unique().to_pylist() if groups else ():
+        members = rosters.of(candidate)
         for label in groups:  # oldest first
             shared = len(members & label.members)
             smaller = min(len(members), len(label.members))
@@ -93,7 +95,8 @@ def tell_labels(
         accounts: ids of the accounts that the run saw.
     """
     before = {one.candidate: one.verdict for one in judged}
-    seen = set(accounts.to_pylist())
+    subjects = pa.array([label.subject for label in in_force(labels)], pa.string())
+    seen = set(accounts.filter(pc.is_in(accounts, subjects)).to_pylist())
     rows = [
         _told(label, *_group_effect(label, matched, before, campaigns))
         if label.kind is Kind.GROUP
@@ -195,11 +198,3 @@ def _reason(campaign_id: str, label: Label) -> dict[str, Any]:
 
 def _called_accounts(labels: Sequence[Label]) -> list[Label]:
     return [one for one in in_force(labels) if one.kind is Kind.ACCOUNT and one.verdict is Said.CAMPAIGN]
-
-
-def _members(membership: pa.Table) -> dict[int, frozenset[str]]:
-    chosen = membership.filter(membership["member"]).select(["candidate", "account_id"])
-    grouped: dict[int, set[str]] = {}
-    for row in chosen.to_pylist():
-        grouped.setdefault(row["candidate"], set()).add(row["account_id"])
-    return {candidate: frozenset(accounts) for candidate, accounts in grouped.items()}

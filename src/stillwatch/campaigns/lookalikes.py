@@ -13,7 +13,7 @@ from typing import Final
 import pyarrow as pa
 
 from stillwatch.campaigns.judging import MIN_LINKING, WATCH_EXTRACTION, Judgement
-from stillwatch.campaigns.selection import Campaign, digest_of, same
+from stillwatch.campaigns.selection import Campaign, Rosters, digest_of, same
 from stillwatch.contracts import Verdict
 
 _MOST: Final = 20
@@ -36,17 +36,19 @@ def select_lookalikes(
 
     Args:
         judgements: every candidate, judged.
-        weighed: ``candidate`` and ``account_id`` of the accounts that the facets weighed.
+        weighed: ``candidate`` and ``account_id`` of the accounts that the facets weighed, in order.
         campaigns: the campaigns and watched groups of the run.
     """
     close = [one for one in judgements if one.verdict is Verdict.CLEAR and _one_side_speaks(one)]
     close.sort(key=lambda one: (-round(one.score, 6), one.candidate))
-    members = _members(weighed, [one.candidate for one in close])
+    rosters = Rosters(weighed)
     told = [campaign.members for campaign in campaigns]
     found: list[Lookalike] = []
     for judgement in close:
-        own = members.get(judgement.candidate, frozenset())
-        if len(found) < _MOST and own and not any(same(own, other) for other in told):
+        if len(found) == _MOST:
+            break
+        own = rosters.of(judgement.candidate)
+        if own and not any(same(own, other) for other in told):
             found.append(Lookalike(f"grp_{digest_of(own)}", judgement, own))
             told.append(own)
     return found
@@ -54,12 +56,3 @@ def select_lookalikes(
 
 def _one_side_speaks(judgement: Judgement) -> bool:
     return judgement.linking >= MIN_LINKING or judgement.extraction >= WATCH_EXTRACTION
-
-
-def _members(weighed: pa.Table, candidates: Sequence[int]) -> dict[int, frozenset[str]]:
-    wanted = pa.array(candidates, pa.int64())
-    own = weighed.filter(pa.compute.is_in(weighed["candidate"], wanted))
-    grouped: dict[int, set[str]] = {}
-    for candidate, account in zip(own["candidate"].to_pylist(), own["account_id"].to_pylist(), strict=True):
-        grouped.setdefault(candidate, set()).add(account)
-    return {candidate: frozenset(accounts) for candidate, accounts in grouped.items()}

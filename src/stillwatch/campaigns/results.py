@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.campaigns.judging import Judgement
 from stillwatch.campaigns.lookalikes import Lookalike
@@ -264,24 +265,40 @@ def _accounts(
     strongest: dict[str, Campaign] = {}
     for one in sorted(campaigns, key=lambda campaign: campaign.judgement.verdict is Verdict.CAMPAIGN):
         strongest |= dict.fromkeys(one.members, one)
-    rows = []
-    for account, exchanges in zip(
-        profiles["account_id"].to_pylist(), profiles["exchanges"].to_pylist(), strict=True
-    ):
-        found = strongest.get(account)
-        key = (found.campaign_id, account) if found else None
-        rows.append(
-            {
-                "account_id": account,
-                "verdict": (found.judgement.verdict if found else Verdict.CLEAR).value,
-                "campaign_id": found.campaign_id if found else None,
-                "risk": _risk(found, strength[key]) if found and key else 0.0,
-                "facets": _added(facets.get(key, [])) if key else [],
-                "exchanges": exchanges,
-                "first_evidence_at": first[key] if key else None,
-            }
-        )
-    return conform(pa.Table.from_pylist(rows, schema=ACCOUNTS), ACCOUNTS, "campaigns")
+    rows = [
+        {
+            "account_id": account,
+            "verdict": found.judgement.verdict.value,
+            "campaign_id": found.campaign_id,
+            "risk": _risk(found, strength[key := (found.campaign_id, account)]),
+            "facets": _added(facets.get(key, [])),
+            "exchanges": 0,
+            "first_evidence_at": first[key],
+        }
+        for account, found in sorted(strongest.items())
+    ]
+    told = pa.Table.from_pylist([_CLEAR, *rows], schema=ACCOUNTS)
+    return conform(_everybody(told, profiles), ACCOUNTS, "campaigns")
+
+
+_CLEAR: Final[Mapping[str, Any]] = {
+    "account_id": "",
+    "verdict": Verdict.CLEAR.value,
+    "campaign_id": None,
+    "risk": 0.0,
+    "facets": [],
+    "exchanges": 0,
+    "first_evidence_at": None,
+}
+
+
+def _everybody(told: pa.Table, profiles: pa.Table) -> pa.Table:
+    """Return the row of each account in ``profiles``: its own in ``told``, or the first, which is clear."""
+    own = pc.index_in(profiles["account_id"], told["account_id"].combine_chunks().slice(1))
+    rows = told.take(pc.fill_null(pc.add(own, 1), 0))
+    for name in ("account_id", "exchanges"):
+        rows = rows.set_column(rows.schema.get_field_index(name), name, profiles[name])
+    return rows
 
 
 def _risk(campaign: Campaign, strength: float) -> float:

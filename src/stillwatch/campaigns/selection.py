@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns.judging import Judgement
@@ -31,11 +32,11 @@ def select_campaigns(judgements: list[Judgement], membership: pa.Table, work: pa
 
     Args:
         judgements: every candidate, judged.
-        membership: MEMBERSHIP of the candidates.
+        membership: MEMBERSHIP of the candidates, in their order.
         work: ``candidate`` and ``exchanges`` of their members' work; of two readings with one verdict the
             one that explains more work stands, since each was called on evidence of its own.
     """
-    members = _members(membership)
+    rosters = Rosters(membership)
     volume = dict(zip(work["candidate"].to_pylist(), work["exchanges"].to_pylist(), strict=True))
     standing = [one for one in judgements if one.verdict is not Verdict.CLEAR]
     standing.sort(
@@ -48,7 +49,7 @@ def select_campaigns(judgements: list[Judgement], membership: pa.Table, work: pa
     )
     campaigns: list[Campaign] = []
     for judgement in standing:
-        found = Campaign("", judgement, members[judgement.candidate], (judgement.candidate,))
+        found = Campaign("", judgement, rosters.of(judgement.candidate), (judgement.candidate,))
         while home := next((one for one in campaigns if same(found.members, one.members)), None):
             campaigns.remove(home)  # a wider reading may be the same as several narrow ones
             found = _reconciled(home, found, volume)
@@ -82,11 +83,16 @@ def same(left: frozenset[str], right: frozenset[str]) -> bool:
     return len(left & right) >= _SAME * min(len(left), len(right))
 
 
-def _members(membership: pa.Table) -> dict[int, frozenset[str]]:
-    chosen = membership.filter(membership["member"])
-    grouped: dict[int, set[str]] = {}
-    for candidate, account in zip(
-        chosen["candidate"].to_pylist(), chosen["account_id"].to_pylist(), strict=True
-    ):
-        grouped.setdefault(candidate, set()).add(account)
-    return {candidate: frozenset(accounts) for candidate, accounts in grouped.items()}
+class Rosters:
+    """The accounts of each candidate, looked up one at a time: those of all would fill the memory."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Look them up in a table of ``candidate`` and ``account_id``, in order of the candidate."""
+        self._table, self._numbers = table, table["candidate"].to_numpy()
+
+    def of(self, candidate: int) -> frozenset[str]:
+        """Return the accounts of a candidate; only its members where the table says which are."""
+        first, last = np.searchsorted(self._numbers, [candidate, candidate + 1])
+        own = self._table.slice(first, last - first)
+        chosen = own.filter(own["member"]) if "member" in own.column_names else own
+        return frozenset(chosen["account_id"].to_pylist())

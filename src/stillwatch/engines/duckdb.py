@@ -6,8 +6,9 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
@@ -27,6 +28,9 @@ _BATCH_ROWS: Final = 65_536
 _MAPPERS: Final = 2
 """Threads that map batches: they, the reader and the writer keep two cores busy, and memory small."""
 
+_AHEAD: Final = "64MiB"
+"""Rows that are made while the ones before are worked on: by default less than one batch of sketches."""
+
 _BEING_MADE: Final = "being made"
 _KIND: Final = """
     SELECT CASE WHEN table_type = 'VIEW' THEN 'VIEW' ELSE 'TABLE' END FROM information_schema.tables
@@ -40,16 +44,18 @@ class DuckDB:
 
     def __init__(self, memory: str, threads: int | None, spill: Path) -> None:
         """Open a database; see :func:`~stillwatch.engines.engine.open_engine` for the arguments."""
+        self._spill, self._mapped, self._numbers = spill, dict[str, Path](), count()
         self._connection = duckdb.connect(":memory:", config=_settings(memory, threads, spill))
         # Only now: the settings above load the built-in extensions that they belong to.
         self._connection.execute("SET autoload_known_extensions = false")
+        self._connection.execute(f"SET streaming_buffer_size = '{_AHEAD}'")
         self._connection.execute("SET lock_configuration = true")
 
     def bind(self, name: str, source: pa.Table | Sequence[Path], schema: pa.Schema | None = None) -> None:
         """See :meth:`Engine.bind`."""
         if not isinstance(source, pa.Table) and not source:
             source = _empty(name, schema)
-        self._forget(name)
+        self.forget(name)
         if isinstance(source, pa.Table):
             self._connection.register(name, source)
             return
@@ -73,12 +79,31 @@ class DuckDB:
         return frequent(partial(self.stream, sql), least)
 
     def map(self, name: str, sql: str, function: Batchwise, schema: pa.Schema) -> None:
-        """See :meth:`Engine.map`."""
-        with _explained(), ThreadPoolExecutor(_MAPPERS) as pool, self._connection.cursor() as writer:
-            made = pa.RecordBatchReader.from_batches(schema, _ahead(pool, function, self.stream(sql)))
-            writer.register("mapped", made)
-            writer.execute(f"CREATE TABLE {_quoted(_BEING_MADE)} AS SELECT * FROM mapped")
-        self._rename(name)
+        """See :meth:`Engine.map`.
+
+        The rows lie in a file: as many as there are exchanges, they would fill the memory uncompressed.
+        """
+        path = self._spill / f"mapped-{next(self._numbers)}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with _explained(), ThreadPoolExecutor(_MAPPERS) as pool, self._connection.cursor() as writer:
+                made = pa.RecordBatchReader.from_batches(schema, _ahead(pool, function, self.stream(sql)))
+                writer.register("mapped", made)
+                writer.execute(f"COPY mapped TO {_literal(str(path))} (FORMAT parquet, COMPRESSION lz4_raw)")
+            self.bind(name, [path])
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        self._mapped[name] = path
+
+    def forget(self, name: str) -> None:
+        """See :meth:`Engine.forget`: a registered table, a view of files, or a kept result."""
+        self._connection.unregister(name)
+        kind = self._connection.execute(_KIND, [name]).fetchone()
+        if kind is not None:
+            self._connection.execute(f"DROP {kind[0]} {_quoted(name)}")
+        if name in self._mapped:
+            self._mapped.pop(name).unlink(missing_ok=True)
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """See :meth:`Engine.stream`."""
@@ -97,19 +122,16 @@ class DuckDB:
 
     def _rename(self, name: str) -> None:
         """Give what was made the name that it is for."""
-        self._forget(name)
+        self.forget(name)
         self._connection.execute(f"ALTER TABLE {_quoted(_BEING_MADE)} RENAME TO {_quoted(name)}")
-
-    def _forget(self, name: str) -> None:
-        """Let go of what has this name: a registered table, a view of files, or a kept result."""
-        self._connection.unregister(name)
-        kind = self._connection.execute(_KIND, [name]).fetchone()
-        if kind is not None:
-            self._connection.execute(f"DROP {kind[0]} {_quoted(name)}")
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""
         self._connection.close()
+        for path in self._mapped.values():
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._spill.rmdir()  # where something was mapped, and nothing else lies there
 
     def __enter__(self) -> Self:
         """Return the open engine."""

@@ -78,6 +78,8 @@ class Engine(Protocol):
     def map(self, name: str, sql: str, function: Batchwise, schema: pa.Schema) -> None:
         """Make what ``function`` gives for the rows of ``sql`` readable as ``name``, as :meth:`keep` does.
 
+        There may be as many rows as there are exchanges: they need not fit into memory.
+
         Args:
             name: the table's name in queries.
             sql: the query whose rows are passed on in batches of any size and order.
@@ -86,6 +88,9 @@ class Engine(Protocol):
                 does not mind.
             schema: of what it returns.
         """
+
+    def forget(self, name: str) -> None:
+        """Let go of what queries read as ``name``, if there is any: no later query reads it."""
 
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """Return the result of ``sql`` batch by batch; valid until the engine's next query."""

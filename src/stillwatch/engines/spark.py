@@ -94,6 +94,14 @@ class Spark:
             self._keep(name, self._query(sql).mapInArrow(work, from_arrow_schema(stored_schema(schema))))
         self._shapes.bind(name, schema.empty_table())
 
+    def forget(self, name: str) -> None:
+        """See :meth:`Engine.forget`."""
+        self._shapes.forget(name)
+        if name in self._shown:
+            self._release(name)
+            self._session.catalog.dropTempView(name)
+            self._shown.remove(name)
+
     def stream(self, sql: str) -> pa.RecordBatchReader:
         """See :meth:`Engine.stream`."""
         shape = self._shape(sql)
@@ -111,7 +119,7 @@ class Spark:
     def close(self) -> None:
         """See :meth:`Engine.close`."""
         for name in self._shown:
-            self._forget(name)
+            self._release(name)
             self._session.catalog.dropTempView(name)
         self._opened.close()
         self._shapes.close()
@@ -140,7 +148,7 @@ class Spark:
         return self._session.createDataFrame(stored)
 
     def _show(self, name: str, frame: DataFrame) -> None:
-        self._forget(name)
+        self._release(name)
         frame.createOrReplaceTempView(name)
         self._shown.add(name)
 
@@ -161,7 +169,7 @@ class Spark:
         self._session.catalog.uncacheTable(kept)
         self._session.catalog.dropTempView(kept)
 
-    def _forget(self, name: str) -> None:
+    def _release(self, name: str) -> None:
         """Let go of the rows that were kept under this name; who reads them still works them out anew."""
         if name in self._kept:
             self._drop(self._kept.pop(name))

@@ -14,6 +14,7 @@ import pyarrow as pa
 from stillwatch.contracts import ACTIVITY
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.families import CARRIED, family_of
+from stillwatch.linking.handovers import find_handovers
 
 SESSION_GAP: Final = "INTERVAL 30 MINUTE"
 """A dialogue begun within this time of the account's last beginning belongs to the same sitting.
@@ -36,10 +37,10 @@ _REQUESTS: Final = f"""
 
 _RESUMED: Final = f"""
     SELECT account, family, count(*) AS resumed FROM (
-        SELECT account, family, timestamp - lag(timestamp) OVER (
-            PARTITION BY account ORDER BY timestamp, family) AS pause
+        SELECT account, family, timestamp, lag(timestamp) OVER (
+            PARTITION BY account ORDER BY timestamp, family) AS before
         FROM activity WHERE standalone) b
-    WHERE pause <= {SESSION_GAP} GROUP BY account, family
+    WHERE timestamp <= before + {SESSION_GAP} GROUP BY account, family
 """
 
 _USES: Final = f"""
@@ -84,9 +85,11 @@ def _with_family(seeds: pa.Table, batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def tally(engine: Engine) -> None:
     """Count the relation ``activity``: make ``uses`` (USES), ``kinds`` (KINDS), ``hours`` (HOURS),
-    ``networks``.
+    ``networks`` and ``handovers``.
 
-    The last has ``fp`` and ``account``, one row for each address range that an account sent from.
+    The last two have ``fp`` and ``account``: one row for each address range that an account sent from, and
+    for each state of a conversation that it handed on or took over.
     """
     for name, query in (("uses", _USES), ("kinds", _KINDS), ("hours", _HOURS), ("networks", _NETWORKS)):
         engine.keep(name, query)
+    find_handovers(engine)

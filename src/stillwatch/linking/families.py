@@ -59,6 +59,7 @@ def find_seeds(engine: Engine) -> pa.Table:
     fps = frequent.sort_by(order)["fp"].combine_chunks()
     engine.map("signatures", _CARRIED, partial(_leading, Lookup(fps.to_numpy())), _LEADING)
     table = engine.table(_SIGNATURES)
+    engine.forget("signatures")
     held = table["signature"].combine_chunks()
     signatures = np.frombuffer(held.buffers()[2] or b"", np.int32, count=LEADING * len(held))
     seeds = _stars(signatures.reshape(-1, LEADING), table["exchanges"].to_numpy())

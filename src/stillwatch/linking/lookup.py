@@ -87,7 +87,8 @@ def _keep(best: Numbers, place: int) -> None:
         if place == best[at]:
             return
         if best[at] < 0 or place < best[at]:
-            best[at + 1 :] = best[at:-1].copy()
+            for later in range(len(best) - 1, at, -1):
+                best[later] = best[later - 1]
             best[at] = place
             return
 

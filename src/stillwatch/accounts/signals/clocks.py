@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Self, cast
 from weakref import WeakKeyDictionary
@@ -11,6 +12,7 @@ from scipy.special import logsumexp
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Hours, Ints
 from stillwatch.accounts.signals.log_sum import log_sum
+from stillwatch.engines.compiled import compiled
 
 _CONCENTRATIONS: Final = (0.7, 1.5, 3.0)
 """Von Mises concentrations of human days: loose, ordinary, strict office hours."""
@@ -33,7 +35,7 @@ def _human_days() -> Floats:
     return np.asarray(shapes - logsumexp(shapes, axis=2, keepdims=True))
 
 
-_LOG_DAYS: Final = _human_days()
+_LOG_DAYS: Final = np.ascontiguousarray(_human_days().transpose(2, 0, 1))
 
 
 def log_clock(hours: Floats) -> Floats:
@@ -53,19 +55,28 @@ def share_in(chosen: Ints, hours: Hours) -> float:
     return float(together[chosen].sum() / max(together.sum(), 1))
 
 
-def flat(hours: Floats) -> Floats:
-    """Return the log-likelihood of each account's hours where none is likelier than another."""
-    return np.asarray(hours.sum(axis=1) * -np.log(24))
-
-
-def _ordinary_likelihoods(hours: Floats, common_clock: Floats) -> Floats:
+@compiled
+def _ordinary_likelihoods(hours: Hours, common_clock: Floats, days: Floats) -> Floats:
     """Return log-likelihoods of each account's hours under the kinds of ordinary account.
 
     Column 0: no day at all; 1: hours drawn from everybody's clock; then a day of its own, one column
     for each concentration. The phase of a day is unknown (time zones), so it is averaged out.
+    ``days`` has the log-probabilities of the hours, shape (24 hours, concentrations, 24 phases).
     """
-    days = [log_sum(hours @ days.T) - np.log(24) for days in _LOG_DAYS]
-    return np.stack([flat(hours), hours @ common_clock, *days], axis=1)
+    found = np.zeros((len(hours), 2 + days.shape[1]))
+    phases = np.empty(days.shape[1:])
+    for row in range(len(hours)):
+        phases[:] = 0.0
+        for hour in range(24):
+            times = hours[row, hour]
+            if times:
+                found[row, 0] -= times * math.log(24.0)
+                found[row, 1] += times * common_clock[hour]
+                phases += times * days[hour]
+        for kind in range(len(phases)):
+            most = phases[kind].max()
+            found[row, 2 + kind] = most + math.log(np.exp(phases[kind] - most).mean())
+    return found
 
 
 def _fit_weights(likelihoods: Floats) -> Floats:
@@ -80,11 +91,23 @@ def _fit_weights(likelihoods: Floats) -> Floats:
     return np.asarray(np.log(weights / weights.sum()))
 
 
-class ByOrdinary(NamedTuple):
-    """Log-likelihoods of each account's hours under ordinary traffic."""
+class Ordinary(NamedTuple):
+    """Log-likelihoods of each account's hours that no clock of the group plays a part in."""
 
-    work: Floats
+    work: Floats  # of ordinary accounts
     elsewhere: Floats
+    work_evenly: Floats  # where no hour is likelier than another
+    elsewhere_evenly: Floats
+
+
+class SharedClock(NamedTuple):
+    """How far each account keeps the clock of the group's other accounts, in nats."""
+
+    evenly: Floats  # log P(hours of the work) where none is likelier than another
+    ordinary: Floats  # the same of an ordinary account
+    common: Floats  # the same by the clock of the group's other accounts
+    work: Floats  # log-likelihood ratio of the hours of the account's work
+    apart: Floats  # as much of it as the account's other traffic keeps other hours
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +116,10 @@ class OrdinaryClock:
 
     log_weights: Floats
     common_clock: Floats
-    _known: WeakKeyDictionary[Behaviour, ByOrdinary] = field(default_factory=WeakKeyDictionary)
+    _ordinary: WeakKeyDictionary[Behaviour, Ordinary] = field(default_factory=WeakKeyDictionary)
+    _shared: WeakKeyDictionary[Behaviour, tuple[Floats, SharedClock]] = field(
+        default_factory=WeakKeyDictionary
+    )
 
     @classmethod
     def fit(cls, ordinary: Behaviour) -> Self:
@@ -106,41 +132,63 @@ class OrdinaryClock:
     def _fit(cls, ordinary: Behaviour) -> Self:
         telling = ordinary.where(ordinary.hours.sum(axis=1) >= _MIN_CELLS)
         clock = log_clock(ordinary.hours.sum(axis=0).astype(np.float64))
-        return cls(_fit_weights(_ordinary_likelihoods(telling.hours.astype(np.float64), clock)), clock)
+        return cls(_fit_weights(_ordinary_likelihoods(telling.hours, clock, _LOG_DAYS)), clock)
 
-    def of(self, group: Behaviour) -> ByOrdinary:
-        """Return log P(hours) of each account at its work and elsewhere; several signals ask, many times."""
-        if group not in self._known:
-            self._known[group] = ByOrdinary(*map(self._log_likelihood, (group.hours, group.elsewhere)))
-        return self._known[group]
+    def shared_by(self, group: Behaviour, core: Floats) -> SharedClock:
+        """Return how far each account keeps the clock of those whom ``core`` trusts, and only at its work.
 
-    def _log_likelihood(self, counts: Hours) -> Floats:
-        hours = counts.astype(np.float64)
-        return log_sum(_ordinary_likelihoods(hours, self.common_clock) + self.log_weights)
+        Several signals ask the same, one after the other.
+        """
+        known = self._shared.get(group)
+        if known is None or known[0] is not core:
+            known = self._shared[group] = core, _shared_clock(group, core, self._of(group))
+        return known[1]
+
+    def _of(self, group: Behaviour) -> Ordinary:
+        """Return what ordinary traffic makes of each account; every round asks the same."""
+        if group not in self._ordinary:
+            work, elsewhere = (
+                _ordinary_likelihoods(hours, self.common_clock, _LOG_DAYS)
+                for hours in (group.hours, group.elsewhere)
+            )
+            self._ordinary[group] = Ordinary(
+                log_sum(work + self.log_weights),
+                log_sum(elsewhere + self.log_weights),
+                work_evenly=work[:, 0],
+                elsewhere_evenly=elsewhere[:, 0],
+            )
+        return self._ordinary[group]
 
 
 _FITTED: Final[WeakKeyDictionary[Behaviour, OrdinaryClock]] = WeakKeyDictionary()
 """The clocks by the accounts that they were fitted to, as long as these are looked at."""
 
 
-@dataclass(frozen=True)
-class SharedClock:
-    """Log-likelihood ratios of the clock of a group against ordinary traffic, by account."""
-
-    work: Floats  # of the hours of the account's work
-    apart: Floats  # as much of it as the account's other traffic keeps other hours
-
-
-def shared_clock(group: Behaviour, core: Floats, ordinary: OrdinaryClock) -> SharedClock:
-    """Return how far each account keeps the clock of the group's other accounts, and only at its work.
-
-    Strangers of one time zone keep one clock in all that they do.
-    """
-    weighed = group.hours * (core / max(float(core.max()), 1e-12))[:, None]
-    clock = log_clock(weighed.sum(axis=0) - weighed)  # nobody is measured by a clock that it set itself
-    hours, elsewhere = group.hours.astype(np.float64), group.elsewhere.astype(np.float64)
-    by_ordinary = ordinary.of(group)
+def _shared_clock(group: Behaviour, core: Floats, ordinary: Ordinary) -> SharedClock:
+    """Strangers of one time zone keep one clock in all that they do."""
+    trust = core / max(float(core.max()), 1e-12)
+    common, common_elsewhere = _by_the_others(group.hours, group.elsewhere, trust)
     # By nobody's clock: no rhythm at all is another signal's business.
-    work = np.maximum((hours * clock).sum(axis=1), flat(hours)) - np.maximum(by_ordinary.work, flat(hours))
-    away = np.maximum(by_ordinary.elsewhere, flat(elsewhere)) - (elsewhere * clock).sum(axis=1)
-    return SharedClock(np.asarray(work), np.clip(away, 0.0, np.maximum(work, 0.0)))
+    work = np.maximum(common, ordinary.work_evenly) - np.maximum(ordinary.work, ordinary.work_evenly)
+    away = np.maximum(ordinary.elsewhere, ordinary.elsewhere_evenly) - common_elsewhere
+    apart = np.minimum(np.maximum(away, 0.0), np.maximum(work, 0.0))
+    return SharedClock(ordinary.work_evenly, ordinary.work, common, work, apart)
+
+
+@compiled
+def _by_the_others(hours: Hours, elsewhere: Hours, trust: Floats) -> tuple[Floats, Floats]:
+    """Return log P(hours) at the work and elsewhere: nobody is measured by a clock that it set itself."""
+    total, others = np.full(24, _SMOOTHING / 24), np.empty(24)
+    for row in range(len(hours)):
+        for hour in range(24):
+            total[hour] += trust[row] * hours[row, hour]
+    work, away = np.zeros(len(hours)), np.zeros(len(hours))
+    for row in range(len(hours)):
+        others[:] = total - trust[row] * hours[row]
+        together = math.log(others.sum())
+        for hour in range(24):
+            if hours[row, hour] or elsewhere[row, hour]:
+                likely = math.log(others[hour]) - together
+                work[row] += hours[row, hour] * likely
+                away[row] += elsewhere[row, hour] * likely
+    return work, away

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.stats import nbinom
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 from stillwatch.accounts.ordinary import Ordinary, Uses
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
-from stillwatch.accounts.signals.stretches import Stretches, log_chance_of_any, log_mass
+from stillwatch.accounts.signals.stretches import Stretches
 
 _QUEUE_DISPERSIONS: Final = (0.05, 0.1, 0.2, 0.4)
 """Squared coefficients of variation, beyond Poisson, of rates that one dispatcher evens out.
@@ -30,8 +32,8 @@ def _mean_behind(truncated_mean: float) -> float:
     """Return the Poisson mean whose zero-truncated mean is given (fixed point of m/(1-exp(-m)))."""
     mean = max(truncated_mean, 1.0 + 1e-3)
     for _ in range(60):
-        mean = truncated_mean * -np.expm1(-mean)
-    return max(float(mean), 1e-3)
+        mean = truncated_mean * -math.expm1(-mean)
+    return max(mean, 1e-3)
 
 
 def _typical(counts: Ints, weights: Floats) -> float:
@@ -57,11 +59,11 @@ def ordinary_dispersion(uses: Uses) -> float:
 
 def _likeliest(counts: Ints) -> float:
     pace = _mean_behind(_typical(counts, np.ones(len(counts))))
-    sums = [
-        float(log_mass(counts, np.full(len(counts), pace), dispersion).sum())
-        - len(counts) * log_chance_of_any(pace, dispersion)
-        for dispersion in _ORDINARY_DISPERSIONS
-    ]
+    size = 1 / np.array(_ORDINARY_DISPERSIONS)[:, None]
+    each = nbinom.logpmf(counts, size, size / (size + pace)) - np.log(
+        nbinom.sf(0, size, size / (size + pace))
+    )
+    sums = each.sum(axis=1)
     return _ORDINARY_DISPERSIONS[int(np.argmax(sums))]
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import betaln
 
-from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
+from stillwatch.accounts.behaviour import Behaviour, Floats
 from stillwatch.accounts.ordinary import Ordinary
-from stillwatch.accounts.signals.beta_binomial import BetaBinomial, log_binomial
+from stillwatch.accounts.signals.beta_binomial import BetaBinomial, log_beta_binomial, log_binomial
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 from stillwatch.accounts.signals.stretches import own_time
 
@@ -39,13 +38,17 @@ class _Weigher(Weigher):
         trials, resumed = group.standalone, group.resumed
         # Busy accounts begin soon after their last however evenly they are fed: it excuses, and accuses not.
         own = group.total * trials / np.maximum(group.exchanges, 1) / own_time(group, core)
-        busy = [_alike(resumed, trials, _share(own * rush)) for rush in _RUSH]
+        busy = [log_beta_binomial(resumed, trials, _share(own * rush), _CONCENTRATION) for rush in _RUSH]
         likeliest = max(busy, key=lambda likelihood: float((np.maximum(likelihood, -20.0) * core).sum()))
         excuse = np.minimum(likeliest - self.ordinary.log_likelihood(resumed, trials), 0.0)
-        return np.asarray(np.maximum(self.evidence(group, core), excuse))
+        return np.asarray(np.maximum(self._even(group, core), excuse))
 
-    def evidence(self, group: Behaviour, core: Floats) -> Floats:
+    def evidence(self, group: Behaviour, core: Floats, ratio: Floats) -> Floats:
         """See :class:`Weigher`."""
+        return self._even(group, core)
+
+    def _even(self, group: Behaviour, core: Floats) -> Floats:
+        """Return the ratio of accounts that one queue feeds at the group's pace."""
         trials, resumed = group.standalone, group.resumed
         even = log_binomial(resumed, trials, _share(_pace(group, core)))
         return np.asarray(even - self.ordinary.log_likelihood(resumed, trials))
@@ -74,12 +77,6 @@ def _share(rate: float | Floats) -> Floats:
     return np.asarray(
         np.minimum(-np.expm1(-np.asarray(rate) * SESSION_GAP_SECONDS * _MICROSECONDS) + 0.02, 0.9)
     )
-
-
-def _alike(resumed: Ints, trials: Ints, share: Floats) -> Floats:
-    """Return log P(resumed | trials) of accounts that one queue feeds, each around its share."""
-    alpha, beta = share * _CONCENTRATION, (1 - share) * _CONCENTRATION
-    return np.asarray(betaln(resumed + alpha, trials - resumed + beta) - betaln(alpha, beta))
 
 
 class NoSessions:

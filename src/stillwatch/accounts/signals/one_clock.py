@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stillwatch.accounts.behaviour import Behaviour, Floats
 from stillwatch.accounts.ordinary import Ordinary
-from stillwatch.accounts.signals.clocks import OrdinaryClock, busiest_hours, share_in, shared_clock
+from stillwatch.accounts.signals.clocks import OrdinaryClock, busiest_hours, share_in
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
 
@@ -17,7 +17,7 @@ class _Weigher(Weigher):
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
-        shared = shared_clock(group, core, self.ordinary)
+        shared = self.ordinary.shared_by(group, core)
         return shared.work - shared.apart
 
     def describe(self, members: Behaviour) -> Observation:

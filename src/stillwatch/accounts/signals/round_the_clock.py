@@ -8,7 +8,7 @@ import numpy as np
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Hours
 from stillwatch.accounts.ordinary import Ordinary
-from stillwatch.accounts.signals.clocks import OrdinaryClock, flat, log_clock
+from stillwatch.accounts.signals.clocks import OrdinaryClock
 from stillwatch.accounts.signals.signal import Observation, SignalCard, Weigher
 
 
@@ -19,13 +19,10 @@ class _Weigher(Weigher):
 
     def __call__(self, group: Behaviour, core: Floats) -> Floats:
         """See :class:`Weigher`."""
-        hours = group.hours.astype(np.float64)
-        weighed = hours * (core / max(float(core.max()), 1e-12))[:, None]
-        others = weighed.sum(axis=0) - weighed  # an account is not measured by a clock that it set itself
-        one_clock = (hours * log_clock(others)).sum(axis=1)
-        ordinary = self.clock.of(group).work
+        clock = self.clock.shared_by(group, core)
         # Operators keep office hours, and so do offices: one clock for all excuses, it does not accuse.
-        return np.asarray(np.maximum(flat(hours) - ordinary, np.minimum(one_clock - ordinary, 0.0)))
+        excuse = np.minimum(clock.common - clock.ordinary, 0.0)
+        return np.asarray(np.maximum(clock.evenly - clock.ordinary, excuse))
 
     def describe(self, members: Behaviour) -> Observation:
         """See :class:`Weigher`."""

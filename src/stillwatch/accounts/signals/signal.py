@@ -45,12 +45,12 @@ class Weigher(Protocol):
         parameters (its rate, its span) are estimated with them.
         """
 
-    def evidence(self, group: Behaviour, core: Floats) -> Floats:
-        """Return what each account's ratio counts for the group: no more than the ratio.
+    def evidence(self, group: Behaviour, core: Floats, ratio: Floats) -> Floats:
+        """Return what each account's ``ratio``, as the call gave it, counts for the group: no more.
 
         What excuses an account from being a stranger is no evidence against the group.
         """
-        return self(group, core)
+        return ratio
 
     def describe(self, members: Behaviour) -> Observation:
         """Put the signal of a group's members in words and numbers."""

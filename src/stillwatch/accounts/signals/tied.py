@@ -25,6 +25,10 @@ def _geometric(counts: Ints, mean: float) -> Floats:
     return np.asarray(counts * np.log(mean / (1 + mean)) - np.log1p(mean))
 
 
+def _mean(values: Floats | Ints, weights: Floats) -> float:
+    return float((values * weights).sum() / weights.sum())
+
+
 @dataclass(frozen=True)
 class _Weigher(Weigher):
     population: int
@@ -33,12 +37,12 @@ class _Weigher(Weigher):
         """See :class:`Weigher`."""
         tied: npt.NDArray[np.bool_] = group.tied > 0
         stranger = self._chances(group)
-        typical = float(np.average(stranger, weights=core + 1e-9))
+        typical = _mean(stranger, core + 1e-9)
         member = float(((core * tied).sum() + 2 * typical) / (core.sum() + 2))
         member = min(max(member, typical), 0.99)
         ratio = np.full(len(group), np.log((1 - member) / (1 - typical)))
         more = np.maximum(group.tied - 1, 0)
-        typical_more = float(np.average(more[tied], weights=core[tied] + 1e-9)) if tied.any() else 0.0
+        typical_more = _mean(more[tied], core[tied] + 1e-9) if tied.any() else 0.0
         further = _geometric(more, max(typical_more, _FURTHER)) - _geometric(more, _FURTHER)
         ratio[tied] = (np.log(np.maximum(member, stranger) / stranger) + further)[tied]
         return ratio

@@ -101,6 +101,8 @@ class Coverage:
         engine.keep("repeats", _REPEATS)
         rows = [row for row in engine.table(_QUERY).to_pylist() if row["exchanges"] >= _MIN_EXCHANGES]
         ordinary = ordinary_repetition(engine.table(_SCAFFOLDS))
+        engine.forget("repeated")
+        engine.forget("repeats")
         return findings_table(_finding(row, ordinary) for row in rows)
 
 

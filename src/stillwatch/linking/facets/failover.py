@@ -25,17 +25,17 @@ _LEAST: Final = 3
 """With fewer accounts turned away, or fewer that begin soon after, it is chance."""
 
 _ACCOUNTS: Final = """
-    SELECT p.account_id, epoch(p.first_seen) / 3600 AS began, r.refused FROM profiles p
+    SELECT p.account, epoch(p.first_seen) / 3600 AS began, r.refused FROM profiles p
     LEFT JOIN (
         SELECT s.account_id, min(epoch(s.timestamp)) / 3600 AS refused
         FROM sketches s JOIN profiles l ON l.account_id = s.account_id
         WHERE s.status IN (401, 403) AND (l.last_served IS NULL OR s.timestamp > l.last_served)
         GROUP BY s.account_id) r ON r.account_id = p.account_id
-    ORDER BY p.account_id
+    ORDER BY p.account
 """
 """When each account began, and from when on all of its requests were refused, in hours since 1970."""
 
-_MEMBERS: Final = "SELECT candidate, account_id FROM members ORDER BY candidate, account_id"
+_MEMBERS: Final = "SELECT candidate, account FROM members ORDER BY candidate, account"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def followed_refusals(engine: Engine) -> dict[int, Followed]:
     accounts, members = engine.table(_ACCOUNTS), engine.table(_MEMBERS)
     began = accounts["began"].to_numpy()
     refused = accounts["refused"].to_numpy(zero_copy_only=False)
-    row = pc.index_in(members["account_id"], accounts["account_id"].combine_chunks())
+    row = pc.index_in(members["account"], accounts["account"].combine_chunks())
     present = row.is_valid().to_numpy(zero_copy_only=False)
     rows, candidate = row.drop_null().to_numpy(), members["candidate"].to_numpy()[present]
     found = {

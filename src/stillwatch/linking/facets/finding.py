@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -33,12 +34,24 @@ def findings_table(findings: Iterable[Finding]) -> pa.Table:
     return pa.Table.from_pylist([vars(row) for row in rows], schema=FINDINGS)
 
 
-def each_candidate(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    """Yield each candidate with its rows of a table that is in order of ``candidate``."""
-    numbers, starts = np.unique(table["candidate"].to_numpy(), return_index=True)
-    ends = [*starts, table.num_rows][1:]
-    for number, start, end in zip(numbers.tolist(), starts, ends, strict=True):
-        yield number, table.slice(start, end - start)
+def each_candidate(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.Table]]:
+    """Yield each candidate with its rows, of batches that together are in order of ``candidate``."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        numbers = batch["candidate"].to_numpy()
+        starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1])).tolist()
+        for start, end in pairwise([0, *starts, len(numbers)]):
+            if held and start < end and held[0]["candidate"][0].as_py() != numbers[start]:
+                yield _first(held)
+                held = []
+            if start < end:
+                held.append(batch.slice(start, end - start))
+    if held:
+        yield _first(held)
+
+
+def _first(rows: list[pa.RecordBatch]) -> tuple[int, pa.Table]:
+    return rows[0]["candidate"][0].as_py(), pa.Table.from_batches(rows)
 
 
 def no_links() -> pa.Table:

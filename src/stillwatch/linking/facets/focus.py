@@ -61,13 +61,13 @@ class Focus:
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of how far the group's abilities are from ordinary ones."""
-        whole, groups = engine.table(_EVERYONE), engine.table(_GROUPS)
+        whole = engine.table(_EVERYONE)
         if not whole.num_rows:
             return findings_table([])
         first, last = int(whole["day"][0].as_py()), int(whole["day"][-1].as_py())
         everyone = _by_day(whole, first, last)
         found = []
-        for number, rows in each_candidate(groups):
+        for number, rows in each_candidate(engine.stream(_GROUPS)):
             own = _by_day(rows, first, last)
             if own.sum() >= _MIN_EXCHANGES:
                 found.append(_finding(number, own, everyone))

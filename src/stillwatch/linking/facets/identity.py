@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from stillwatch.engines.compiled import compiled
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
-from stillwatch.linking.facets.finding import Finding, each_candidate, findings_table
+from stillwatch.linking.facets.finding import Finding, findings_table
+from stillwatch.linking.facets.groups import Groups, Ints
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import Surplus, weigh_surplus
 
@@ -24,8 +26,6 @@ _SHARED: Final = {
 """Signal -> (what is shared, as a column of the account records, and what one is called)."""
 
 _BURST_HOUR: Final = 3_600_000_000  # microseconds
-
-Ints = npt.NDArray[np.int64]
 
 
 def _holdings(column: str) -> str:
@@ -90,13 +90,14 @@ class Identity:
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of sharing and of sign-up bursts."""
+        groups = Groups.read(engine)
         found = [
             _finding(candidate, signal, words, surplus)
             for signal, (column, words) in _SHARED.items()
-            for candidate, surplus in weigh_surplus(engine, _holdings(column)).items()
+            for candidate, surplus in weigh_surplus(engine, groups, _holdings(column)).items()
             if surplus.values
         ]
-        return findings_table([*found, *_bursts(engine)])
+        return findings_table([*found, *_bursts(engine, groups)])
 
 
 def _finding(candidate: int, signal: str, words: str, surplus: Surplus) -> Finding:
@@ -118,27 +119,46 @@ def _finding(candidate: int, signal: str, words: str, surplus: Surplus) -> Findi
 
 
 _SIGNUPS: Final = """
-    SELECT p.party, min(a.created_at) AS created_at FROM accounts a
-    JOIN parties p ON p.account_id = a.account_id
-    WHERE a.created_at IS NOT NULL GROUP BY p.party ORDER BY created_at, party
+    SELECT p.account, a.created_at FROM accounts a JOIN parties p ON p.account_id = a.account_id
+    WHERE a.created_at IS NOT NULL ORDER BY p.account
 """
-_SIGNUPS_OF_GROUPS: Final = """
-    SELECT m.candidate, p.party, min(a.created_at) AS created_at FROM accounts a
-    JOIN members m ON m.account_id = a.account_id JOIN parties p ON p.account_id = a.account_id
-    WHERE a.created_at IS NOT NULL GROUP BY m.candidate, p.party ORDER BY m.candidate, created_at, party
-"""
-"""The first sign-up of each party; a customer that adds its seats in one go is no burst."""
+_NEVER: Final = 1 << 62
 
 
-def _bursts(engine: Engine) -> list[Finding]:
-    """Weigh sign-ups in the same hour: the surplus over hours drawn from all other sign-ups."""
-    rows, everyone = engine.table(_SIGNUPS_OF_GROUPS), engine.table(_SIGNUPS)
-    hours = everyone["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR
-    every_hour, sizes = np.unique(hours, return_counts=True)
+def _bursts(engine: Engine, groups: Groups) -> list[Finding]:
+    """Weigh sign-ups in the same hour: the surplus over hours drawn from all other sign-ups.
+
+    Of each party its first counts: a customer that adds its seats in one go is no burst.
+    """
+    signups, made = engine.table(_SIGNUPS), np.full(len(groups.party), _NEVER)
+    made[signups["account"].to_numpy()] = signups["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR
+    first = np.full(groups.party.max(initial=-1) + 1, _NEVER)
+    np.minimum.at(first, groups.party, made)
+    every_hour, sizes = np.unique(first[first < _NEVER], return_counts=True)
+    hours, ends = _first_hours(groups.ends, groups.accounts, groups.party, made)
     return [
-        _burst(number, own["created_at"].cast(pa.int64()).to_numpy() // _BURST_HOUR, every_hour, sizes)
-        for number, own in each_candidate(rows)
+        _burst(candidate, hours[start:end], every_hour, sizes)
+        for candidate, (start, end) in zip(groups.candidates.tolist(), pairwise(ends.tolist()), strict=True)
+        if start < end
     ]
+
+
+@compiled
+def _first_hours(ends: Ints, accounts: Ints, party: Ints, made: Ints) -> tuple[Ints, Ints]:
+    """Return the hour of each candidate's parties in which the first of its accounts there was made.
+
+    Then where each candidate's end, after a 0.
+    """
+    hours, where, found = np.empty(len(accounts), np.int64), np.zeros(len(ends), np.int64), 0
+    for number in range(len(ends) - 1):
+        last = -1
+        for account in accounts[ends[number] : ends[number + 1]]:
+            if made[account] < _NEVER and party[account] == last:
+                hours[found - 1] = min(hours[found - 1], made[account])
+            elif made[account] < _NEVER:
+                hours[found], last, found = made[account], party[account], found + 1
+        where[number + 1] = found
+    return hours[:found], where
 
 
 def _burst(candidate: int, made: Ints, every_hour: Ints, sizes: Ints) -> Finding:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table
+from stillwatch.linking.facets.groups import Groups
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import weigh_surplus
 
@@ -60,6 +61,6 @@ class Network:
                     f"the first of each, {surplus.expected:,.1f} by chance"
                 ),
             )
-            for candidate, surplus in weigh_surplus(engine, _NETWORKS).items()
+            for candidate, surplus in weigh_surplus(engine, Groups.read(engine), _NETWORKS).items()
             if surplus.values
         )

@@ -13,9 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from stillwatch.engines.compiled import compiled
 from stillwatch.engines.engine import Engine
+from stillwatch.linking.facets.groups import Groups, Ints
+
+Floats = npt.NDArray[np.float64]
 
 _LEAST_EXPECTED: Final = 0.5
 """Chance is never taken for less than half an account: an empty population proves nothing."""
@@ -40,69 +45,132 @@ class Surplus:
         return float(self.observed * np.log(self.observed / expected) - (self.observed - expected))
 
 
-def weigh_surplus(engine: Engine, holdings: str) -> dict[int, Surplus]:
-    """Return the surplus of every candidate in ``members``, by candidate.
+def weigh_surplus(engine: Engine, groups: Groups, holdings: str) -> dict[int, Surplus]:
+    """Return the surplus of every candidate that holds a value, by candidate.
 
     ``holdings`` is a query of ``fp`` and ``account``, one row for each value that an account holds.
     Holders are counted by party (relation ``parties``): what colleagues share openly links nobody.
     """
     engine.keep("held", _HELD.format(holdings=holdings))
-    inside, everywhere, groups = engine.table(_INSIDE), engine.table(_EVERYWHERE), engine.table(_GROUPS)
-    population = engine.table(_POPULATION)["n"][0].as_py()
-    parties = dict(zip(groups["candidate"].to_pylist(), groups["n"].to_pylist(), strict=True))
-    sizes = dict(zip(everywhere["holders"].to_pylist(), everywhere["fps"].to_pylist(), strict=True))
+    values = _Values.of(engine.table(_SHARED), engine.table(_EACH), groups.party)
+    engine.forget("held")
+    counts, expected = _weigh(
+        groups.ends,
+        groups.accounts,
+        groups.party,
+        values.ends,
+        values.held,
+        values.alone,
+        values.everywhere,
+        values.population,
+    )
     return {
-        candidate: _surplus(rows, sizes, parties[candidate] / max(population - parties[candidate], 1))
-        for candidate, rows in _by_candidate(inside).items()
+        candidate: Surplus(float(observed), chance, accounts, shared, known)
+        for candidate, (observed, accounts, shared, known), chance in zip(
+            groups.candidates.tolist(), counts.tolist(), expected.tolist(), strict=True
+        )
+        if known
     }
 
 
 _HELD: Final = """
-    WITH h AS (
-        SELECT DISTINCT h.fp, h.account, p.party FROM ({holdings}) h JOIN parties p ON p.account = h.account
-    )
-    SELECT h.fp, h.account, h.party, e.everywhere FROM h
-    JOIN (SELECT fp, count(DISTINCT party) AS everywhere FROM h GROUP BY fp) e ON e.fp = h.fp
+    SELECT DISTINCT h.fp, h.account, p.party FROM ({holdings}) h JOIN parties p ON p.account = h.account
 """
-_POPULATION: Final = "SELECT count(DISTINCT party) AS n FROM held ORDER BY n"
-_GROUPS: Final = """
-    SELECT m.candidate, count(DISTINCT h.party) AS n FROM held h JOIN members m ON m.account = h.account
-    GROUP BY m.candidate ORDER BY m.candidate
+_SHARED: Final = """
+    SELECT h.fp, h.account, h.party FROM held h
+    JOIN (SELECT fp FROM held GROUP BY fp HAVING count(*) > 1) s ON s.fp = h.fp
+    ORDER BY h.fp, h.party, h.account
 """
-_INSIDE: Final = """
-    SELECT candidate, holders, everywhere, count(*) AS fps FROM (
-        SELECT m.candidate, h.fp, count(DISTINCT h.party) AS holders, max(h.everywhere) AS everywhere
-        FROM held h JOIN members m ON m.account = h.account
-        GROUP BY m.candidate, h.fp) g
-    GROUP BY candidate, holders, everywhere ORDER BY candidate, holders, everywhere
-"""
-_EVERYWHERE: Final = """
-    SELECT everywhere AS holders, count(DISTINCT fp) AS fps FROM held GROUP BY everywhere ORDER BY everywhere
-"""
+"""Most values have one holder: those are counted, and never leave the engine."""
+
+_EACH: Final = "SELECT account, count(*) AS n FROM held GROUP BY account ORDER BY account"
 
 
-def _by_candidate(inside: pa.Table) -> dict[int, list[tuple[int, int, int]]]:
-    grouped: dict[int, list[tuple[int, int, int]]] = {}
-    for row in inside.to_pylist():
-        grouped.setdefault(row["candidate"], []).append((row["holders"], row["everywhere"], row["fps"]))
-    return grouped
+@dataclass(frozen=True)
+class _Values:
+    """Who holds which values, numbered."""
+
+    ends: Ints  # where the shared values of each account end, after a 0
+    held: Ints  # the shared values of one account after the other
+    alone: Ints  # values that nobody else holds, by account
+    everywhere: Ints  # parties that hold each shared value
+    population: int  # parties that hold any
+
+    @classmethod
+    def of(cls, shared: pa.Table, each: pa.Table, party: Ints) -> _Values:
+        """Number the values of ``shared``, which is in order of value and party."""
+        account = shared["account"].to_numpy()
+        another = np.diff(shared["fp"].to_numpy(), prepend=0) != 0
+        another[:1] = True
+        value = np.cumsum(another) - 1
+        parties = another | (np.diff(shared["party"].to_numpy(), prepend=-1) != 0)
+        counts = np.bincount(account, minlength=len(party))
+        alone = -counts
+        alone[each["account"].to_numpy()] += each["n"].to_numpy()
+        return cls(
+            ends=np.concatenate([[0], np.cumsum(counts)]),
+            held=value[np.argsort(account, kind="stable")],
+            alone=alone,
+            everywhere=np.bincount(value, weights=parties).astype(np.int64),
+            population=len(np.unique(party[each["account"].to_numpy()])),
+        )
 
 
-def _surplus(rows: list[tuple[int, int, int]], sizes: dict[int, int], group: float) -> Surplus:
-    """Return the surplus of a group that is so many times as large as all others together."""
-    outside, share = dict(sizes), min(group, 1.0)
-    for holders, everywhere, fps in rows:  # what the group holds is no ordinary sharing
-        outside[everywhere] -= fps
-        outside[everywhere - holders] = outside.get(everywhere - holders, 0) + fps
-    expected = sum(
-        fps * (holders * share - 1 + (1 - share) ** holders)
-        for holders, fps in sorted(outside.items())
-        if holders
-    )
-    return Surplus(
-        observed=float(sum((holders - 1) * fps for holders, _, fps in rows)),
-        expected=float(expected),
-        accounts=sum(holders * fps for holders, _, fps in rows if holders > 1),
-        values=sum(fps for holders, _, fps in rows if holders > 1),
-        known=sum(holders * fps for holders, _, fps in rows),
-    )
+@compiled
+def _weigh(
+    ends: Ints,
+    accounts: Ints,
+    party: Ints,
+    held_ends: Ints,
+    held: Ints,
+    alone: Ints,
+    everywhere: Ints,
+    population: int,
+) -> tuple[Ints, Floats]:
+    """Return of each candidate observed, accounts, values and known, and then what chance expects."""
+    counts, expected = np.zeros((len(ends) - 1, 4), np.int64), np.zeros(len(ends) - 1)
+    holders, newest = np.zeros(len(everywhere), np.int64), np.zeros(len(everywhere), np.int64)
+    touched, sizes = np.empty(len(everywhere), np.int64), _sizes(everywhere)
+    for number in range(len(ends) - 1):
+        found, parties, last = 0, 0, -1
+        for account in accounts[ends[number] : ends[number + 1]]:
+            own = held[held_ends[account] : held_ends[account + 1]]
+            counts[number, 3] += alone[account]
+            if alone[account] + len(own) and party[account] != last:
+                parties, last = parties + 1, party[account]
+            for value in own:
+                if holders[value] == 0:
+                    touched[found], found = value, found + 1
+                if holders[value] == 0 or newest[value] != party[account]:
+                    holders[value], newest[value] = holders[value] + 1, party[account]
+        outside = sizes.copy()
+        for value in touched[:found]:
+            inside, holders[value] = holders[value], 0
+            counts[number, 3] += inside
+            if inside > 1:
+                counts[number, 0] += inside - 1
+                counts[number, 1] += inside
+                counts[number, 2] += 1
+            outside[everywhere[value]] -= 1  # what the group holds is no ordinary sharing
+            outside[everywhere[value] - inside] += 1
+        expected[number] = _expected(outside, min(parties / max(population - parties, 1), 1.0))
+    return counts, expected
+
+
+@compiled
+def _sizes(everywhere: Ints) -> Ints:
+    """Return how many values have 0, 1, 2 and so on holders."""
+    sizes = np.zeros(everywhere.max() + 1 if len(everywhere) else 1, np.int64)
+    for holders in everywhere:
+        sizes[holders] += 1
+    return sizes
+
+
+@compiled
+def _expected(sizes: Ints, share: float) -> float:
+    """Return the surplus of a group drawn at random that is this part of all others; one holder has none."""
+    total = 0.0
+    for holders in range(2, len(sizes)):
+        if sizes[holders]:
+            total += sizes[holders] * (holders * share - 1 + (1 - share) ** float(holders))
+    return total

@@ -70,21 +70,17 @@ class Tempo:
         everyone = engine.table(_EVERYONE)
         if not everyone.num_rows:
             return findings_table([])
-        loads = dict(each_candidate(engine.table(_LOADS)))
-        sizes = engine.table(_SIZES).to_pylist()
+        engine.bind("sizes", heard := engine.table(_SIZES))
+        sizes = {row["candidate"]: row for row in heard.to_pylist()}
         first, last = int(everyone["hour"][0].as_py()), int(everyone["hour"][-1].as_py())
         ordinary = np.zeros(last - first + 1)
         ordinary[everyone["hour"].to_numpy() - first] = everyone["accounts"].to_numpy()
         found = []
-        for size in sizes:
-            if size["accounts"] < _MIN_ACCOUNTS or size["exchanges"] < _MIN_EXCHANGES:
-                continue
-            rows = loads[size["candidate"]]
+        for candidate, rows in each_candidate(engine.stream(_LOADS)):
             series = np.zeros((_BUCKETS, len(ordinary)))
             series[rows["bucket"].to_numpy(), rows["hour"].to_numpy() - first] = rows["exchanges"].to_numpy()
-            found.append(
-                _finding(size, synchrony(series, np.maximum(ordinary - series.sum(axis=0), 0), first))
-            )
+            z = synchrony(series, np.maximum(ordinary - series.sum(axis=0), 0), first)
+            found.append(_finding(sizes[candidate], z))
         return findings_table(found)
 
 
@@ -170,6 +166,13 @@ def _expected(group: Floats, baseline: Floats, habit: Ints, day: Ints) -> Floats
 _EVERYONE: Final = """
     SELECT hour, count(DISTINCT account) AS accounts FROM hours GROUP BY hour ORDER BY hour
 """
+_SIZES: Final = f"""
+    SELECT w.candidate, count(DISTINCT w.account) AS accounts, CAST(sum(u.exchanges) AS BIGINT) AS exchanges
+    FROM work w JOIN uses u ON u.account = w.account AND u.family = w.family
+    GROUP BY w.candidate
+    HAVING count(DISTINCT w.account) >= {_MIN_ACCOUNTS} AND sum(u.exchanges) >= {_MIN_EXCHANGES}
+    ORDER BY w.candidate
+"""
 _LOADS: Final = f"""
     SELECT w.candidate, b.bucket, h.hour, CAST(sum(h.exchanges) AS BIGINT) AS exchanges
     FROM work w JOIN hours h ON h.account = w.account AND h.family = w.family
@@ -178,10 +181,6 @@ _LOADS: Final = f"""
                (row_number() OVER (PARTITION BY candidate ORDER BY account)) % {_BUCKETS} AS bucket
         FROM members) b
     ON b.candidate = w.candidate AND b.account = w.account
+    JOIN sizes s ON s.candidate = w.candidate
     GROUP BY w.candidate, b.bucket, h.hour ORDER BY w.candidate, b.bucket, h.hour
-"""
-_SIZES: Final = """
-    SELECT w.candidate, count(DISTINCT w.account) AS accounts, CAST(sum(u.exchanges) AS BIGINT) AS exchanges
-    FROM work w JOIN uses u ON u.account = w.account AND u.family = w.family
-    GROUP BY w.candidate ORDER BY w.candidate
 """
