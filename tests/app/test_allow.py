@@ -107,6 +107,8 @@ def test_a_spreadsheet_saves_a_byte_order_mark_and_long_line_ends(tmp_path):
         (HEADER + "acct-1,,,,,,,more\n", 2, "party", "8 fields and the header 7"),
         ("account_id,ground\nacct-1,x\n", 1, "ground", "no such column"),
         ("account_id,kind,kind\nacct-1,x\n", 1, "kind", "twice"),
+        ("Account ID,Reason\nacct-1,x\n", 1, "Account ID", "none as the allow list calls it"),
+        ("user_id,reason\nacct-1,x\n", 1, "user_id", "none as the allow list calls it"),
         ('account_id,reason\nacct-1,"never closed\n', 2, None, "no CSV"),
     ],
 )

@@ -54,7 +54,8 @@ def test_large_counts_get_a_magnitude(number: float, words: str):
         (0.012, "1 in 83"),
         (0.1, "1 in 10"),
         (0.23, "23 in 100"),
-        (1.0, "100 in 100"),
+        (0.95, "95 in 100"),
+        (1.0, "nearly all"),
         (math.nan, "not known"),
     ],
 )

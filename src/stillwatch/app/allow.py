@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -93,6 +94,8 @@ def read_allow(path: Path) -> AllowList:
         if _is_header(fields):
             columns = _header(fields, path, number)
             continue
+        if columns is None and not found:
+            _refuse_unknown_header(fields, path, number)
         values = _plain(fields, comment) if columns is None else _columned(fields, columns, path, number)
         found.append(_entry(values, path, number))
     return AllowList(str(path), tuple(found))
@@ -123,6 +126,23 @@ def _fields(line: str, path: Path, number: int, *, plain: bool) -> tuple[list[st
 
 def _is_header(fields: Sequence[str]) -> bool:
     return fields[0] in _SUBJECTS or (set(fields) <= set(COLUMNS) and not set(_SUBJECTS).isdisjoint(fields))
+
+
+def _refuse_unknown_header(fields: Sequence[str], path: Path, number: int) -> None:
+    """Say so where a first line names columns otherwise: taken for an entry it would exempt nobody.
+
+    Raises:
+        InputError: several fields, one of which is a column but for its spelling.
+    """
+    meant = [re.sub(r"[\s-]+", "_", name.casefold()) for name in fields]
+    if len(fields) > 1 and not set(meant).isdisjoint(COLUMNS):
+        raise InputError(
+            "the first line names columns, and none as the allow list calls it",
+            remedy=f"Name them in lower case, account_id or organization among them: {', '.join(COLUMNS)}",
+            file=str(path),
+            line=number,
+            field=fields[0],
+        )
 
 
 def _header(fields: Sequence[str], path: Path, number: int) -> Sequence[str]:

@@ -19,6 +19,7 @@ _RAISED: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ACRONYMS: Final = {"asn": "ASN", "tls": "TLS", "ip": "IP"}
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
+_NEARLY_ALL: Final = 0.95
 _MEASURED: Final = 1e-4
 """A smaller rate of false alarms rests on the tail alone: the reference holds some thousand groups."""
 
@@ -116,15 +117,17 @@ class Phrases:
         )
 
     def false_alarms(self, q_value: float) -> str:
-        """The q-value as wrong calls to expect: ``1 in 2,500``, ``23 in 100``, ``none``."""
+        """The q-value as wrong calls to expect: ``1 in 2,500``, ``23 in 100``, ``nearly all``, ``none``."""
         if not math.isfinite(q_value):
             return self.say("unknown")
         if q_value <= 0:
             return self.say("alarms.none")
         if q_value < _MEASURED:
             return self.say("alarms.tiny")
+        if q_value > _NEARLY_ALL:
+            return self.say("alarms.nearly_all")
         if q_value > 0.1:
-            return self.say("alarms.in_hundred", n=min(100, round(q_value * 100)))
+            return self.say("alarms.in_hundred", n=round(q_value * 100))
         return self.say("alarms.one_in", n=self.short_count(_two_digits(1 / q_value)))
 
     def sureness(self, q_value: float) -> str:
