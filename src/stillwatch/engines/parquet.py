@@ -16,12 +16,20 @@ import pyarrow.parquet as pq
 ROW_GROUP: Final = 65_536
 """Rows in a row group of a file that is kept."""
 
+CODEC: Final = "zstd"
+"""How a file that is kept is compressed."""
+
 _SYNCS: Final = 16
 _UNFINISHED: Final = re.compile(r"\..+\.\d+\.tmp")
 
 
 def write_parquet(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, *, row_group: int = ROW_GROUP
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    path: Path,
+    *,
+    row_group: int = ROW_GROUP,
+    codec: str = CODEC,
 ) -> int:
     """Write ``batches`` of ``schema`` to ``path``, whole or not at all, and return the number of rows.
 
@@ -31,17 +39,22 @@ def write_parquet(
         OSError: the disk is full, or the folder cannot be written.
     """
     with replacing(path) as unfinished:
-        return encode_parquet(batches, schema, unfinished, row_group=row_group)
+        return encode_parquet(batches, schema, unfinished, row_group=row_group, codec=codec)
 
 
 def encode_parquet(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, *, row_group: int = ROW_GROUP
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    path: Path,
+    *,
+    row_group: int = ROW_GROUP,
+    codec: str = CODEC,
 ) -> int:
     """Write as :func:`write_parquet` does, but in place: for files that their maker syncs and moves later."""
     rows = 0
     # Dictionaries for text alone: they cost time, and zstd finds the few numbers that repeat.
     text = [field.name for field in schema if pa.types.is_string(field.type)]
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=text) as writer:
+    with pq.ParquetWriter(path, schema, compression=codec, use_dictionary=text) as writer:
         for group in _row_groups(batches, schema, row_group):
             writer.write_table(group, row_group)
             rows += group.num_rows
@@ -95,7 +108,12 @@ def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: int)
         rows += batch.num_rows
         while rows >= size:
             table = pa.Table.from_batches(waiting, schema)
-            yield table.slice(0, size).combine_chunks()
+            yield _in_one_piece(table.slice(0, size))
             waiting, rows = table.slice(size).to_batches(), rows - size
     if rows:
-        yield pa.Table.from_batches(waiting, schema).combine_chunks()
+        yield _in_one_piece(pa.Table.from_batches(waiting, schema))
+
+
+def _in_one_piece(table: pa.Table) -> pa.Table:
+    """Return the table with one chunk a column; ``combine_chunks`` would copy those that have one, too."""
+    return table if all(column.num_chunks == 1 for column in table.columns) else table.combine_chunks()
