@@ -27,7 +27,7 @@ import pyarrow as pa
 from stillwatch.contracts import Capability
 from stillwatch.sketch.alphabet import folding_table
 from stillwatch.sketch.columns import bytes_of, frozen
-from stillwatch.sketch.compiled import door, part
+from stillwatch.sketch.compiled import door, maker, part
 from stillwatch.sketch.machine import LANES, add_lanes
 from stillwatch.sketch.tokens import (
     Bytes,
@@ -142,7 +142,7 @@ def _feature_buckets(
     return values[: ends[rows]].copy(), ends
 
 
-@part
+@maker
 def _text_hashes(
     data: Bytes, start: int, end: int, alphabet: npt.NDArray[np.uint32]
 ) -> tuple[Hashes, Hashes]:
