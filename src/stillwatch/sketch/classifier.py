@@ -59,12 +59,14 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - BUCKET_BITS)
 _TOOLS, _SYSTEM, _TURNS, _WORDS = 1, 2, 3, 4
 _MOST_TURNS = 4
+_NO_FEATURE = BUCKETS * CLASSES
+"""Where zeros stand."""
 
 
 class Model(NamedTuple):
     """Trained weights as the kernel reads them; arrays are read-only."""
 
-    weights: npt.NDArray[np.int16]  # [BUCKETS * CLASSES], and room for one vector to read over the end
+    weights: npt.NDArray[np.int16]  # [BUCKETS * CLASSES], and zeros for one vector: to read over the end
     bias: npt.NDArray[np.int32]  # [CLASSES]
 
 
@@ -217,11 +219,14 @@ def _bit_length(value: int) -> int:
 def add_scores(model: Model, features: Buckets, count: int, scores: Scores) -> None:
     """Add the weights of the first ``count`` features.
 
-    Even and odd ones go to two vectors of sums, so that one addition need not wait for the other.
+    They go to two vectors of sums by turns, two at once, so that no addition need wait for the last.
     What the lanes behind the last class add up means nothing.
     """
-    for i in range(count):
-        add_lanes(scores, (i & 1) * LANES, model.weights, features[i] * CLASSES)
+    for i in range(1, count, 2):
+        first, second = features[i - 1] * CLASSES, features[i] * CLASSES
+        add_lanes(scores, (i & 2) * (LANES // 2), model.weights, first, second)
+    if count & 1:
+        add_lanes(scores, 0, model.weights, features[count - 1] * CLASSES, _NO_FEATURE)
 
 
 @part

@@ -9,7 +9,7 @@ import numpy as np
 from stillwatch.sketch.classifier import SCORES, Buckets, Scores, feature_room
 from stillwatch.sketch.compiled import maker, part
 from stillwatch.sketch.cue_matcher import Spots
-from stillwatch.sketch.fingerprints import SHINGLES_SYSTEM, SHINGLES_USER
+from stillwatch.sketch.fingerprints import SAMPLED
 from stillwatch.sketch.tokens import (
     Bytes,
     Hashes,
@@ -48,7 +48,7 @@ def desk_for(longest: int) -> Desk:
         np.empty(tokens, np.uint64),
         np.empty(tokens, np.uint64),
         np.empty(tokens, np.uint64),
-        np.empty(max(SHINGLES_USER, SHINGLES_SYSTEM), np.uint64),
+        np.empty(SAMPLED, np.uint64),
         np.empty(feature_room(), np.int32),
         np.empty(SCORES, np.int32),
     )
