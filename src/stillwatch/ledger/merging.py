@@ -67,7 +67,9 @@ def _within(path: Path, window: Window) -> pa.Table:
             if (times := file.metadata.row_group(group).column(_TIME).statistics).min < window.until
             and times.max >= window.since
         ]
-        table = file.read_row_groups(near, use_threads=False)
+        # One by one: memory for many at once would be asked of the system anew each time.
+        groups = [file.read_row_group(group, use_threads=False) for group in near]
+    table = pa.concat_tables(groups or [SKETCH.empty_table()])
     times = table["timestamp"].to_numpy()  # a run is sorted by them
     first, last = np.searchsorted(times, [_instant(window.since), _instant(window.until)])
     return table.slice(first, last - first)
