@@ -374,8 +374,9 @@ def test_sketch_does_not_depend_on_neighbours(sketcher):
 
 def test_prompts_alike_where_they_are_sampled(sketcher):
     prompts = [
-        f"You answer {'x' * i}{letter}{'y' * (40 - i)} as briefly as you can"
-        for i in range(40)
+        f"You answer {'x' * i}{letter}{'y' * (size - i)} as briefly as you can"
+        for size in (10, 40, 150)
+        for i in range(0, size, 2)
         for letter in "ab"
     ]
     requests = [

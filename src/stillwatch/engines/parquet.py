@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,8 +16,19 @@ import pyarrow.parquet as pq
 ROW_GROUP: Final = 65_536
 """Rows in a row group of a file that is kept."""
 
-CODEC: Final = "zstd"
-"""How a file that is kept is compressed."""
+
+class Encoding(NamedTuple):
+    """How columns are written."""
+
+    codec: str
+    has_dictionaries: bool  # of text
+
+
+KEPT: Final = Encoding("zstd", has_dictionaries=True)
+"""For files that stay. No dictionaries of numbers: they cost time, and zstd finds the few that repeat."""
+
+PASSING: Final = Encoding("lz4", has_dictionaries=False)
+"""For files that are soon read and removed: speed counts for more than size."""
 
 _SYNCS: Final = 16
 _UNFINISHED: Final = re.compile(r"\..+\.\d+\.tmp")
@@ -29,7 +40,7 @@ def write_parquet(
     path: Path,
     *,
     row_group: int = ROW_GROUP,
-    codec: str = CODEC,
+    encoding: Encoding = KEPT,
 ) -> int:
     """Write ``batches`` of ``schema`` to ``path``, whole or not at all, and return the number of rows.
 
@@ -39,7 +50,7 @@ def write_parquet(
         OSError: the disk is full, or the folder cannot be written.
     """
     with replacing(path) as unfinished:
-        return encode_parquet(batches, schema, unfinished, row_group=row_group, codec=codec)
+        return encode_parquet(batches, schema, unfinished, row_group=row_group, encoding=encoding)
 
 
 def encode_parquet(
@@ -48,13 +59,13 @@ def encode_parquet(
     path: Path,
     *,
     row_group: int = ROW_GROUP,
-    codec: str = CODEC,
+    encoding: Encoding = KEPT,
 ) -> int:
     """Write as :func:`write_parquet` does, but in place: for files that their maker syncs and moves later."""
     rows = 0
-    # Dictionaries for text alone: they cost time, and zstd finds the few numbers that repeat.
     text = [field.name for field in schema if pa.types.is_string(field.type)]
-    with pq.ParquetWriter(path, schema, compression=codec, use_dictionary=text) as writer:
+    dictionaries = text if encoding.has_dictionaries else False
+    with pq.ParquetWriter(path, schema, compression=encoding.codec, use_dictionary=dictionaries) as writer:
         for group in _row_groups(batches, schema, row_group):
             writer.write_table(group, row_group)
             rows += group.num_rows

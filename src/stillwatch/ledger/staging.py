@@ -9,14 +9,12 @@ from typing import Final
 
 import pyarrow as pa
 
-from stillwatch.engines.parquet import write_parquet
+from stillwatch.engines.parquet import PASSING, write_parquet
 from stillwatch.ledger.ordering import ordered
 
 RUN_ROWS: Final = 65_536
 ROW_GROUP: Final = 4_096
 """Rows in a row group of a run."""
-
-_CODEC: Final = "lz4"  # written once, read once or twice: speed counts for more than size
 
 
 class Runs:
@@ -60,4 +58,4 @@ class Runs:
             return
         run = ordered(pa.Table.from_batches(batches, self._schema), [self._sorted_by])
         path = self._folder / f"run-{uuid.uuid4().hex}.parquet"
-        write_parquet(run.to_batches(), self._schema, path, row_group=ROW_GROUP, codec=_CODEC)
+        write_parquet(run.to_batches(), self._schema, path, row_group=ROW_GROUP, encoding=PASSING)

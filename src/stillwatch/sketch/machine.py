@@ -113,6 +113,18 @@ def string_stops(_typing: Any, array: Any, index: Any) -> tuple[Any, _Codegen]:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def same_block(_typing: Any, array: Any, first: Any, second: Any) -> tuple[Any, _Codegen]:
+    """Whether two blocks of one array are the same."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        blocks = [_block(context, builder, signature.args[0], args[0], at) for at in args[1:]]
+        odd = builder.bitcast(builder.icmp_unsigned("!=", *blocks), _I64)
+        return builder.icmp_unsigned("==", odd, ir.Constant(_I64, 0))
+
+    return types.boolean(array, types.intp, types.intp), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def add_lanes(
     _typing: Any, sums: Any, place: Any, terms: Any, first: Any, second: Any
 ) -> tuple[Any, _Codegen]:

@@ -16,7 +16,7 @@ from stillwatch.sketch.compiled import maker, part
 from stillwatch.sketch.cue_matcher import REACH, Halves, find_cues, no_halves
 from stillwatch.sketch.desk import Desk, read_fully
 from stillwatch.sketch.fingerprints import SHINGLES_SYSTEM, sample_shingles, sequence_hash
-from stillwatch.sketch.machine import fold_product, load64
+from stillwatch.sketch.machine import BLOCK, fold_product, load64, same_block
 from stillwatch.sketch.messages import Extents, Found, fold_content, fold_systems
 from stillwatch.sketch.siphash import keyed
 from stillwatch.sketch.tables import Tables
@@ -144,10 +144,13 @@ def _same_bytes(data: Bytes, first: int, first_end: int, second: int, second_end
     if first_end - first != size:
         return False
     at = 0
-    while at + 8 <= size:
-        if load64(data, first + at) != load64(data, second + at):
+    while at + BLOCK <= size:
+        if not same_block(data, first + at, second + at):
             return False
-        at += 8
+        at += BLOCK
+    if size >= BLOCK:  # what is left ends a block
+        same: bool = same_block(data, first_end - BLOCK, second_end - BLOCK)
+        return same
     while at < size:
         if data[first + at] != data[second + at]:
             return False
