@@ -1,25 +1,25 @@
 """How fast a LiteLLM log is read, beside DuckDB, polars and a loop over orjson on the same file in one run.
 
-    python benchmarks/ingest.py [--log FILE] [--megabytes 256] [--rounds 3] [--json FILE]
+    python benchmarks/ingest.py [--log FILE] [--megabytes 256] [--rounds 3] [--out FOLDER]
 
 Every contender reads the fields that stillwatch needs into columns, in a process of its own; the fastest
 round counts. The peers take what they read on trust, stillwatch checks it. Without ``--log`` a log is
-generated with the field sizes of real records: 12.8 kB, 7.4 of them about the model.
+generated with the field sizes of real records: 12.8 kB, 7.4 of them about the model. Prints a table and
+writes ``ingest.json`` and ``ingest.md``.
 """
 
 import argparse
 import hashlib
 import json
-import os
-import platform
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+
+from speed.record import RESULTS, keep, surroundings
 
 KEPT = (
     "litellm_call_id", "startTime", "call_type", "status", "model_group", "prompt_tokens",
@@ -210,6 +210,7 @@ def run_one(name: str, log: str) -> None:
 
 
 def compare(log: str, rounds: int) -> dict[str, object]:
+    """Return the size of the log, and one row a contender."""
     size = Path(log).stat().st_size
     best: dict[str, dict[str, float]] = {}
     for _ in range(rounds):  # in turn, so that a busy minute of the machine hits all of them
@@ -217,8 +218,9 @@ def compare(log: str, rounds: int) -> dict[str, object]:
             found = measure(name, log)
             known = best.setdefault(name, found)
             best[name] = {key: min(known[key], found[key]) for key in found}
-    figures = {
-        name: {
+    contenders = [
+        {
+            "contender": name,
             "rows": round(one["rows"]),
             "wall s": round(one["wall"], 3),
             "CPU s": round(one["cpu"], 3),
@@ -226,17 +228,8 @@ def compare(log: str, rounds: int) -> dict[str, object]:
             "MB/s and core": round(size / one["cpu"] / 1e6),
         }
         for name, one in best.items()
-    }
-    return {"megabytes": round(size / 1e6), "rounds": rounds, "contenders": figures}
-
-
-def machine() -> dict[str, object]:
-    libraries = {name: version(name) for name in ("duckdb", "polars", "orjson", "msgspec", "pyarrow")}
-    return {
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    } | libraries
+    ]
+    return {"megabytes": round(size / 1e6), "rounds": rounds, "contenders": contenders}
 
 
 def main() -> None:
@@ -245,24 +238,18 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=CONTENDERS, help=argparse.SUPPRESS)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args()
     if asked.only:
         run_one(asked.only, asked.log)
         return
+    made = surroundings("orjson", "msgspec")
     with tempfile.TemporaryDirectory() as folder:
         log = asked.log or str(Path(folder) / "litellm.jsonl")
         if not asked.log:
             generate(Path(log), asked.megabytes)
         figures = compare(log, asked.rounds)
-    print(f"{'':14} {'rows':>8} {'wall s':>8} {'CPU s':>8} {'MB/s':>7} {'MB/s and core':>14}")
-    for name, one in figures["contenders"].items():
-        print(
-            f"{name:14} {one['rows']:>8,} {one['wall s']:>8} {one['CPU s']:>8} {one['MB/s']:>7} "
-            f"{one['MB/s and core']:>14}"
-        )
-    if asked.json:
-        asked.json.write_text(json.dumps(machine() | figures, indent=2) + "\n")
+    keep("ingest", f"Reading a LiteLLM log of {figures['megabytes']:,} MB", made, figures, asked.out)
 
 
 if __name__ == "__main__":

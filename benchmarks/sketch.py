@@ -1,11 +1,11 @@
-"""How fast the sketch stage is: ``python benchmarks/sketch.py [EXCHANGES.parquet]``.
+"""How fast the sketch stage is: ``python benchmarks/sketch.py [EXCHANGES.parquet] [--out FOLDER]``.
 
-Prints a table (``--json FILE`` writes the figures). All of it is CPU time of one thread:
+Prints tables and writes ``sketch.json`` and ``sketch.md``. All of it is CPU time of one thread:
 
 * raw ``messages`` JSON per second through the whole stage: parsing, every fingerprint, cues, capability;
 * fingerprints alone on plain texts (head, tail, whole message, sampled shingles, keyed), against MinHash
   of datasketch and rensa with 128 permutations, each by its fastest way to take many texts. They get
-  word shingles; the figures ``ready`` leave the time to make these out, those ``whole`` count it.
+  word shingles; ``ready`` leaves the time to make these out, ``whole`` counts it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from datasketch import MinHash
 from numba import njit
 from rensa import RMinHash
 
+from speed.record import RESULTS, keep, surroundings
 from stillwatch.contracts import EXCHANGE
 from stillwatch.sketch import tokens
 from stillwatch.sketch.alphabet import folding_table
@@ -52,7 +52,7 @@ RENAMED: Final = {
     "ja4": "tls_fingerprint",
 }
 
-Figures = dict[str, float]
+Rows = list[dict[str, object]]
 
 
 def main() -> None:
@@ -60,15 +60,16 @@ def main() -> None:
     if not arguments.exchanges.is_file():
         print(f"skipped: {arguments.exchanges} is not here; name a file of exchanges in the table format")
         return
+    made = surroundings("datasketch", "rensa")
     table = exchanges_of(arguments.exchanges)
-    figures = stage_speed(table, arguments.repeat) | fingerprint_speed(
-        plain_texts(table["messages"], arguments.texts), arguments.repeat
-    )
-    for name, figure in figures.items():
-        print(f"{name:32}{figure:14,.1f}")
-    if arguments.json:
-        document = {"machine": platform.machine(), "python": platform.python_version(), **figures}
-        arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    texts = plain_texts(table["messages"], arguments.texts)
+    figures = {
+        "log": f"{arguments.exchanges.parent.name}/{arguments.exchanges.name}",
+        "runs": arguments.repeat,
+        "raw messages through the whole stage": stage_speed(table, arguments.repeat),
+        "fingerprints of plain texts": fingerprint_speed(texts, arguments.repeat),
+    }
+    keep("sketch", "The sketch stage, on one core", made, figures, arguments.out)
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -80,7 +81,7 @@ def parsed_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--repeat", type=int, default=7, help="runs, of which the median counts")
     parser.add_argument("--texts", type=int, default=4000, help="plain texts for the comparison")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where to write the figures")
     return parser.parse_args()
 
 
@@ -105,25 +106,28 @@ def plain_texts(messages: pa.ChunkedArray, count: int) -> list[str]:
     return [chat[-1]["content"] for chat in chats if chat and isinstance(chat[-1].get("content"), str)]
 
 
-def stage_speed(table: pa.Table, repeat: int) -> Figures:
-    """Megabytes of messages per CPU second through ``Sketcher.exchanges``."""
+def stage_speed(table: pa.Table, repeat: int) -> Rows:
+    """Return one row: megabytes of messages per CPU second through ``Sketcher.exchanges``."""
     batches = table.to_batches(max_chunksize=BATCH_ROWS)
     megabytes = pc.sum(pc.binary_length(table["messages"])).as_py() / 1e6
     sketcher = Sketcher(KEY)
     first = cpu_seconds(lambda: sketcher.exchanges(batches[0]), 1)[0]
     seconds = cpu_seconds(lambda: [sketcher.exchanges(batch) for batch in batches], repeat)
-    return {
-        "messages_mb": megabytes,
-        "first_batch_s": first,
-        "stage_mb_s": megabytes / statistics.median(seconds),
-        "stage_mb_s_slowest": megabytes / max(seconds),
-        "stage_mb_s_fastest": megabytes / min(seconds),
-        "stage_exchanges_s": len(table) / statistics.median(seconds),
-    }
+    return [
+        {
+            "exchanges": len(table),
+            "MB": round(megabytes, 1),
+            "first batch s": round(first, 2),
+            "MB/s": round(megabytes / statistics.median(seconds)),
+            "MB/s slowest": round(megabytes / max(seconds)),
+            "MB/s fastest": round(megabytes / min(seconds)),
+            "exchanges/s": round(len(table) / statistics.median(seconds)),
+        }
+    ]
 
 
-def fingerprint_speed(texts: Sequence[str], repeat: int) -> Figures:
-    """Megabytes of plain text per CPU second, ours and theirs."""
+def fingerprint_speed(texts: Sequence[str], repeat: int) -> Rows:
+    """Return one row a contender: megabytes of plain text per CPU second, ours and theirs."""
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
     column = pa.array(texts, pa.string())
     ready = [shingles(text) for text in texts]
@@ -133,21 +137,24 @@ def fingerprint_speed(texts: Sequence[str], repeat: int) -> Figures:
         run()
         return megabytes / statistics.median(cpu_seconds(run, repeat))
 
-    figures = {
-        "texts_mb": megabytes,
-        "fingerprints_mb_s": speed(lambda: fingerprints(column)),
-        "datasketch_ready_mb_s": speed(lambda: minhash_datasketch(encoded)),
-        "datasketch_whole_mb_s": speed(
+    ours = speed(lambda: fingerprints(column))
+    theirs = {
+        "datasketch, ready": speed(lambda: minhash_datasketch(encoded)),
+        "datasketch, whole": speed(
             lambda: minhash_datasketch([[shingle.encode() for shingle in shingles(text)] for text in texts])
         ),
-        "rensa_ready_mb_s": max(
-            speed(lambda: minhash_rensa(ready)), speed(lambda: minhash_rensa_bulk(ready))
-        ),
-        "rensa_whole_mb_s": speed(lambda: minhash_rensa_bulk([shingles(text) for text in texts])),
+        "rensa, ready": max(speed(lambda: minhash_rensa(ready)), speed(lambda: minhash_rensa_bulk(ready))),
+        "rensa, whole": speed(lambda: minhash_rensa_bulk([shingles(text) for text in texts])),
     }
-    ours = figures["fingerprints_mb_s"]
-    ratios = {f"times_{name}": ours / figures[f"{name}_mb_s"] for name in ("datasketch_ready", "rensa_ready")}
-    return figures | ratios
+    return [
+        {
+            "contender": name,
+            "MB": round(megabytes, 1),
+            "MB/s": round(found, 2),
+            "stillwatch's to its": round(ours / found, 1),
+        }
+        for name, found in {"stillwatch": ours, **theirs}.items()
+    ]
 
 
 def fingerprints(column: pa.Array) -> npt.NDArray[np.uint64]:

@@ -336,6 +336,21 @@ def test_texts_around_block_borders(sketcher, length):
         assert_agree(sketcher, [json.dumps([{"role": "user", "content": text}], ensure_ascii=False).encode()])
 
 
+@pytest.mark.parametrize("length", range(55, 70))
+def test_escapes_and_open_strings_around_block_borders(sketcher, length):
+    texts = ["a" * length + rest for rest in ('\\\\"', '"\\n"b', "\n" * 70, 'b"')]
+    raws = [json.dumps([{"role": "user", "content": text}]).encode() for text in texts]
+    cut = [raw[:-3] for raw in raws]
+    assert_agree(sketcher, [*raws, *cut, b"[" + b" " * 200 + b"]"])
+
+
+@pytest.mark.parametrize("spread", [3, 7, 30, 1000])
+def test_sampled_shingles_of_long_texts_that_repeat_themselves(sketcher, spread):
+    text = " ".join(f"w{place * place % spread}x" for place in range(400))
+    chat = [{"role": "system", "content": text}, {"role": "user", "content": text + " end"}]
+    assert_agree(sketcher, [json.dumps(chat).encode()])
+
+
 def test_answers_compare_with_history(sketcher):
     answers = ["The first answer: 42.", "Zweite Antwort – größer 中文", "", None, "***"]
     requests = [[{"role": "assistant", "content": text}] for text in answers]
@@ -359,8 +374,9 @@ def test_sketch_does_not_depend_on_neighbours(sketcher):
 
 def test_prompts_alike_where_they_are_sampled(sketcher):
     prompts = [
-        f"You answer {'x' * i}{letter}{'y' * (40 - i)} as briefly as you can"
-        for i in range(40)
+        f"You answer {'x' * i}{letter}{'y' * (size - i)} as briefly as you can"
+        for size in (10, 40, 150)
+        for i in range(0, size, 2)
         for letter in "ab"
     ]
     requests = [

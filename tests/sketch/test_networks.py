@@ -16,6 +16,8 @@ from stillwatch.sketch.networks import locate
         ("fe80::1%eth0", "fe80::1", "fe80::/48"),
         ("not an address", "not an address", "not an address"),
         ("300.1.2.3", "300.1.2.3", "300.1.2.3"),
+        ("192.0.2.07", "192.0.2.07", "192.0.2.07"),  # octal to some, decimal to others: no address
+        ("192.0.2", "192.0.2", "192.0.2"),
         ("", "", ""),
     ],
 )

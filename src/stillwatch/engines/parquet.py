@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,12 +16,31 @@ import pyarrow.parquet as pq
 ROW_GROUP: Final = 65_536
 """Rows in a row group of a file that is kept."""
 
+
+class Encoding(NamedTuple):
+    """How columns are written."""
+
+    codec: str
+    has_dictionaries: bool  # of text
+
+
+KEPT: Final = Encoding("zstd", has_dictionaries=True)
+"""For files that stay. No dictionaries of numbers: they cost time, and zstd finds the few that repeat."""
+
+PASSING: Final = Encoding("lz4", has_dictionaries=False)
+"""For files that are soon read and removed: speed counts for more than size."""
+
 _SYNCS: Final = 16
 _UNFINISHED: Final = re.compile(r"\..+\.\d+\.tmp")
 
 
 def write_parquet(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, *, row_group: int = ROW_GROUP
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    path: Path,
+    *,
+    row_group: int = ROW_GROUP,
+    encoding: Encoding = KEPT,
 ) -> int:
     """Write ``batches`` of ``schema`` to ``path``, whole or not at all, and return the number of rows.
 
@@ -31,17 +50,22 @@ def write_parquet(
         OSError: the disk is full, or the folder cannot be written.
     """
     with replacing(path) as unfinished:
-        return encode_parquet(batches, schema, unfinished, row_group=row_group)
+        return encode_parquet(batches, schema, unfinished, row_group=row_group, encoding=encoding)
 
 
 def encode_parquet(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, *, row_group: int = ROW_GROUP
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    path: Path,
+    *,
+    row_group: int = ROW_GROUP,
+    encoding: Encoding = KEPT,
 ) -> int:
     """Write as :func:`write_parquet` does, but in place: for files that their maker syncs and moves later."""
     rows = 0
-    # Dictionaries for text alone: they cost time, and zstd finds the few numbers that repeat.
     text = [field.name for field in schema if pa.types.is_string(field.type)]
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=text) as writer:
+    dictionaries = text if encoding.has_dictionaries else False
+    with pq.ParquetWriter(path, schema, compression=encoding.codec, use_dictionary=dictionaries) as writer:
         for group in _row_groups(batches, schema, row_group):
             writer.write_table(group, row_group)
             rows += group.num_rows
@@ -95,7 +119,12 @@ def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: int)
         rows += batch.num_rows
         while rows >= size:
             table = pa.Table.from_batches(waiting, schema)
-            yield table.slice(0, size).combine_chunks()
+            yield _in_one_piece(table.slice(0, size))
             waiting, rows = table.slice(size).to_batches(), rows - size
     if rows:
-        yield pa.Table.from_batches(waiting, schema).combine_chunks()
+        yield _in_one_piece(pa.Table.from_batches(waiting, schema))
+
+
+def _in_one_piece(table: pa.Table) -> pa.Table:
+    """Return the table with one chunk a column; ``combine_chunks`` would copy those that have one, too."""
+    return table if all(column.num_chunks == 1 for column in table.columns) else table.combine_chunks()

@@ -7,19 +7,20 @@ thread of its own. What holds an exchange twice is left to the engine.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.contracts import SKETCH, conform
+from stillwatch.ledger.ordering import ordered
 from stillwatch.ledger.queries import IDENTITY
 
 _TIME: Final = SKETCH.get_field_index("timestamp")
-_ORDER: Final = [(name, "ascending") for name in IDENTITY]
 
 
 class Window(NamedTuple):
@@ -53,8 +54,8 @@ def overlapping(runs: Iterable[Run], window: Window) -> list[Path]:
 def merged(runs: Sequence[Path], window: Window) -> pa.Table | None:
     """Return the SKETCH rows of a window in canonical order, None where one exchange came more than once."""
     rows = pa.concat_tables([_within(path, window) for path in runs] or [SKETCH.empty_table()])
-    ordered = rows.take(pc.sort_indices(rows, sort_keys=_ORDER)).combine_chunks()
-    return None if _repeats(ordered) else conform(ordered, SKETCH, "ledger")
+    table = ordered(rows, IDENTITY)
+    return None if _repeats(table) else conform(table, SKETCH, "ledger")
 
 
 def _within(path: Path, window: Window) -> pa.Table:
@@ -66,18 +67,24 @@ def _within(path: Path, window: Window) -> pa.Table:
             if (times := file.metadata.row_group(group).column(_TIME).statistics).min < window.until
             and times.max >= window.since
         ]
-        table = file.read_row_groups(near, use_threads=False)
-    times = table["timestamp"]
-    inside = pc.and_(pc.greater_equal(times, window.since), pc.less(times, window.until))
-    return table.filter(inside)
+        # One by one: memory for many at once would be asked of the system anew each time.
+        groups = [file.read_row_group(group, use_threads=False) for group in near]
+    table = pa.concat_tables(groups or [SKETCH.empty_table()])
+    times = table["timestamp"].to_numpy()  # a run is sorted by them
+    first, last = np.searchsorted(times, [_instant(window.since), _instant(window.until)])
+    return table.slice(first, last - first)
 
 
-def _repeats(ordered: pa.Table) -> bool:
+def _instant(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
+
+
+def _repeats(table: pa.Table) -> bool:
     """Whether neighbours are one exchange."""
-    size = ordered.num_rows - 1
+    size = table.num_rows - 1
     same = None
     for name in IDENTITY:
-        column = ordered[name]
+        column = table[name]
         equal = pc.equal(column.slice(1), column.slice(0, max(size, 0)))
         same = equal if same is None else pc.and_(same, equal)
     return bool(pc.any(same).as_py())

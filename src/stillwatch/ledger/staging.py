@@ -9,7 +9,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from stillwatch.engines.parquet import write_parquet
+from stillwatch.engines.parquet import PASSING, write_parquet
+from stillwatch.ledger.ordering import ordered
 
 RUN_ROWS: Final = 65_536
 ROW_GROUP: Final = 4_096
@@ -55,6 +56,6 @@ class Runs:
     def _write(self, batches: list[pa.RecordBatch]) -> None:
         if not batches:
             return
-        run = pa.Table.from_batches(batches, self._schema).sort_by(self._sorted_by)
+        run = ordered(pa.Table.from_batches(batches, self._schema), [self._sorted_by])
         path = self._folder / f"run-{uuid.uuid4().hex}.parquet"
-        write_parquet(run.to_batches(), self._schema, path, row_group=ROW_GROUP)
+        write_parquet(run.to_batches(), self._schema, path, row_group=ROW_GROUP, encoding=PASSING)

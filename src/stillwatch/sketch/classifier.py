@@ -27,7 +27,7 @@ import pyarrow as pa
 from stillwatch.contracts import Capability
 from stillwatch.sketch.alphabet import folding_table
 from stillwatch.sketch.columns import bytes_of, frozen
-from stillwatch.sketch.compiled import door, part
+from stillwatch.sketch.compiled import door, maker, part
 from stillwatch.sketch.machine import LANES, add_lanes
 from stillwatch.sketch.tokens import (
     Bytes,
@@ -59,12 +59,14 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - BUCKET_BITS)
 _TOOLS, _SYSTEM, _TURNS, _WORDS = 1, 2, 3, 4
 _MOST_TURNS = 4
+_NO_FEATURE = BUCKETS * CLASSES
+"""Where zeros stand."""
 
 
 class Model(NamedTuple):
     """Trained weights as the kernel reads them; arrays are read-only."""
 
-    weights: npt.NDArray[np.int16]  # [BUCKETS * CLASSES], and room for one vector to read over the end
+    weights: npt.NDArray[np.int16]  # [BUCKETS * CLASSES], and zeros for one vector: to read over the end
     bias: npt.NDArray[np.int32]  # [CLASSES]
 
 
@@ -142,7 +144,7 @@ def _feature_buckets(
     return values[: ends[rows]].copy(), ends
 
 
-@part
+@maker
 def _text_hashes(
     data: Bytes, start: int, end: int, alphabet: npt.NDArray[np.uint32]
 ) -> tuple[Hashes, Hashes]:
@@ -217,11 +219,14 @@ def _bit_length(value: int) -> int:
 def add_scores(model: Model, features: Buckets, count: int, scores: Scores) -> None:
     """Add the weights of the first ``count`` features.
 
-    Even and odd ones go to two vectors of sums, so that one addition need not wait for the other.
+    They go to two vectors of sums by turns, two at once, so that no addition need wait for the last.
     What the lanes behind the last class add up means nothing.
     """
-    for i in range(count):
-        add_lanes(scores, (i & 1) * LANES, model.weights, features[i] * CLASSES)
+    for i in range(1, count, 2):
+        first, second = features[i - 1] * CLASSES, features[i] * CLASSES
+        add_lanes(scores, (i & 2) * (LANES // 2), model.weights, first, second)
+    if count & 1:
+        add_lanes(scores, 0, model.weights, features[count - 1] * CLASSES, _NO_FEATURE)
 
 
 @part

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Final, ParamSpec, TypeVar, cast
 
 from numba import njit
 
@@ -20,10 +20,31 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+_INNER: Final = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+
 def part(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compile a function that only compiled functions call."""
-    compiler = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    return cast(Callable[_P, _R], compiler(function))
+    """Compile a function that only compiled functions call, and that makes no array.
+
+    It counts no references either: each count is an atomic operation on memory that the threads of a scan
+    share, and by the word or the meaning they cost more than the work itself.
+    """
+    return cast(Callable[_P, _R], njit(_nrt=False, **_INNER)(function))
+
+
+def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile a part into each of its callers: where handing over its many arrays would cost more."""
+    return cast(Callable[_P, _R], njit(_nrt=False, forceinline=True, **_INNER)(function))
+
+
+def maker(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile a function that only compiled functions call, and that makes arrays."""
+    return cast(Callable[_P, _R], njit(**_INNER)(function))
 
 
 def door(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -5,13 +5,15 @@ Its first two levels are entered by the hash of a pair of neighbours (or of a wo
 itself), and a bitmap over those keys turns nearly every position of a text away with one look.
 
 Where a phrase has a gap, the ends of the part before it are remembered, and each beginning of the part
-behind it looks back over at most the gap for one of them.
+behind it looks back over at most the gap for one of them. Ordinary words begin and end phrases by the
+dozen; one mask of what has been opened in a text turns nearly all of those ends away together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -21,7 +23,7 @@ import pyarrow as pa
 from stillwatch.contracts import Cue
 from stillwatch.sketch.alphabet import folding_table
 from stillwatch.sketch.columns import bytes_of, frozen
-from stillwatch.sketch.compiled import door, part
+from stillwatch.sketch.compiled import door, inlined, maker, part
 from stillwatch.sketch.cues import CuePhrase, load_cues
 from stillwatch.sketch.machine import fold_product
 from stillwatch.sketch.tokens import (
@@ -50,28 +52,42 @@ WHOLE, FIRST, MIDDLE, LAST = 0, 1, 2, 3
 
 STEP_A = np.uint64(0xC2B2AE3D27D4EB4F)
 STEP_B = np.uint64(0x165667B19E3779F9)
+SENSE_SHIFT: Final = 32
 _MAP_SHIFT = np.uint64(64 - MAP_BITS)
 _WORD_SHIFT = np.uint64(6)
 _IN_WORD = np.uint64(63)
 _ONE, _EMPTY = np.uint64(1), np.uint64(0)
 _NOWHERE = -1
+_NODE: Final = (1 << SENSE_SHIFT) - 1
 _CUES = tuple(Cue)
 
+Numbers = npt.NDArray[np.uint32]
 Spots = npt.NDArray[np.int32]
+Meaning = tuple[int, int]
+"""What of its phrase a wording is, and the gap behind it, or before LAST."""
+
+
+class Senses(NamedTuple):
+    """What wordings mean, each set of meanings once; the first is that of no wording."""
+
+    whole: Numbers  # [senses]: cue bits of the phrases that they are the whole of
+    ends: npt.NDArray[np.int32]  # [senses, 4]: where the gaps of FIRST begin, and of FIRST, MIDDLE, LAST end
+    gaps: npt.NDArray[np.int32]  # the gaps behind FIRST and MIDDLE, and before LAST
+    opens: Hashes  # [senses]: gap_bit of the gaps behind FIRST
+    needs: Hashes  # [senses]: gap_bit of the gaps before MIDDLE and LAST
 
 
 class CueTable(NamedTuple):
     """All wordings, laid out for the kernel; arrays are read-only, node numbers those of the trie.
 
-    ``openers`` and ``steps`` are hash tables of key and node with linear probing, a power of two long;
-    the key zero is an empty place.
+    ``openers`` and ``steps`` are hash tables of key and *place*, the node with its sense above
+    ``SENSE_SHIFT``. They have linear probing and are a power of two long; the key zero is an empty place.
     """
 
     bitmap: Hashes  # over the keys of openers
-    openers: Hashes  # [., 2]: pair or single-word hash -> node
-    steps: Hashes  # [., 2]: step_hash -> node
-    meaning_ends: npt.NDArray[np.int32]  # [nodes + 1]: the meanings of a node
-    meanings: npt.NDArray[np.int32]  # [., 2]: what of its phrase, and the gap behind it, or before LAST
+    openers: Hashes  # [., 2]: pair or single-word hash -> place
+    steps: Hashes  # [., 2]: step_hash -> place
+    senses: Senses
     gaps: npt.NDArray[np.int32]  # [., 2]: cue number and longest gap; a phrase's gaps follow each other
 
 
@@ -86,11 +102,11 @@ class _Trie:
     """Nodes and the keys that lead to them."""
 
     def __init__(self) -> None:
-        self.meanings: list[list[tuple[int, int]]] = []
+        self.meanings: list[list[Meaning]] = []
         self.openers: dict[int, int] = {}
         self.steps: dict[int, int] = {}
 
-    def add(self, opener: int, tokens: Iterable[int], meaning: tuple[int, int]) -> None:
+    def add(self, opener: int, tokens: Iterable[int], meaning: Meaning) -> None:
         """Add the wording that begins with the key ``opener`` and goes on with ``tokens``."""
         node = self._node(self.openers, opener)
         for token in tokens:
@@ -121,19 +137,48 @@ def compile_cues(phrases: Sequence[CuePhrase]) -> CueTable:
     for opener, following, meaning in _wordings(phrases):
         trie.add(opener, following, meaning)
     gaps = [(_CUES.index(phrase.cue), gap) for phrase in phrases for gap in phrase.gaps or (0,)]
-    ends = np.cumsum([0] + [len(meanings) for meanings in trie.meanings])
-    flat = [meaning for meanings in trie.meanings for meaning in meanings]
+    numbers: dict[tuple[Meaning, ...], int] = {(): 0}
+    senses = [numbers.setdefault(tuple(sorted(meanings)), len(numbers)) for meanings in trie.meanings]
     return CueTable(
         bitmap=frozen(_bitmap(trie.openers)),
-        openers=frozen(_hash_table(trie.openers)),
-        steps=frozen(_hash_table(trie.steps)),
-        meaning_ends=frozen(ends.astype(np.int32)),
-        meanings=frozen(np.array(flat, np.int32).reshape(-1, 2)),
+        openers=frozen(_hash_table(trie.openers, senses)),
+        steps=frozen(_hash_table(trie.steps, senses)),
+        senses=_laid_out(list(numbers), [cue for cue, _ in gaps]),
         gaps=frozen(np.array(gaps, np.int32).reshape(-1, 2)),
     )
 
 
-def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[int, list[int], tuple[int, int]]]:
+def _laid_out(senses: Sequence[tuple[Meaning, ...]], cues: Sequence[int]) -> Senses:
+    """Return the senses for the kernel, given the cue number of each gap."""
+    whole, ends, flat, opens, needs = [], [], list[int](), [], []
+    for sense in senses:
+        firsts, middles, lasts = (
+            [gap for role, gap in sense if role == part] for part in (FIRST, MIDDLE, LAST)
+        )
+        whole.append(_union(1 << cues[gap] for role, gap in sense if role == WHOLE))
+        ends.append(np.cumsum([len(flat), len(firsts), len(middles), len(lasts)]))
+        flat += firsts + middles + lasts
+        opens.append(_union(gap_bit_of(gap) for gap in firsts))
+        needs.append(_union(gap_bit_of(gap) for gap in [*(gap - 1 for gap in middles), *lasts]))
+    return Senses(
+        whole=frozen(np.array(whole, np.uint32)),
+        ends=frozen(np.array(ends, np.int32)),
+        gaps=frozen(np.array(flat, np.int32)),
+        opens=frozen(np.array(opens, np.uint64)),
+        needs=frozen(np.array(needs, np.uint64)),
+    )
+
+
+def _union(bits: Iterable[int]) -> int:
+    return reduce(or_, bits, 0)
+
+
+def gap_bit_of(gap: int) -> int:
+    """:func:`gap_bit` for plain numbers."""
+    return 1 << gap % 64
+
+
+def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[int, list[int], Meaning]]:
     """Every wording as its opener and the tokens that follow, and what it means."""
     wordings = list(_roles(phrases))
     values, offsets = token_hashes(pa.array([text for text, _, _ in wordings], pa.string()))
@@ -146,7 +191,7 @@ def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[int, list[int], tu
         yield int(opener), values[first + 2 : last].tolist(), meaning
 
 
-def _roles(phrases: Sequence[CuePhrase]) -> Iterator[tuple[str, int, tuple[int, int]]]:
+def _roles(phrases: Sequence[CuePhrase]) -> Iterator[tuple[str, int, Meaning]]:
     """Every wording, the longest gap of its phrase, and what it means."""
     first_gap = 0
     for phrase in phrases:
@@ -164,14 +209,14 @@ def step_hash_of(node: int, token: int) -> int:
     return (product ^ product >> 64) & 0xFFFFFFFFFFFFFFFF
 
 
-def _hash_table(node_at: dict[int, int]) -> Hashes:
+def _hash_table(node_at: dict[int, int], senses: Sequence[int]) -> Hashes:
     size = 1 << (2 * len(node_at) + 1).bit_length()
     slots = np.zeros((size, 2), np.uint64)
     for key, node in node_at.items():
         place = key & (size - 1)
         while slots[place, 0]:
             place = (place + 1) & (size - 1)
-        slots[place] = key, node
+        slots[place] = key, senses[node] << SENSE_SHIFT | node
     return slots
 
 
@@ -210,7 +255,7 @@ def _cues_of(
     return result
 
 
-@part
+@maker
 def no_halves(table: CueTable) -> Halves:
     """Nothing seen before any gap."""
     gaps = len(table.gaps)
@@ -236,31 +281,37 @@ def find_cues(
 ) -> np.uint32:
     """Cue bits of a text of ``count`` tokens.
 
-    ``spots`` is working room for ``count`` positions; ``clock`` must grow by ``count + REACH`` from one
+    ``spots`` is working room for two positions a token; ``clock`` must grow by ``count + REACH`` from one
     text to the next, so that halves in two texts make no phrase.
     """
-    cues = np.uint32(0)
+    cues, opened = np.uint32(0), _EMPTY
     for k in range(_find_spots(hashes, pairs, count, spots, table)):
-        i = spots[k]
-        node = _node_at(table.openers, hashes[i])
-        if node != _NOWHERE:
-            cues |= _meaning(table, node, clock + i, clock + i + 1, halves)
-        if i + 1 < count:
-            node = _node_at(table.openers, pairs[i])
-            cues |= _walk(hashes, i, count, node, table, halves, clock)
+        i = spots[k] >> 1
+        if spots[k] & 1:
+            place = _place_of(table.openers, pairs[i])
+            found, opened = _walk(hashes, i, count, place, table, halves, clock, opened)
+            cues |= found
+        else:
+            place = _place_of(table.openers, hashes[i])
+            if place != _NOWHERE:
+                found, opened = _meaning(table, place, clock + i, clock + i + 1, halves, opened)
+                cues |= found
     return cues
 
 
 @part
 def _find_spots(hashes: Hashes, pairs: Hashes, count: int, spots: Spots, table: CueTable) -> int:
-    """Write the positions where a wording may begin; returns how many. Has no branch to mispredict."""
+    """Write where a wording may begin, twice the token's number, and one more for a pair; returns how many.
+
+    Has no branch to mispredict.
+    """
     found = 0
-    for i in range(count - 1):
-        spots[found] = i
-        found += _mark(table, hashes[i]) | _mark(table, pairs[i])
-    if count:
-        spots[found] = count - 1
-        found += _mark(table, hashes[count - 1])
+    for i in range(count):
+        spots[found] = 2 * i
+        found += _mark(table, hashes[i])
+        if i + 1 < count:
+            spots[found] = 2 * i + 1
+            found += _mark(table, pairs[i])
     return found
 
 
@@ -271,48 +322,75 @@ def _mark(table: CueTable, key: np.uint64) -> int:
 
 
 @part
-def _node_at(slots: Hashes, key: np.uint64) -> int:
+def _place_of(slots: Hashes, key: np.uint64) -> int:
     last = np.uint64(len(slots) - 1)
-    place = key & last
-    while slots[place, 0] != _EMPTY:
-        if slots[place, 0] == key:
-            return signed(slots[place, 1])
-        place = (place + _ONE) & last
+    slot = key & last
+    while slots[slot, 0] != _EMPTY:
+        if slots[slot, 0] == key:
+            return signed(slots[slot, 1])
+        slot = (slot + _ONE) & last
     return _NOWHERE
 
 
-@part
+@inlined
 def _walk(
-    hashes: Hashes, first: int, count: int, node: int, table: CueTable, halves: Halves, clock: int
-) -> np.uint32:
-    """Follow the trie from the node of the pair at ``first``."""
+    hashes: Hashes,
+    first: int,
+    count: int,
+    place: int,
+    table: CueTable,
+    halves: Halves,
+    clock: int,
+    opened: np.uint64,
+) -> tuple[np.uint32, np.uint64]:
+    """Follow the trie from the place of the pair at ``first``; returns as :func:`_meaning` does."""
     cues = np.uint32(0)
     behind = first + 2
-    while node != _NOWHERE:
-        cues |= _meaning(table, node, clock + first, clock + behind, halves)
+    while place != _NOWHERE:
+        found, opened = _meaning(table, place, clock + first, clock + behind, halves, opened)
+        cues |= found
         if behind == count:
             break
-        node = _node_at(table.steps, step_hash(node, hashes[behind]))
+        place = _place_of(table.steps, step_hash(place & _NODE, hashes[behind]))
         behind += 1
-    return cues
+    return cues, opened
+
+
+@inlined
+def _meaning(
+    table: CueTable, place: int, start: int, end: int, halves: Halves, opened: np.uint64
+) -> tuple[np.uint32, np.uint64]:
+    """What the wordings mean that end at a place and were found in ``[start, end)``.
+
+    No wording is long enough to follow itself, so that it does not matter what is remembered first.
+
+    Returns:
+        The cues that they show, and ``opened``, the mask of the gaps before which something ended in this
+        text, with theirs.
+    """
+    sense, senses = place >> SENSE_SHIFT, table.senses
+    cues = senses.whole[sense]
+    first_end = senses.ends[sense, 1]
+    for i in range(senses.ends[sense, 0], first_end):
+        _remember(halves, senses.gaps[i], end)
+    if opened & senses.needs[sense] != _EMPTY:
+        middle_end = senses.ends[sense, 2]
+        for i in range(first_end, middle_end):
+            gap = senses.gaps[i]
+            if _ended_before(halves, gap - 1, start, table.gaps[gap - 1, 1]):
+                _remember(halves, gap, end)
+                opened |= gap_bit(gap)
+        for i in range(middle_end, senses.ends[sense, 3]):
+            gap = senses.gaps[i]
+            if _ended_before(halves, gap, start, table.gaps[gap, 1]):
+                cues |= np.uint32(1) << np.uint32(table.gaps[gap, 0])
+    return cues, opened | senses.opens[sense]
 
 
 @part
-def _meaning(table: CueTable, node: int, start: int, end: int, halves: Halves) -> np.uint32:
-    """Cues shown by the wordings that end at ``node``, found in ``[start, end)``."""
-    cues = np.uint32(0)
-    for i in range(table.meaning_ends[node], table.meaning_ends[node + 1]):
-        role, gap = table.meanings[i, 0], table.meanings[i, 1]
-        if role == FIRST:
-            _remember(halves, gap, end)
-        elif role == WHOLE:
-            cues |= np.uint32(1) << np.uint32(table.gaps[gap, 0])
-        elif role == LAST:
-            if _ended_before(halves, gap, start, table.gaps[gap, 1]):
-                cues |= np.uint32(1) << np.uint32(table.gaps[gap, 0])
-        elif _ended_before(halves, gap - 1, start, table.gaps[gap - 1, 1]):
-            _remember(halves, gap, end)
-    return cues
+def gap_bit(gap: int) -> np.uint64:
+    """The bit that stands for a gap, and for some others."""
+    return _ONE << np.uint64(gap & 63)
 
 
 @part

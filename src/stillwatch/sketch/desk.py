@@ -1,8 +1,4 @@
-"""Working room of one thread: a text is folded, cut into tokens and hashed here, and then the next one.
-
-Passes take these arrays out of the tuple before they loop: a compiled call that is handed a tuple counts
-the references of every array in it.
-"""
+"""Working room of one thread: a text is folded, cut into tokens and hashed here, and then the next one."""
 
 from __future__ import annotations
 
@@ -11,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from stillwatch.sketch.classifier import SCORES, Buckets, Scores, feature_room
-from stillwatch.sketch.compiled import part
+from stillwatch.sketch.compiled import maker, part
 from stillwatch.sketch.cue_matcher import Spots
-from stillwatch.sketch.fingerprints import SHINGLES_SYSTEM, SHINGLES_USER
+from stillwatch.sketch.fingerprints import SAMPLED
 from stillwatch.sketch.tokens import (
     Bytes,
     Hashes,
@@ -41,7 +37,7 @@ class Desk(NamedTuple):
     scores: Scores
 
 
-@part
+@maker
 def desk_for(longest: int) -> Desk:
     """Room for texts of ``longest`` bytes."""
     folded = folded_room(longest)
@@ -52,7 +48,7 @@ def desk_for(longest: int) -> Desk:
         np.empty(tokens, np.uint64),
         np.empty(tokens, np.uint64),
         np.empty(tokens, np.uint64),
-        np.empty(max(SHINGLES_USER, SHINGLES_SYSTEM), np.uint64),
+        np.empty(SAMPLED, np.uint64),
         np.empty(feature_room(), np.int32),
         np.empty(SCORES, np.int32),
     )

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from stillwatch.sketch.compiled import part
-from stillwatch.sketch.machine import fold_product
+from stillwatch.sketch.machine import SMALLEST, fold_product, keep_smallest
 from stillwatch.sketch.tokens import Hashes
 
 HEAD_WORDS: Final = 8
@@ -24,6 +24,8 @@ HEAD_WORDS: Final = 8
 SHINGLE_WORDS: Final = 6
 SHINGLES_USER: Final = 8
 SHINGLES_SYSTEM: Final = 4
+SAMPLED: Final = SMALLEST
+"""Shingles that are sampled, of which the smallest are kept."""
 
 SEQUENCE = np.uint64(0x1D8E4E27C47D124F)
 SHINGLE_BASE = np.uint64(0xD6E8FEB86659FD93)
@@ -32,6 +34,7 @@ SHINGLE_B = np.uint64(0x9C6E6877736C46E3)
 
 _LEAVING = np.uint64(pow(int(SHINGLE_BASE), SHINGLE_WORDS, 1 << 64))
 _LARGEST = np.uint64(0xFFFFFFFFFFFFFFFF)
+_ONE, _NOTHING = np.uint64(1), np.uint64(0)
 
 
 @part
@@ -45,31 +48,19 @@ def sequence_hash(hashes: Hashes, first: int, last: int) -> np.uint64:
 
 @part
 def sample_shingles(scaffold: Hashes, count: int, most: int, sample: Hashes) -> int:
-    """Write the ``most`` smallest distinct shingle hashes in ascending order; returns how many."""
+    """Write the ``most`` smallest distinct shingle hashes in ascending order; returns how many.
+
+    ``sample`` is working room for ``SAMPLED`` of them.
+    """
     kept = 0
-    largest = _LARGEST  # a greater one is not kept
+    sample[:SAMPLED] = _LARGEST
     rolling = np.uint64(0)
     for i in range(count):
         rolling = rolling * SHINGLE_BASE + scaffold[i]
         if i >= SHINGLE_WORDS:
             rolling -= scaffold[i - SHINGLE_WORDS] * _LEAVING
         value = fold_product(rolling ^ SHINGLE_A, SHINGLE_B)
-        if value <= largest and i >= SHINGLE_WORDS - 1:
-            kept = _insert(sample, kept, most, value)
-            if kept == most:
-                largest = sample[most - 1]
-    return kept
-
-
-@part
-def _insert(sample: Hashes, kept: int, most: int, value: np.uint64) -> int:
-    place = kept
-    while place > 0 and sample[place - 1] >= value:
-        place -= 1
-    if place < kept and sample[place] == value:
-        return kept
-    last = min(kept, most - 1)
-    for i in range(last, place, -1):
-        sample[i] = sample[i - 1]
-    sample[place] = value
-    return last + 1
+        if value <= sample[SAMPLED - 1] and i >= SHINGLE_WORDS - 1:
+            known = keep_smallest(sample, value) & ((_ONE << np.uint64(kept)) - _ONE)
+            kept = min(kept + (known == _NOTHING), SAMPLED)
+    return min(kept, most)

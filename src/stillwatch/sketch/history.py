@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.sketch.compiled import part
+from stillwatch.sketch.compiled import maker, part
 from stillwatch.sketch.desk import Desk, read_exact
 from stillwatch.sketch.fingerprints import sequence_hash
 from stillwatch.sketch.messages import HISTORY, NO_TEXT, Found, fold_content
@@ -27,13 +27,27 @@ class History(NamedTuple):
     ends: npt.NDArray[np.int32]  # [rows + 1]
 
 
-@part
+@maker
 def read_history(data: Bytes, found: Found, newest: Newest, tables: Tables, desk: Desk) -> History:
     """Read the last messages of all rows, oldest first."""
     rows = len(found.turns)
     values, ends = np.empty(rows * HISTORY, np.uint64), np.zeros(rows + 1, np.int32)
+    place = _read_history(data, found, newest, tables, desk, values, ends)
+    return History(values[:place], ends)
+
+
+@part
+def _read_history(
+    data: Bytes,
+    found: Found,
+    newest: Newest,
+    tables: Tables,
+    desk: Desk,
+    values: Hashes,
+    ends: npt.NDArray[np.int32],
+) -> int:
     place = 0
-    for row in range(rows):
+    for row in range(len(found.turns)):
         for i in range(min(HISTORY, found.turns[row])):
             start, end = found.recent[row, i, 0], found.recent[row, i, 1]
             if start == NO_TEXT:
@@ -48,7 +62,7 @@ def read_history(data: Bytes, found: Found, newest: Newest, tables: Tables, desk
                 values[place] = value
                 place += 1
         ends[row + 1] = place
-    return History(values[:place], ends)
+    return place
 
 
 class Answers(NamedTuple):
@@ -58,16 +72,21 @@ class Answers(NamedTuple):
     known: npt.NDArray[np.bool_]
 
 
-@part
+@maker
 def read_answers(data: Bytes, ends: Places, tables: Tables, desk: Desk) -> Answers:
     """Read the answers of all rows: plain text, without words where there is none."""
     rows = len(ends) - 1
-    values, known = np.zeros(rows, np.uint64), np.zeros(rows, np.bool_)
-    for row in range(rows):
+    answers = Answers(np.zeros(rows, np.uint64), np.zeros(rows, np.bool_))
+    _read_answers(data, ends, tables, desk, answers)
+    return answers
+
+
+@part
+def _read_answers(data: Bytes, ends: Places, tables: Tables, desk: Desk, answers: Answers) -> None:
+    for row in range(len(ends) - 1):
         if ends[row] == ends[row + 1]:
             continue
         length = fold_text(data, ends[row], ends[row + 1], desk.folded, 0, tables.alphabet)
         words = read_exact(desk.folded, length, desk.edges, desk.exact)
-        known[row] = words > 0
-        values[row] = keyed(tables.key, sequence_hash(desk.exact, 0, words))
-    return Answers(values, known)
+        answers.known[row] = words > 0
+        answers.values[row] = keyed(tables.key, sequence_hash(desk.exact, 0, words))

@@ -20,6 +20,7 @@ MAX_DEPTH: Final = 60
 
 _ONE = np.uint64(1)
 _NOTHING = np.uint64(0)
+_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _QUOTE, _BACKSLASH, _COMMA, _COLON = ord('"'), ord("\\"), ord(","), ord(":")
 _OPEN_ARRAY, _CLOSE_ARRAY, _OPEN_OBJECT, _CLOSE_OBJECT = ord("["), ord("]"), ord("{"), ord("}")
 _WHITESPACE = tuple(b" \n\r\t")
@@ -46,22 +47,34 @@ def expect(data: Bytes, at: int, end: int, byte: int) -> int:
 @part
 def string_end(data: Bytes, at: int, end: int) -> int:
     """Position behind the closing quote of a string whose content starts at ``at``."""
-    while at < end:
-        if at + BLOCK <= len(data):
-            clean = trailing_zeros(string_stops(data, at))
-            at += clean
-            if clean == BLOCK:
-                continue
-            if at >= end:
+    while at < end and at + BLOCK <= len(data):
+        block, stops = at, string_stops(data, at)
+        at += BLOCK
+        while stops:
+            stop: int = block + trailing_zeros(stops)
+            if stop >= end:
                 return BROKEN
+            if data[stop] == _QUOTE:
+                return stop + 1
+            behind = escape_end(data, stop, end)
+            if behind == BROKEN:
+                return BROKEN
+            if behind >= at:
+                at = behind
+                break
+            stops &= _ONES << np.uint64(behind - block)
+    return _string_end(data, at, end)
+
+
+@part
+def _string_end(data: Bytes, at: int, end: int) -> int:
+    """As :func:`string_end`, byte by byte: where no block can be read any more."""
+    while at < end:
         if data[at] == _QUOTE:
             return at + 1
-        if data[at] == _BACKSLASH:
-            at = escape_end(data, at, end)
-            if at == BROKEN:
-                return BROKEN
-        else:
-            at += 1
+        at = escape_end(data, at, end) if data[at] == _BACKSLASH else at + 1
+        if at == BROKEN:
+            return BROKEN
     return BROKEN
 
 

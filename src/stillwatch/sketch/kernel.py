@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.sketch.compiled import door, part
+from stillwatch.sketch.compiled import door, maker, part
 from stillwatch.sketch.desk import desk_for, longest_of
 from stillwatch.sketch.fingerprints import SHINGLES_SYSTEM, SHINGLES_USER
 from stillwatch.sketch.history import Answers, History, read_answers, read_history
 from stillwatch.sketch.messages import Found, find_all
 from stillwatch.sketch.newest import Flags, Newest, read_newest
-from stillwatch.sketch.prompts import NO_PROMPT, Prompts, read_prompts
+from stillwatch.sketch.prompts import NO_PROMPT, Prompts, Rows, read_prompts
 from stillwatch.sketch.tables import Tables
 from stillwatch.sketch.tokens import Bytes, Hashes, Places
 
@@ -56,13 +56,20 @@ def read_texts(
     return Reading(found, prompts, newest, _joined(prompts, newest), history, said)
 
 
-@part
+@maker
 def _joined(prompts: Prompts, newest: Newest) -> Shingles:
     rows = len(prompts.row)
     values = np.empty(rows * (SHINGLES_USER + SHINGLES_SYSTEM), np.uint64)
     ends = np.zeros(rows + 1, np.int32)
+    place = _join(prompts, newest, values, ends)
+    return Shingles(values[:place], ends)
+
+
+@part
+def _join(prompts: Prompts, newest: Newest, values: Hashes, ends: Rows) -> int:
+    """Write the shingles of all rows, and where those of each end; returns where all end."""
     place = 0
-    for row in range(rows):
+    for row in range(len(prompts.row)):
         for i in range(newest.shingle_counts[row]):
             values[place] = newest.shingles[row, i]
             place += 1
@@ -72,4 +79,4 @@ def _joined(prompts: Prompts, newest: Newest) -> Shingles:
                 values[place] = prompts.shingles[prompt, i]
                 place += 1
         ends[row + 1] = place
-    return Shingles(values[:place], ends)
+    return place

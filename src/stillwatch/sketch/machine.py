@@ -20,9 +20,13 @@ BLOCK = 64
 LANES = 16
 """Numbers that one vector addition takes."""
 
+SMALLEST = 8
+"""Numbers that are kept of many."""
+
 _I64 = ir.IntType(64)
 _I128 = ir.IntType(128)
 _BYTES = ir.VectorType(ir.IntType(8), BLOCK)
+_PLACES = ir.VectorType(ir.IntType(32), SMALLEST)
 
 _Codegen = Callable[[Any, Any, Any, Any], Any]
 
@@ -109,19 +113,61 @@ def string_stops(_typing: Any, array: Any, index: Any) -> tuple[Any, _Codegen]:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def add_lanes(_typing: Any, sums: Any, place: Any, terms: Any, index: Any) -> tuple[Any, _Codegen]:
-    """Add sixteen 16-bit numbers from ``terms[index]`` to sixteen 32-bit ones at ``sums[place]``."""
+def same_block(_typing: Any, array: Any, first: Any, second: Any) -> tuple[Any, _Codegen]:
+    """Whether two blocks of one array are the same."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        blocks = [_block(context, builder, signature.args[0], args[0], at) for at in args[1:]]
+        odd = builder.bitcast(builder.icmp_unsigned("!=", *blocks), _I64)
+        return builder.icmp_unsigned("==", odd, ir.Constant(_I64, 0))
+
+    return types.boolean(array, types.intp, types.intp), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_lanes(
+    _typing: Any, sums: Any, place: Any, terms: Any, first: Any, second: Any
+) -> tuple[Any, _Codegen]:
+    """Add sixteen 16-bit numbers from two places of ``terms`` each to the 32-bit ones at ``sums[place]``."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         narrow = ir.VectorType(ir.IntType(16), LANES)
         wide = ir.VectorType(ir.IntType(32), LANES)
         target = _pointer(context, builder, signature.args[0], args[0], args[1], wide)
-        source = _pointer(context, builder, signature.args[2], args[2], args[3], narrow)
-        term = builder.sext(builder.load(source, align=2), wide)
-        builder.store(builder.add(builder.load(target, align=4), term), target, align=4)
+        sources = [_pointer(context, builder, signature.args[2], args[2], at, narrow) for at in args[3:]]
+        pair = [builder.sext(builder.load(source, align=2), wide) for source in sources]
+        total = builder.add(builder.load(target, align=4), builder.add(*pair))
+        builder.store(total, target, align=4)
         return context.get_dummy_value()
 
-    return types.void(sums, types.intp, terms, types.intp), codegen
+    return types.void(sums, types.intp, terms, types.intp, types.intp), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def keep_smallest(_typing: Any, kept: Any, value: Any) -> tuple[Any, _Codegen]:
+    """Put a number in its place among the first eight of ``kept``, which ascend, and drop the last of them.
+
+    Where it is one of them already nothing changes. Returns a mask of those that it is.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        lanes = ir.VectorType(_I64, SMALLEST)
+        start = ir.Constant(_I64, 0)
+        pointer = _pointer(context, builder, signature.args[0], args[0], start, lanes)
+        before = builder.load(pointer, align=8)
+        first = builder.insert_element(ir.Constant(lanes, None), args[1], start)
+        many = builder.shuffle_vector(first, first, ir.Constant(_PLACES, [0] * SMALLEST))
+        # What stands one place lower, with zero below the lowest.
+        places = ir.Constant(_PLACES, [SMALLEST, *range(SMALLEST - 1)])
+        lower = builder.shuffle_vector(before, ir.Constant(lanes, [0] * SMALLEST), places)
+        moved = builder.select(builder.icmp_unsigned("<", lower, many), many, lower)
+        after = builder.select(builder.icmp_unsigned("<", before, moved), before, moved)
+        same = builder.bitcast(builder.icmp_unsigned("==", before, many), ir.IntType(SMALLEST))
+        is_new = builder.icmp_unsigned("==", same, ir.Constant(ir.IntType(SMALLEST), 0))
+        builder.store(builder.select(is_new, after, before), pointer, align=8)
+        return builder.zext(same, _I64)
+
+    return types.uint64(kept, types.uint64), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]

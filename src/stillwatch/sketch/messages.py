@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.sketch.compiled import part
+from stillwatch.sketch.compiled import maker, part
 from stillwatch.sketch.json_scan import (
     BROKEN,
     expect,
@@ -61,7 +61,7 @@ class Found(NamedTuple):
     recent: npt.NDArray[np.int64]  # [., HISTORY, 2]: extents of the last turns, oldest first
 
 
-@part
+@maker
 def find_all(data: Bytes, ends: Places, present: npt.NDArray[np.bool_]) -> Found:
     """Find what is to be read in every row, and check that it is chat messages."""
     rows = len(present)
@@ -73,8 +73,13 @@ def find_all(data: Bytes, ends: Places, present: npt.NDArray[np.bool_]) -> Found
         np.zeros(rows, np.int32),
         np.full((rows, HISTORY, 2), NO_TEXT, np.int64),
     )
-    ring = np.empty((HISTORY, 2), np.int64)
-    for row in range(rows):
+    _find_all(data, ends, present, found, np.empty((HISTORY, 2), np.int64))
+    return found
+
+
+@part
+def _find_all(data: Bytes, ends: Places, present: npt.NDArray[np.bool_], found: Found, ring: Extents) -> None:
+    for row in range(len(present)):
         if not present[row]:
             continue
         status, systems, turns = _find_messages(
@@ -88,7 +93,6 @@ def find_all(data: Bytes, ends: Places, present: npt.NDArray[np.bool_]) -> Found
         for i in range(oldest, turns):
             found.recent[row, i - oldest, 0] = ring[i % HISTORY, 0]
             found.recent[row, i - oldest, 1] = ring[i % HISTORY, 1]
-    return found
 
 
 @part

@@ -10,6 +10,8 @@ PREFIX_V4: Final = 24
 PREFIX_V6: Final = 48
 """What counts as one network: the smallest blocks that are routed and assigned as a whole."""
 
+_OCTETS: Final = frozenset(str(number) for number in range(256))
+
 
 class Place(NamedTuple):
     """An address in canonical form and the network that it belongs to."""
@@ -18,13 +20,20 @@ class Place(NamedTuple):
     network: str
 
 
-@lru_cache(maxsize=1 << 17)
 def locate(written: str) -> Place:
     """Canonical address and network of an address as a log has it.
 
     IPv4 addresses mapped into IPv6 are IPv4 addresses; ports and zones are dropped. What is no
     address stands for itself as both.
     """
+    octets = written.split(".")
+    if len(octets) == 4 and _OCTETS.issuperset(octets):  # as nearly all are: canonical already
+        return Place(written, f"{octets[0]}.{octets[1]}.{octets[2]}.0/{PREFIX_V4}")
+    return _parsed(written)
+
+
+@lru_cache(maxsize=1 << 17)
+def _parsed(written: str) -> Place:
     text = _bare(written.strip())
     try:
         address = ipaddress.ip_address(text)

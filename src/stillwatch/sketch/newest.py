@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.sketch.classifier import SCORES, add_scores, add_structure, add_text, best_class
-from stillwatch.sketch.compiled import part
-from stillwatch.sketch.cue_matcher import REACH, find_cues, no_halves
+from stillwatch.sketch.compiled import maker, part
+from stillwatch.sketch.cue_matcher import REACH, Halves, find_cues, no_halves
 from stillwatch.sketch.desk import Desk, read_fully
 from stillwatch.sketch.fingerprints import HEAD_WORDS, SHINGLES_USER, sample_shingles, sequence_hash
 from stillwatch.sketch.messages import READ, Found, fold_content
@@ -34,7 +34,7 @@ class Newest(NamedTuple):
     capability: npt.NDArray[np.uint8]
 
 
-@part
+@maker
 def no_newest(rows: int) -> Newest:
     """Room for ``rows`` exchanges."""
     return Newest(
@@ -49,13 +49,28 @@ def no_newest(rows: int) -> Newest:
     )
 
 
-@part
+@maker
 def read_newest(
     data: Bytes, found: Found, prompts: Prompts, tools: Flags, tables: Tables, desk: Desk
 ) -> Newest:
     """Read the newest user message of all rows."""
     newest = no_newest(len(tools))
-    halves, clock = no_halves(tables.cues), 0
+    _read_newest(data, found, prompts, tools, tables, desk, no_halves(tables.cues), newest)
+    return newest
+
+
+@part
+def _read_newest(
+    data: Bytes,
+    found: Found,
+    prompts: Prompts,
+    tools: Flags,
+    tables: Tables,
+    desk: Desk,
+    halves: Halves,
+    newest: Newest,
+) -> None:
+    clock = 0
     key, exact, scaffold, scores = tables.key, desk.exact, desk.scaffold, desk.scores
     for row in range(len(tools)):
         if found.status[row] != READ:
@@ -86,4 +101,3 @@ def read_newest(
         features = add_structure(tools[row], prompted, found.turns[row], words, desk.features, features)
         add_scores(tables.model, desk.features, features, scores)
         newest.capability[row] = best_class(tables.model, scores)
-    return newest

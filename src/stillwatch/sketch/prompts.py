@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.sketch.classifier import SCORES, Scores, add_scores, add_text
-from stillwatch.sketch.compiled import part
-from stillwatch.sketch.cue_matcher import REACH, find_cues, no_halves
+from stillwatch.sketch.compiled import maker, part
+from stillwatch.sketch.cue_matcher import REACH, Halves, find_cues, no_halves
 from stillwatch.sketch.desk import Desk, read_fully
 from stillwatch.sketch.fingerprints import SHINGLES_SYSTEM, sample_shingles, sequence_hash
-from stillwatch.sketch.machine import fold_product, load64
+from stillwatch.sketch.machine import BLOCK, fold_product, load64, same_block
 from stillwatch.sketch.messages import Extents, Found, fold_content, fold_systems
 from stillwatch.sketch.siphash import keyed
 from stillwatch.sketch.tables import Tables
@@ -43,7 +43,7 @@ class Prompts(NamedTuple):
     scores: Scores  # [., SCORES]: what its features add to the classes
 
 
-@part
+@maker
 def no_prompts(rows: int) -> Prompts:
     """Room for the prompts of ``rows`` exchanges."""
     return Prompts(
@@ -57,14 +57,29 @@ def no_prompts(rows: int) -> Prompts:
     )
 
 
-@part
+@maker
 def read_prompts(data: Bytes, ends: Places, found: Found, tables: Tables, desk: Desk) -> Prompts:
     """Read the system prompts of all rows."""
     rows = len(found.systems)
     prompts = no_prompts(rows)
     met = np.full(_table_size(rows), NO_PROMPT, np.int32)
-    halves, clock = no_halves(tables.cues), 0
-    for row in range(rows):
+    _read_prompts(data, ends, found, tables, desk, no_halves(tables.cues), met, prompts)
+    return prompts
+
+
+@part
+def _read_prompts(
+    data: Bytes,
+    ends: Places,
+    found: Found,
+    tables: Tables,
+    desk: Desk,
+    halves: Halves,
+    met: Rows,
+    prompts: Prompts,
+) -> None:
+    clock = 0
+    for row in range(len(found.systems)):
         if found.systems[row] == 0:
             continue
         start, end = found.system[row, 0], found.system[row, 1]
@@ -86,7 +101,6 @@ def read_prompts(data: Bytes, ends: Places, found: Found, tables: Tables, desk: 
         clock += words + REACH
         features = add_text(desk.exact, desk.pairs, words, desk.features, 0)
         add_scores(tables.model, desk.features, features, prompts.scores[row])
-    return prompts
 
 
 @part
@@ -130,10 +144,13 @@ def _same_bytes(data: Bytes, first: int, first_end: int, second: int, second_end
     if first_end - first != size:
         return False
     at = 0
-    while at + 8 <= size:
-        if load64(data, first + at) != load64(data, second + at):
+    while at + BLOCK <= size:
+        if not same_block(data, first + at, second + at):
             return False
-        at += 8
+        at += BLOCK
+    if size >= BLOCK:  # what is left ends a block
+        same: bool = same_block(data, first_end - BLOCK, second_end - BLOCK)
+        return same
     while at < size:
         if data[first + at] != data[second + at]:
             return False

@@ -35,7 +35,7 @@ from stillwatch.sketch.alphabet import (
     folding_table,
 )
 from stillwatch.sketch.columns import bytes_of
-from stillwatch.sketch.compiled import door, part
+from stillwatch.sketch.compiled import door, maker, part
 from stillwatch.sketch.machine import BLOCK, copy_lower, fold_product, load64, trailing_zeros, word_bytes
 
 Bytes = npt.NDArray[np.uint8]
@@ -92,7 +92,7 @@ def _token_hashes(data: Bytes, offsets: Places, alphabet: npt.NDArray[np.uint32]
     return values[: ends[-1]].copy(), ends
 
 
-@part
+@maker
 def _grown(values: Hashes, needed: int) -> Hashes:
     larger = np.empty(max(needed, 2 * len(values)), np.uint64)
     larger[: len(values)] = values
