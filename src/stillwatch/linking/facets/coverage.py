@@ -32,9 +32,10 @@ _QUERY: Final = """
         JOIN uses u ON u.account = w.account AND u.family = w.family GROUP BY w.candidate) w
     LEFT JOIN (
         SELECT candidate, count(*) AS payloads, CAST(sum(requests) AS BIGINT) AS requests,
-               CAST(sum(CASE WHEN accounts > 1 THEN requests ELSE 0 END) AS BIGINT) AS repeated
+               CAST(sum(CASE WHEN one <> another THEN requests ELSE 0 END) AS BIGINT) AS repeated
         FROM (
-            SELECT w.candidate, m.message_fp, count(*) AS requests, count(DISTINCT m.account) AS accounts
+            SELECT w.candidate, m.message_fp, count(*) AS requests,
+                   min(m.account) AS one, max(m.account) AS another
             FROM repeats m JOIN work w ON w.account = m.account AND w.family = m.family
             GROUP BY w.candidate, m.message_fp) p
         GROUP BY candidate) r ON r.candidate = w.candidate
