@@ -16,7 +16,7 @@ _PROGRAM: Final = 384 * 2**20
 _EACH_ACCOUNT: Final = 5 * 2**10
 """Bytes for each account beside the queries: its rows in candidates, membership, links and shared values.
 
-Membership of 478,000 accounts in 10,600 candidates, twelve rows each, was measured at 2.1 KiB for each account;
+Membership of 478,000 accounts in 10,600 candidates, twelve rows each, was measured at 2.1 KiB for each;
 links and members that wait beside it (1.0 KiB), and values that candidates share (1.5 KiB), are reckoned from
 the sizes of their rows.
 """
