@@ -25,7 +25,11 @@ _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
     "TIB": 2**40,
 }
 _SPANS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_LEAST_MEMORY: Final = 256 * 2**20  # below this even sorting a batch spills without end
+_LEAST_MEMORY: Final = 2**30
+"""The program takes a third of it, and queries with less than the half would spill without end."""
+
+QUERY_PART: Final = 0.5
+"""Part of a run's memory that its queries may hold; the rest is for what lies beside them."""
 
 
 def config_folder() -> Path:
@@ -82,7 +86,7 @@ def _span(value: Any) -> Any:
 
 def _enough_memory(quantity: str) -> str:
     if memory_bytes(quantity) < _LEAST_MEMORY:
-        raise ValueError("is less than a scan can work with; give at least 256MiB")
+        raise ValueError("is less than a scan can work with; give at least 1GiB")
     return quantity.replace(" ", "")
 
 
@@ -216,7 +220,9 @@ class ScanSettings(ReportSettings):
         description="Spark to run on, with --engine spark: local[4], spark://host:7077, sc://host:15002.",
         json_schema_extra={"default_text": "this machine"},
     )
-    memory: Memory = Field("4GiB", description="Memory that queries may hold before they spill to disk.")
+    memory: Memory = Field(
+        "8GiB", description="Memory of the whole run; queries get half of it, and spill to disk beyond."
+    )
     threads: int | None = Field(
         None,
         ge=1,
@@ -254,6 +260,11 @@ class ScanSettings(ReportSettings):
     def workers(self) -> int:
         """Threads to start: the setting, or every core that this process may use."""
         return self.threads or available_cores()
+
+    @property
+    def query_memory(self) -> str:
+        """What of the run's memory its queries may hold."""
+        return f"{int(memory_bytes(self.memory) * QUERY_PART) >> 20}MiB"
 
 
 class ReplaySettings(ScanSettings):

@@ -48,7 +48,7 @@ def test_times_are_utc_unless_they_say_otherwise(written, meant):
         ({"since": "yesterday"}, "--since: 'yesterday': is no date or time"),
         ({"since": "2026-05-02", "until": "2026-05-02"}, "--since is not before --until"),
         ({"memory": "4"}, "--memory: '4': is no quantity of memory; write it like 4GiB"),
-        ({"memory": "1MiB"}, "--memory: '1MiB': is less than a scan can work with"),
+        ({"memory": "1000MiB"}, "--memory: '1000MiB': is less than a scan can work with"),
         ({"threads": "0"}, "--threads: '0': input should be greater than or equal to 1"),
         ({"threads": "99999"}, "--threads: '99999': input should be less than or equal to 1024"),
         ({"fail_on": "watch"}, "--fail-on: 'watch': input should be 'campaign'"),

@@ -11,9 +11,7 @@ taking the lucky half of honest accounts would make evidence out of noise.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, pairwise
 from typing import Final
 
@@ -51,9 +49,6 @@ _CHOICE_COST: Final = 0.5
 _LEAST_CREDIT: Final = 0.65
 """Members whose evidence is mostly the freedom of choosing them are nobody's pool: then nobody is one."""
 
-
-_WORKERS: Final = 2
-"""Candidates weighed at once: what is not compiled of it keeps more cores from helping."""
 
 Bounds = tuple[float, float]
 
@@ -111,11 +106,11 @@ def assess_membership(
     whole = int(np.searchsorted(first["candidate"].to_numpy(), WHOLE_TRAFFIC, side="right"))
     bench = _Bench.fit(signals, Ordinary(Behaviour.of(first.slice(0, whole)), Uses.of(uses)))
     membership, findings = [MEMBERSHIP.empty_table()], [FINDINGS.empty_table()]
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        for part in chain([first.slice(whole)], parts):
-            weighed = list(pool.map(partial(_weigh, bench), _groups(part)))
-            membership.append(_membership(part, [one.strength for one in weighed]))
-            findings.append(_findings(part, [one.findings for one in weighed]))
+    # One after the other: two threads wait for each other between the compiled parts, and take longer.
+    for part in chain([first.slice(whole)], parts):
+        weighed = [_weigh(bench, group) for group in _groups(part)]
+        membership.append(_membership(part, [one.strength for one in weighed]))
+        findings.append(_findings(part, [one.findings for one in weighed]))
     return Assessment(pa.concat_tables(membership), pa.concat_tables(findings), behaviour, bench)
 
 

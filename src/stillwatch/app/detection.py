@@ -89,7 +89,7 @@ def detect(
     limits = facet_limits(kinds) | {FACET: LIMIT}
 
     progress.stage("accounts")
-    profiles = run.table("profiles", PROFILES, lambda: profile_accounts(engine))
+    profiles = profile(engine, run)
     engine.bind("profiles", profiles)
     progress.stage("workload families")
     seeds = run.table("seeds", SEEDS, lambda: find_seeds(engine))
@@ -104,11 +104,9 @@ def detect(
     engine.bind("links", links)
 
     progress.stage("candidates")
-    candidates, workloads = _candidates(engine, standing.exempt, run, profiles, links)
-    engine.bind("candidates", candidates)
-    engine.bind("workloads", workloads)
-    engine.keep("inside", INSIDE_QUERY)
+    workloads = _bind_candidates(engine, standing.exempt, run, profiles, links)
     behaviour = run.parts("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
+    engine.forget("candidates")  # the candidates' accounts stand in MEMBERSHIP from here on
     progress.stage("membership")
     assessment = assess_membership(behaviour, scaffold_uses(engine), signals)
     membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
@@ -156,17 +154,26 @@ def detect(
     )
 
 
-def _candidates(
+def profile(engine: Engine, run: StageTables) -> pa.Table:
+    """Return PROFILES of the relation ``sketches``: the first stage, which says how large the log is."""
+    return run.table("profiles", PROFILES, lambda: profile_accounts(engine))
+
+
+def _bind_candidates(
     engine: Engine, allowed: Collection[str], run: StageTables, profiles: pa.Table, links: pa.Table
-) -> tuple[pa.Table, pa.Table]:
-    """Return CANDIDATES without the accounts that are allowed, and WORKLOADS."""
+) -> pa.Table:
+    """Make ``candidates`` without the accounts that are allowed, ``workloads`` and ``inside``.
+
+    Returns WORKLOADS.
+    """
     proposed = propose_candidates(engine, profiles, links)
     known = pa.array(sorted(allowed), pa.string())
     candidates = proposed.candidates.filter(pc.invert(pc.is_in(proposed.candidates["account_id"], known)))
-    return (
-        run.table("candidates", CANDIDATES, lambda: candidates),
-        run.table("workloads", WORKLOADS, lambda: proposed.workloads),
-    )
+    workloads = run.table("workloads", WORKLOADS, lambda: proposed.workloads)
+    engine.bind("candidates", run.table("candidates", CANDIDATES, lambda: candidates))
+    engine.bind("workloads", workloads)
+    engine.keep("inside", INSIDE_QUERY)
+    return workloads
 
 
 def _named(campaigns: list[Campaign], state: Path | None) -> Sequence[Campaign]:

@@ -113,7 +113,7 @@ def _engine(settings: ScanSettings) -> list[Check]:
             tempfile.TemporaryDirectory() as spill,
             open_engine(
                 settings.engine,
-                memory=settings.memory,
+                memory=settings.query_memory,
                 threads=settings.workers,
                 spill=Path(spill),
                 master=settings.spark_master,
@@ -142,9 +142,11 @@ def _compiled() -> Check:
 
 def _memory(settings: ScanSettings) -> Check:
     there, wanted = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), memory_bytes(settings.memory)
-    told = f"{_size(there)}, of which queries may hold {_size(wanted)}"
+    told = f"{_size(there)}, of which a run may take {_size(wanted)}"
     if wanted > there:
-        return Check("memory", Status.WARNING, told, "Give less with --memory: queries then spill to disk")
+        return Check(
+            "memory", Status.WARNING, told, "Give less with --memory: queries then spill to disk sooner"
+        )
     return Check("memory", Status.OK, told)
 
 

@@ -99,7 +99,7 @@ def compact(
         progress.stage("compact", sum(hour.rows for hour in hours))
         with open_engine(
             settings.engine,
-            memory=settings.memory,
+            memory=settings.query_memory,
             threads=settings.workers,
             spill=layout.spill,
             master=settings.spark_master,

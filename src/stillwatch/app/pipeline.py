@@ -15,7 +15,8 @@ from uuid import uuid4
 import pyarrow.compute as pc
 
 from stillwatch.app import rejected
-from stillwatch.app.detection import Detection, detect
+from stillwatch.app.detection import Detection, detect, profile
+from stillwatch.app.fitting import refuse_too_large
 from stillwatch.app.intake import open_logs, take_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.replay import replay as replay_log
@@ -68,6 +69,7 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
     with _opened(inputs, settings, progress) as job:
         taken = _intake(job)
         _bind_ledger(job)
+        _refuse_too_large(job)
         standing = find_standing(job.engine, job.known, job.key)
         detection = detect(job.engine, settings.state, standing, settings.fdr, job.run, progress)
         wordings = _read_wordings(job, detection)
@@ -82,6 +84,7 @@ def replay(inputs: Sequence[str], settings: ReplaySettings, progress: Progress) 
     with _opened(inputs, settings, progress) as job:
         taken = _intake(job)
         _bind_ledger(job)
+        _refuse_too_large(job)
         standing = find_standing(job.engine, job.known, job.key)
         decisions, counts = replay_log(job.engine, settings.tick, standing, settings.fdr, job.run, progress)
         _bind_ledger(job)
@@ -107,7 +110,7 @@ def _opened(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -
             ledger.in_use(lambda: progress.stage("wait for the ledger")),
             open_engine(
                 settings.engine,
-                memory=settings.memory,
+                memory=settings.query_memory,
                 threads=settings.workers,
                 spill=run.path / "spill",
                 master=settings.spark_master,
@@ -194,6 +197,11 @@ def _bind_ledger(job: _Job) -> None:
         run.relation("sketches", engine, f"SELECT * FROM ledger WHERE {' AND '.join(terms)} {order}")
     else:
         engine.bind("sketches", ledger.sketch_files(), SKETCH)
+
+
+def _refuse_too_large(job: _Job) -> None:
+    job.progress.stage("accounts")
+    refuse_too_large(profile(job.engine, job.run), job.settings.memory)
 
 
 def _read_wordings(job: _Job, detection: Detection) -> Wordings | None:

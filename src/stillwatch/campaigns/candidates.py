@@ -208,15 +208,16 @@ def _groups(usage: _Usage, community: Ints, accounts: int, families: Ints) -> li
     does.
     """
     position = np.searchsorted(families, usage.family)
-    works = [
-        _Group(usage.account[position == number], (int(family),)) for number, family in enumerate(families)
-    ]
+    # Usage is in order of the family: looking each one's up in all of it takes families times usage.
+    users = np.split(usage.account, np.searchsorted(position, np.arange(1, len(families))))[: len(families)]
+    works = [_Group(own, (int(family),)) for own, family in zip(users, families, strict=True)]
     found = {group.families: group for group in works}
-    inhabitants = community[:accounts]
-    for number, own in _home_families(usage, community, accounts, position, len(families)).items():
-        workers = np.unique(usage.account[np.isin(position, own)])
+    homes = _home_families(usage, community, accounts, position, len(families))
+    for own in homes.values():
+        workers = np.unique(np.concatenate([users[number] for number in own]))
         found[tuple(int(family) for family in families[own])] = _Group(workers, tuple(families[own].tolist()))
-        inhabitants = np.where(inhabitants == number, -1, inhabitants)
+    inhabitants = community[:accounts].copy()
+    inhabitants[np.isin(inhabitants, list(homes))] = -1
     idle = [_Group(members, ()) for members in _together(inhabitants)]
     return sorted(
         (group for group in [*found.values(), *idle] if len(group.accounts) >= MIN_ACCOUNTS),

@@ -11,7 +11,6 @@ import numpy as np
 from scipy.special import logsumexp
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Hours, Ints
-from stillwatch.accounts.signals.log_sum import log_sum
 from stillwatch.engines.compiled import compiled
 
 _CONCENTRATIONS: Final = (0.7, 1.5, 3.0)
@@ -35,7 +34,7 @@ def _human_days() -> Floats:
     return np.asarray(shapes - logsumexp(shapes, axis=2, keepdims=True))
 
 
-_LOG_DAYS: Final = np.ascontiguousarray(_human_days().transpose(2, 0, 1))
+_LOG_DAYS: Final = np.ascontiguousarray(_human_days().transpose(2, 0, 1).reshape(24, -1))
 
 
 def log_clock(hours: Floats) -> Floats:
@@ -61,10 +60,10 @@ def _ordinary_likelihoods(hours: Hours, common_clock: Floats, days: Floats) -> F
 
     Column 0: no day at all; 1: hours drawn from everybody's clock; then a day of its own, one column
     for each concentration. The phase of a day is unknown (time zones), so it is averaged out.
-    ``days`` has the log-probabilities of the hours, shape (24 hours, concentrations, 24 phases).
+    ``days`` has the log-probabilities of the hours, shape (24 hours, concentrations * 24 phases).
     """
-    found = np.zeros((len(hours), 2 + days.shape[1]))
-    phases = np.empty(days.shape[1:])
+    kinds = days.shape[1] // 24
+    found, phases = np.zeros((len(hours), 2 + kinds)), np.empty(days.shape[1])
     for row in range(len(hours)):
         phases[:] = 0.0
         for hour in range(24):
@@ -72,23 +71,48 @@ def _ordinary_likelihoods(hours: Hours, common_clock: Floats, days: Floats) -> F
             if times:
                 found[row, 0] -= times * math.log(24.0)
                 found[row, 1] += times * common_clock[hour]
-                phases += times * days[hour]
-        for kind in range(len(phases)):
-            most = phases[kind].max()
-            found[row, 2 + kind] = most + math.log(np.exp(phases[kind] - most).mean())
+                for phase in range(len(phases)):
+                    phases[phase] += times * days[hour, phase]
+        for kind in range(kinds):
+            found[row, 2 + kind] = _log_sum(phases[24 * kind : 24 * kind + 24]) - math.log(24.0)
     return found
 
 
+@compiled
+def _log_sum(logs: Floats) -> float:
+    """Return log(sum(exp(logs))), of which the largest is finite."""
+    most, total = logs.max(), 0.0
+    for one in logs:
+        total += math.exp(one - most)
+    return float(most + math.log(total))
+
+
+@compiled
+def _mixed(likelihoods: Floats, log_weights: Floats) -> Floats:
+    """Return each account's log-likelihood under the mixture of the kinds."""
+    found = np.empty(len(likelihoods))
+    for row in range(len(likelihoods)):
+        found[row] = _log_sum(likelihoods[row] + log_weights)
+    return found
+
+
+@compiled
 def _fit_weights(likelihoods: Floats) -> Floats:
     """Return the log-weights of the components by expectation maximisation (Dempster et al. 1977)."""
-    weights = np.full(likelihoods.shape[1], 1 / likelihoods.shape[1])
-    for _ in range(_ROUNDS if len(likelihoods) else 0):
-        joint = likelihoods + np.log(weights)
-        weights = np.exp(joint - logsumexp(joint, axis=1, keepdims=True)).mean(axis=0)
-        weights = np.maximum(weights, 1e-6)
+    accounts, kinds = likelihoods.shape
+    weights, share = np.full(kinds, 1 / kinds), np.empty(kinds)
+    for _ in range(_ROUNDS if accounts else 0):
+        total = np.zeros(kinds)
+        for row in range(accounts):
+            most = likelihoods[row].max()
+            for kind in range(kinds):
+                share[kind] = weights[kind] * math.exp(likelihoods[row, kind] - most)
+            total += share / share.sum()
+        weights = np.maximum(total / accounts, 1e-6)
         weights /= weights.sum()
     weights[0] = max(weights[0], _FLAT_FLOOR)
-    return np.asarray(np.log(weights / weights.sum()))
+    found: Floats = np.log(weights / weights.sum())
+    return found
 
 
 class Ordinary(NamedTuple):
@@ -152,8 +176,8 @@ class OrdinaryClock:
                 for hours in (group.hours, group.elsewhere)
             )
             self._ordinary[group] = Ordinary(
-                log_sum(work + self.log_weights),
-                log_sum(elsewhere + self.log_weights),
+                _mixed(work, self.log_weights),
+                _mixed(elsewhere, self.log_weights),
                 work_evenly=work[:, 0],
                 elsewhere_evenly=elsewhere[:, 0],
             )

@@ -37,9 +37,10 @@ _QUERY: Final = """
         JOIN uses u ON u.account = w.account AND u.family = w.family GROUP BY w.candidate) w
     LEFT JOIN (
         SELECT candidate, count(*) AS payloads, CAST(sum(requests) AS BIGINT) AS requests,
-               CAST(sum(CASE WHEN accounts > 1 THEN requests ELSE 0 END) AS BIGINT) AS repeated
+               CAST(sum(CASE WHEN one <> another THEN requests ELSE 0 END) AS BIGINT) AS repeated
         FROM (
-            SELECT w.candidate, m.message_fp, count(*) AS requests, count(DISTINCT m.account) AS accounts
+            SELECT w.candidate, m.message_fp, count(*) AS requests,
+                   min(m.account) AS one, max(m.account) AS another
             FROM repeats m JOIN work w ON w.account = m.account AND w.family = m.family
             GROUP BY w.candidate, m.message_fp) p
         GROUP BY candidate) r ON r.candidate = w.candidate
@@ -53,9 +54,9 @@ _SCAFFOLDS: Final = f"""
         SELECT family, CAST(sum(messages) AS BIGINT) AS exchanges FROM uses WHERE family >= 0
         GROUP BY family HAVING count(*) >= {_MIN_ACCOUNTS} AND sum(messages) >= {_MIN_EXCHANGES}) u
     LEFT JOIN (
-        SELECT family, CAST(sum(CASE WHEN accounts > 1 THEN requests ELSE 0 END) AS BIGINT) AS repeated
+        SELECT family, CAST(sum(CASE WHEN one <> another THEN requests ELSE 0 END) AS BIGINT) AS repeated
         FROM (
-            SELECT family, message_fp, count(*) AS requests, count(DISTINCT account) AS accounts
+            SELECT family, message_fp, count(*) AS requests, min(account) AS one, max(account) AS another
             FROM repeats GROUP BY family, message_fp) p
         GROUP BY family) r ON r.family = u.family
     ORDER BY u.family

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.engines.compiled import compiled
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
 from stillwatch.linking.facets.finding import Finding, findings_table, no_links
@@ -125,12 +126,13 @@ def followed_refusals(engine: Engine) -> dict[int, Followed]:
     """
     accounts, members = engine.table(_ACCOUNTS), engine.table(_MEMBERS)
     began = accounts["began"].to_numpy()
+    everybody = np.sort(began)
     refused = accounts["refused"].to_numpy(zero_copy_only=False)
     row = pc.index_in(members["account"], accounts["account"].combine_chunks())
     present = row.is_valid().to_numpy(zero_copy_only=False)
     rows, candidate = row.drop_null().to_numpy(), members["candidate"].to_numpy()[present]
     found = {
-        int(number): _followed(began, refused, group)
+        int(number): _followed(began, refused, group, everybody)
         for number, group in zip(*_grouped(candidate, rows), strict=True)
     }
     return {number: followed for number, followed in found.items() if followed is not None}
@@ -142,7 +144,7 @@ def _grouped(candidate: Rows, rows: Rows) -> tuple[Rows, list[Rows]]:
     return numbers, np.split(rows, starts[1:]) if len(numbers) else []
 
 
-def _followed(began: Hours, refused: Hours, group: Rows) -> Followed | None:
+def _followed(began: Hours, refused: Hours, group: Rows, everybody: Hours) -> Followed | None:
     ends = np.sort(refused[group][~np.isnan(refused[group])])
     if len(ends) < _LEAST:
         return None
@@ -151,11 +153,22 @@ def _followed(began: Hours, refused: Hours, group: Rows) -> Followed | None:
     soon = _soon(later, ends)
     if soon.sum() < _LEAST:
         return None
-    others = np.delete(began, group)
-    elsewhere = others[others > ends[0]]
+    after = everybody[np.searchsorted(everybody, ends[0], side="right") :]
     _, first = np.unique(np.floor((later - ends[0]) / 24), return_index=True)
-    chance = (_soon(elsewhere, ends).sum() + 1) / (len(elsewhere) + 2)
+    chance = (_count_soon(after, ends) - soon.sum() + 1) / (len(after) - len(later) + 2)
     return Followed(len(ends), int(soon.sum()), len(first), int(soon[first].sum()), float(chance))
+
+
+@compiled
+def _count_soon(began: Hours, ends: Hours) -> int:
+    """Return how many of all accounts began as :func:`_soon` says; both are in order."""
+    before, count = 0, 0
+    for one in began:
+        while before + 1 < len(ends) and ends[before + 1] <= one:
+            before += 1
+        if ends[before] <= one and one - ends[before] <= WINDOW:
+            count += 1
+    return count
 
 
 def _soon(began: Hours, ends: Hours) -> npt.NDArray[np.bool_]:
