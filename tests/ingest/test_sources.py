@@ -21,6 +21,7 @@ import zstandard
 from stillwatch.contracts import InputError, UsageError
 from stillwatch.ingest.guess import guess
 from stillwatch.ingest.reader import describe, read_exchanges
+from stillwatch.ingest.sources import FileInput
 
 
 @pytest.fixture
@@ -287,3 +288,13 @@ def test_nothing_known_in_any_input_is_an_error_that_says_what_was_seen(read, tm
         assert "--guess" not in str(error.value)  # which would find no record either
         with pytest.raises(InputError, match=expected):
             guess(str(path))
+
+
+def test_a_file_that_was_written_to_has_another_digest(tmp_path):
+    path = tmp_path / "log.jsonl"
+    file = FileInput(str(path))
+    for number, text in enumerate((b"one", b"two", b"two and more")):
+        path.write_bytes(text)
+        os.utime(path, ns=(number, number))
+        for _ in range(2):
+            assert file.digest() == (len(text), hashlib.sha256(text).hexdigest())

@@ -1,6 +1,11 @@
 """Addresses in canonical form, with the block that they are routed in."""
 
+import ipaddress
+
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stillwatch.sketch.networks import locate
 
@@ -22,4 +27,18 @@ from stillwatch.sketch.networks import locate
     ],
 )
 def test_locate(written, address, network):
-    assert locate(written) == (address, network)
+    found = locate(pa.array([written]))
+    assert (found.addresses.to_pylist(), found.networks.to_pylist()) == ([address], [network])
+
+
+@given(st.lists(st.one_of(st.ip_addresses(v=4).map(str), st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){3}\n?"))))
+def test_a_column_is_located_as_its_addresses_one_by_one(written):
+    """Plain addresses go another way than what needs parsing, and come to the same."""
+    found = locate(pa.array(written, pa.string()))
+    for text, address, network in zip(written, *(column.to_pylist() for column in found), strict=True):
+        try:
+            parsed = ipaddress.IPv4Address(text.strip())
+        except ValueError:
+            assert (address, network) == (text, text)
+        else:
+            assert (address, network) == (str(parsed), str(ipaddress.IPv4Network((parsed, 24), strict=False)))

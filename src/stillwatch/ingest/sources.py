@@ -49,6 +49,7 @@ class FileInput:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._known: tuple[_State, tuple[int, str]] | None = None
 
     def chunks(self, on_bytes: OnBytes) -> Iterator[bytes]:
         """See :class:`Input`."""
@@ -59,10 +60,22 @@ class FileInput:
         """See :class:`Input`; a file keeps nothing."""
 
     def digest(self) -> tuple[int, str]:
-        """See :class:`Input`."""
+        """See :class:`Input`; a file that nobody has touched since is not read again."""
         with _opened(self.path) as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            return file.tell(), sha256
+            state = _state(file)
+            if self._known is None or self._known[0] != state:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                self._known = state, (file.tell(), sha256)
+            return self._known[1]
+
+
+_State = tuple[int, int, int, int]
+
+
+def _state(file: BufferedReader) -> _State:
+    """Return size, time of the last change, and which file it is."""
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino
 
 
 class StreamInput:

@@ -6,11 +6,16 @@ import ipaddress
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 PREFIX_V4: Final = 24
 PREFIX_V6: Final = 48
 """What counts as one network: the smallest blocks that are routed and assigned as a whole."""
 
-_OCTETS: Final = frozenset(str(number) for number in range(256))
+_OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_PLAIN: Final = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
+_LAST_OCTET: Final = r"[0-9]+$"
 
 
 class Place(NamedTuple):
@@ -20,16 +25,27 @@ class Place(NamedTuple):
     network: str
 
 
-def locate(written: str) -> Place:
-    """Canonical address and network of an address as a log has it.
+class Places(NamedTuple):
+    """The same of a column of addresses."""
+
+    addresses: pa.StringArray
+    networks: pa.StringArray
+
+
+def locate(written: pa.StringArray) -> Places:
+    """Canonical address and network of each address as a log has it, nulls aside.
 
     IPv4 addresses mapped into IPv6 are IPv4 addresses; ports and zones are dropped. What is no
     address stands for itself as both.
     """
-    octets = written.split(".")
-    if len(octets) == 4 and _OCTETS.issuperset(octets):  # as nearly all are: canonical already
-        return Place(written, f"{octets[0]}.{octets[1]}.{octets[2]}.0/{PREFIX_V4}")
-    return _parsed(written)
+    # Nearly all are IPv4 and canonical already: those never become Python objects, which hold the GIL.
+    odd = pc.invert(pc.match_substring_regex(written, _PLAIN))
+    parsed = [_parsed(text) for text in written.filter(odd).to_pylist()]
+    networks = pc.replace_substring_regex(written, _LAST_OCTET, f"0/{PREFIX_V4}")
+    return Places(
+        pc.replace_with_mask(written, odd, pa.array([place.address for place in parsed], written.type)),
+        pc.replace_with_mask(networks, odd, pa.array([place.network for place in parsed], written.type)),
+    )
 
 
 @lru_cache(maxsize=1 << 17)

@@ -115,15 +115,9 @@ class Sketcher:
 
     def _places(self, addresses: pa.Array) -> Columns:
         encoded = addresses.dictionary_encode()
-        places = [locate(address) for address in encoded.dictionary.to_pylist()]
-        forms = {
-            "address_fp": [place.address for place in places],
-            "network_fp": [place.network for place in places],
-        }
-        return {
-            name: text_fp(self._tables.key, pa.array(texts, pa.string())).take(encoded.indices)
-            for name, texts in forms.items()
-        }
+        places = locate(encoded.dictionary)
+        forms = {"address_fp": places.addresses, "network_fp": places.networks}
+        return {name: text_fp(self._tables.key, texts).take(encoded.indices) for name, texts in forms.items()}
 
     def _rejects(self, batch: pa.RecordBatch, status: npt.NDArray[np.uint8]) -> pa.RecordBatch:
         rows = np.flatnonzero(status != READ)

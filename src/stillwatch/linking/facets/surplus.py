@@ -131,6 +131,7 @@ def _weigh(
     counts, expected = np.zeros((len(ends) - 1, 4), np.int64), np.zeros(len(ends) - 1)
     holders, newest = np.zeros(len(everywhere), np.int64), np.zeros(len(everywhere), np.int64)
     touched, sizes = np.empty(len(everywhere), np.int64), _sizes(everywhere)
+    filled = np.flatnonzero(sizes)  # one value of a million holders makes a long table of few entries
     for number in range(len(ends) - 1):
         found, parties, last = 0, 0, -1
         for account in accounts[ends[number] : ends[number + 1]]:
@@ -143,7 +144,9 @@ def _weigh(
                     touched[found], found = value, found + 1
                 if holders[value] == 0 or newest[value] != party[account]:
                     holders[value], newest[value] = holders[value] + 1, party[account]
-        outside = sizes.copy()
+        share = min(parties / max(population - parties, 1), 1.0)
+        for size in filled:
+            expected[number] += sizes[size] * _by_chance(size, share)
         for value in touched[:found]:
             inside, holders[value] = holders[value], 0
             counts[number, 3] += inside
@@ -151,9 +154,9 @@ def _weigh(
                 counts[number, 0] += inside - 1
                 counts[number, 1] += inside
                 counts[number, 2] += 1
-            outside[everywhere[value]] -= 1  # what the group holds is no ordinary sharing
-            outside[everywhere[value] - inside] += 1
-        expected[number] = _expected(outside, min(parties / max(population - parties, 1), 1.0))
+            # What the group holds is no ordinary sharing.
+            expected[number] -= _by_chance(everywhere[value], share)
+            expected[number] += _by_chance(everywhere[value] - inside, share)
     return counts, expected
 
 
@@ -167,10 +170,6 @@ def _sizes(everywhere: Ints) -> Ints:
 
 
 @compiled
-def _expected(sizes: Ints, share: float) -> float:
-    """Return the surplus of a group drawn at random that is this part of all others; one holder has none."""
-    total = 0.0
-    for holders in range(2, len(sizes)):
-        if sizes[holders]:
-            total += sizes[holders] * (holders * share - 1 + (1 - share) ** float(holders))
-    return total
+def _by_chance(holders: int, share: float) -> float:
+    """Return the surplus that a value of so many holders gives a random group; one holder gives none."""
+    return holders * share - 1 + (1 - share) ** float(holders) if holders > 1 else 0.0
