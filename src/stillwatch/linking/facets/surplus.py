@@ -170,6 +170,6 @@ def _sizes(everywhere: Ints) -> Ints:
 
 
 @compiled
-def _by_chance(holders: int, share: float) -> float:
+def _by_chance(holders: np.int64, share: float) -> float:
     """Return the surplus that a value of so many holders gives a random group; one holder gives none."""
     return holders * share - 1 + (1 - share) ** float(holders) if holders > 1 else 0.0
