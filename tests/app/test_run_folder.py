@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -85,3 +87,21 @@ def test_the_manifest_names_versions_times_and_memory(tmp_path: Path):
     assert {"python", "numpy", "pyarrow"} <= set(manifest["versions"])
     assert set(manifest["seconds"]) == {"intake"}
     assert manifest["peak_memory_bytes"] > 2**20
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from stillwatch.app.run_folder import RunFolder
+print(RunFolder(Path(sys.argv[1]), {}).manifest({})["peak_memory_bytes"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process begins with its starter's peak")
+def test_the_peak_is_the_run_s_own_and_not_that_of_who_started_it(tmp_path: Path):
+    held = bytearray(1_000_000_000)
+    held[::4096] = b"x" * len(held[::4096])  # now it is resident
+    command = [sys.executable, "-c", ALONE, str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    del held
+    assert int(done.stdout) < 900_000_000

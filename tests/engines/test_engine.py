@@ -330,32 +330,6 @@ def test_what_exceeds_the_memory_is_spilled_and_tidied_away(
     assert not list((tmp_path / "deep").iterdir())
 
 
-@pytest.mark.unsupported(spark="it keeps what was mapped where its own settings say")
-def test_what_is_mapped_need_not_fit_into_memory_and_is_tidied_away(
-    opened: Callable[..., Engine], tmp_path: Path
-) -> None:
-    rows = 3_000_000
-    schema = pa.schema([("n", pa.int64()), ("noise", U64), ("more", U64)])
-
-    def noisy(batch: pa.RecordBatch) -> pa.RecordBatch:
-        noise = pc.multiply(batch["n"].cast(U64), pa.scalar(0x9E3779B97F4A7C15, U64))
-        return pa.record_batch([batch["n"], noise, pc.bit_wise_not(noise)], schema=schema)
-
-    spill = tmp_path / "deep" / "spill"
-    with opened(memory="40MiB", threads=1, spill=spill) as engine:
-        engine.bind("numbers", pa.table({"n": range(rows)}))
-        for _ in range(2):
-            engine.map("noisy", "SELECT n FROM numbers", noisy, schema)
-            assert engine.table("SELECT count(*) AS n, max(n) AS top FROM noisy ORDER BY n").to_pylist() == [
-                {"n": rows, "top": rows - 1}
-            ]
-        assert len(list(spill.iterdir())) == 1
-        engine.forget("noisy")
-        assert not list(spill.iterdir())
-        engine.map("noisy", "SELECT n FROM numbers", noisy, schema)
-    assert not list((tmp_path / "deep").iterdir())
-
-
 @pytest.mark.unsupported(spark="a list in no order; and Spark's memory is its process's, set when it starts")
 def test_a_query_that_no_spilling_can_save_says_what_to_do(opened: Callable[..., Engine]) -> None:
     engine = opened(memory="32MiB")

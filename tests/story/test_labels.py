@@ -121,7 +121,7 @@ def test_what_the_list_does_not_do_is_said_and_counted(obeyed):
 def test_labels_are_shown_with_what_they_changed(stillwatch, obeyed):
     rows = {row["subject"]: row for row in pq.read_table(obeyed["out"] / "labelled.parquet").to_pylist()}
     effects = {name: rows[obeyed[name]]["effect"] for name in ("honest", "spared", "called")}
-    assert effects == {"honest": "kept-clear", "spared": "kept-clear", "called": "agrees"}
+    assert effects == {"honest": "kept-clear", "spared": "kept-clear", "called": "called"}
     report = (obeyed["out"] / "report.html").read_text()
     assert report.count("one customer, seats under contract") >= 3
     told, document = explained(stillwatch, obeyed["out"], rows[obeyed["called"]]["campaign_id"])
