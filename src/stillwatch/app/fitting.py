@@ -18,7 +18,7 @@ _EACH_ACCOUNT: Final = 5 * 2**10
 
 Membership of 478,000 accounts in 10,600 candidates, twelve rows each, was measured at 2.1 KiB for each;
 links and members that wait beside it (1.0 KiB), and values that candidates share (1.5 KiB), are reckoned from
-the sizes of their rows. Too little: the largest case held 10.2 GB where this comes to 6.6 GiB, since what
+the sizes of their rows. Too little: the largest case held 10.2 GB where this comes to 6.2 GiB, since what
 allocators keep is not in it.
 """
 
