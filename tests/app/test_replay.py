@@ -142,7 +142,7 @@ def test_the_first_ticks_of_a_small_log_decide_nothing_and_a_scan_takes_the_fold
     document = json.loads(capfdbinary.readouterr().out)
     assert document["decisions"] == {"observe": 0, "throttle": 0, "release": 0}
     assert document["first_decision"] is None
-    assert document["counts"]["replay"] == {"ticks": 16, "judgements": 2, "decisions": 0}
+    assert document["counts"]["replay"] == {"ticks": 16, "judgements": 2, "followed": 0, "decisions": 0}
     assert pq.read_table(tmp_path / "run" / "decisions.parquet").num_rows == 0
     assert cli.run(["scan", *small, "--quiet"]) == 0
     assert not (tmp_path / "run" / "decisions.parquet").exists()

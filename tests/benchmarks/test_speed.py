@@ -9,11 +9,13 @@ from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.sparse import coo_matrix
 
 import communities
 import growth
+import increments
 import linking
 from speed.accounts import write_accounts
 from speed.agreement import NOBODY, agreement
@@ -156,3 +158,23 @@ def test_growth_is_drawn(tmp_path):
     draw(rows, slopes, tmp_path / "growth")
     assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
     assert "intake (1.0)" in (tmp_path / "growth.svg").read_text()
+
+
+def test_increments_compare_members_whatever_their_campaigns_are_called():
+    rows = [
+        ("a", "cmp_1", "campaign"),
+        ("b", "cmp_1", "campaign"),
+        ("c", "cmp_2", "watch"),
+        ("d", None, "clear"),
+    ]
+    found = increments.members(
+        pa.Table.from_pylist(
+            [
+                {"account_id": account, "campaign_id": name, "verdict": verdict}
+                for account, name, verdict in rows
+            ]
+        )
+    )
+    assert found == {"cmp_1": {"a", "b"}}
+    assert increments.differences(found, {"other": {"a", "b"}}) == 0
+    assert increments.differences(found, {"other": {"b", "c"}}) == 2

@@ -89,6 +89,10 @@ class Assessment:
         rows = table.select(["candidate", "account_id"])
         return _signals(rows, {name: np.concatenate([np.zeros(0), *own]) for name, own in ratios.items()})
 
+    def again(self, behaviour: Iterable[pa.Table]) -> Assessment:
+        """Weigh BEHAVIOUR of candidates by the signals as they are: what is ordinary is not learnt anew."""
+        return _assess(_whole_candidates(behaviour), behaviour, self._bench)
+
 
 def assess_membership(
     behaviour: Iterable[pa.Table], uses: pa.Table, signals: Mapping[str, AccountSignal]
@@ -105,9 +109,13 @@ def assess_membership(
     first = next(parts, BEHAVIOUR.empty_table())
     whole = int(np.searchsorted(first["candidate"].to_numpy(), WHOLE_TRAFFIC, side="right"))
     bench = _Bench.fit(signals, Ordinary(Behaviour.of(first.slice(0, whole)), Uses.of(uses)))
+    return _assess(chain([first.slice(whole)], parts), behaviour, bench)
+
+
+def _assess(parts: Iterable[pa.Table], behaviour: Iterable[pa.Table], bench: _Bench) -> Assessment:
     membership, findings = [MEMBERSHIP.empty_table()], [FINDINGS.empty_table()]
     # One after the other: two threads wait for each other between the compiled parts, and take longer.
-    for part in chain([first.slice(whole)], parts):
+    for part in parts:
         weighed = [_weigh(bench, group) for group in _groups(part)]
         membership.append(_membership(part, [one.strength for one in weighed]))
         findings.append(_findings(part, [one.findings for one in weighed]))

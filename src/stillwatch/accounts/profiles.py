@@ -20,16 +20,40 @@ WHOLE_TRAFFIC: Final = -1
 
 def profile_accounts(engine: Engine) -> pa.Table:
     """Return PROFILES over the relation ``sketches``: one row for each account, by account id."""
-    table = engine.table(
-        """
-        SELECT account_id, count(*) AS exchanges, min(timestamp) AS first_seen, max(timestamp) AS last_seen,
-               max(CASE WHEN status IS NULL OR status NOT IN (401, 403) THEN timestamp END) AS last_served,
-               min(organization_fp) AS organization_fp
-        FROM sketches GROUP BY account_id ORDER BY account_id
-        """
-    )
-    numbers = pa.array(np.arange(table.num_rows, dtype=np.int32))
-    return conform(table.append_column("account", numbers), PROFILES, "accounts")
+    return _numbered(engine.table(f"{_PROFILES.format(counted='TRUE')} ORDER BY account_id"))
+
+
+def grow_profiles(engine: Engine, counted: str) -> pa.Table:
+    """Return PROFILES of ``known_profiles`` and of the exchanges in ``sketches`` of which this is true.
+
+    Known accounts keep their numbers, new ones come after them.
+    """
+    return _numbered(engine.table(_GROWN.format(came=_PROFILES.format(counted=counted))))
+
+
+def _numbered(profiles: pa.Table) -> pa.Table:
+    numbers = pa.array(np.arange(profiles.num_rows, dtype=np.int32))
+    return conform(profiles.append_column("account", numbers), PROFILES, "accounts")
+
+
+_PROFILES: Final = """
+    SELECT account_id, count(*) AS exchanges, min(timestamp) AS first_seen, max(timestamp) AS last_seen,
+           max(CASE WHEN status IS NULL OR status NOT IN (401, 403) THEN timestamp END) AS last_served,
+           min(organization_fp) AS organization_fp
+    FROM sketches WHERE {counted} GROUP BY account_id
+"""
+_GROWN: Final = """
+    SELECT account_id, CAST(sum(exchanges) AS BIGINT) AS exchanges, min(first_seen) AS first_seen,
+           max(last_seen) AS last_seen, max(last_served) AS last_served,
+           min(organization_fp) AS organization_fp
+    FROM (
+        SELECT account AS known, account_id, exchanges, first_seen, last_seen, last_served, organization_fp
+        FROM known_profiles
+        UNION ALL
+        SELECT NULL, account_id, exchanges, first_seen, last_seen, last_served, organization_fp
+        FROM ({came}) c) together
+    GROUP BY account_id ORDER BY min(known) NULLS LAST, account_id
+"""
 
 
 def profile_behaviour(engine: Engine) -> Iterator[pa.Table]:

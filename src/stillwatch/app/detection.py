@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.accounts.membership import assess_membership
+from stillwatch.accounts.membership import Assessment, assess_membership
 from stillwatch.accounts.ordinary import scaffold_uses
 from stillwatch.accounts.profiles import profile_accounts, profile_behaviour
 from stillwatch.accounts.signals import FACET, LIMIT, AccountSignal, account_signals
@@ -65,6 +65,8 @@ class Detection:
     counts: dict[str, dict[str, int]]
     judgements: tuple[Judgement, ...]  # of every candidate
     traffic: Traffic | None  # None where there is none
+    seeds: pa.Table  # SEEDS
+    assessment: Assessment
 
 
 def detect(
@@ -134,8 +136,7 @@ def detect(
     told_of = [one.judgement.candidate for one in found]
     engine.bind("signals", run.table("signals", SIGNALS, lambda: assessment.signals(told_of)))
     engine.keep("campaign_work", WORK_OF_CAMPAIGNS)
-    signal_facets = {name: signal.card.facet or "identity" for name, signal in signals.items()}
-    results = build_results(engine, found, lookalikes, findings, profiles, signal_facets)
+    results = build_results(engine, found, lookalikes, findings, profiles, signal_facets(signals))
     made = {
         "families": families.num_rows,
         "links": links.num_rows,
@@ -151,7 +152,14 @@ def detect(
         {"detection": made},
         tuple(judgements),
         traffic(engine, len(judgements)),
+        seeds,
+        assessment,
     )
+
+
+def signal_facets(signals: Mapping[str, AccountSignal]) -> dict[str, str]:
+    """Return the facet under which each account signal is told."""
+    return {name: signal.card.facet or "identity" for name, signal in signals.items()}
 
 
 def profile(engine: Engine, run: StageTables) -> pa.Table:

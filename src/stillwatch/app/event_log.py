@@ -63,10 +63,14 @@ class EventLog:
         """Return how many requests were made before ``end``."""
         return int(np.searchsorted(self._times, (end - _EPOCH) // _MICROSECOND, side="left"))
 
-    def bind(self, end: datetime) -> None:
-        """Make the relations ``sketches`` and ``accounts`` what they were at ``end``."""
+    def bind(self, end: datetime, since: datetime = _EPOCH) -> None:
+        """Make the relations ``sketches`` and ``accounts`` what they were at ``end``.
+
+        Of ``sketches`` that is what was sent from ``since`` on.
+        """
         known = int(np.searchsorted(self._known, (end - _EPOCH) // _MICROSECOND, side="right"))
-        self._engine.bind("sketches", self._sketches.slice(0, self.seen(end)))
+        first = self.seen(since)
+        self._engine.bind("sketches", self._sketches.slice(first, self.seen(end) - first))
         self._engine.bind("accounts", self._accounts.slice(0, known).drop_columns(["known_at"]))
 
 

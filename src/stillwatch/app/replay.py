@@ -9,8 +9,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.accounts.signals import account_signals
 from stillwatch.app.detection import detect
 from stillwatch.app.event_log import EventLog
+from stillwatch.app.following import follow, remember
 from stillwatch.app.progress import Progress, Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.stage_tables import InMemory
@@ -20,6 +22,8 @@ from stillwatch.contracts import DECISIONS, conform
 from stillwatch.decisions.recommendations import Recommendations
 from stillwatch.engines.engine import Engine
 from stillwatch.engines.parquet import write_parquet
+from stillwatch.linking.facets import facets
+from stillwatch.linking.growth import LOOK_BACK
 
 GROWTH: Final = 0.06
 """The log is judged again once it has grown by this share: what all judgements together cost stays
@@ -66,21 +70,30 @@ def _decide(
     progress: Progress,
 ) -> tuple[pa.Table, Mapping[str, Any]]:
     """Go through the ticks; whether one is judged depends on what came before it alone."""
-    recommendations = Recommendations()
-    ticks = log.ticks(tick)
-    seen = judged = judgements = 0
+    recommendations, ticks = Recommendations(), log.ticks(tick)
+    seen = judged = judgements = followed = 0
+    basis, kinds, signals = None, facets(), account_signals()
     progress.stage("replay", len(log))
     for end in ticks:
         progress.advance(log.seen(end) - seen)
-        seen = log.seen(end)
-        if not is_due(seen, judged):
-            continue
-        log.bind(end)
-        found = detect(engine, run.stages, standing, false_discovery_rate, InMemory(), Silent()).results
-        recommendations.judge(end, found.campaigns, found.accounts, found.reasons)
-        judged, judgements = seen, judgements + 1
+        came, seen = log.seen(end) - seen, log.seen(end)
+        if is_due(seen, judged):
+            log.bind(end)
+            detection = detect(
+                engine, run.stages, standing, false_discovery_rate, InMemory(), Silent(), kinds, signals
+            )
+            found = detection.results
+            recommendations.judge(end, found.campaigns, found.accounts, found.reasons)
+            basis = remember(engine, detection, end)
+            judged, judgements = seen, judgements + 1
+        elif basis is not None and came and basis.campaigns.num_rows:
+            log.bind(end, basis.until - LOOK_BACK)
+            now = follow(engine, basis, standing, kinds, signals)
+            recommendations.follow(end, basis.campaigns, now.members, now.reasons)
+            followed += 1
     decisions = recommendations.table()
-    return decisions, {"ticks": len(ticks), "judgements": judgements, "decisions": decisions.num_rows}
+    counts = {"ticks": len(ticks), "judgements": judgements, "followed": followed}
+    return decisions, {**counts, "decisions": decisions.num_rows}
 
 
 def is_due(seen: int, judged: int) -> bool:

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from stillwatch.campaigns.account_verdicts import (
+    AccountFacets,
+    Group,
+    account_facets,
+    account_reasons,
+    tell_accounts,
+)
 from stillwatch.campaigns.judging import Judgement
 from stillwatch.campaigns.lookalikes import Lookalike
 from stillwatch.campaigns.naming import summarise
@@ -16,14 +22,12 @@ from stillwatch.campaigns.selection import Campaign
 from stillwatch.campaigns.shares import member_shares
 from stillwatch.campaigns.ties import TIES_QUERY
 from stillwatch.contracts import (
-    ACCOUNTS,
     CAMPAIGNS,
     LOOKALIKES,
     REASONS,
     TIES,
     TIMELINE,
     Capability,
-    Verdict,
     conform,
 )
 from stillwatch.engines.engine import Engine
@@ -35,7 +39,12 @@ WORK_OF_CAMPAIGNS: Final = """
 """
 """What of its members' work is a campaign's: accounts and families, each once."""
 
-_WATCH_RISK: Final = 0.5
+
+BELONGS: Final = """
+    SELECT o.campaign_id, m.account_id, m.strength FROM membership m
+    JOIN campaigns_own o ON o.candidate = m.candidate WHERE m.member ORDER BY campaign_id, account_id
+"""
+"""The members of each campaign, by its own candidate."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +84,7 @@ def bind_campaigns(engine: Engine, campaigns: Sequence[Campaign], membership: pa
     engine.bind("campaigns_own", own)
     engine.bind(
         "belongs",
-        engine.table(
-            """
-            SELECT o.campaign_id, m.account_id, m.strength FROM membership m
-            JOIN campaigns_own o ON o.candidate = m.candidate WHERE m.member ORDER BY campaign_id, account_id
-            """
-        ),
+        engine.table(BELONGS),
     )
 
 
@@ -108,12 +112,15 @@ def build_results(
     """
     counted = {one.campaign_id: counted_findings(findings, one.judgement) for one in campaigns}
     counted |= {one.group_id: counted_findings(findings, one.judgement) for one in lookalikes}
-    account_facets = _account_facets(engine, signal_facets)
+    groups = [
+        Group(one.campaign_id, one.judgement.verdict, one.judgement.q_value, one.members) for one in campaigns
+    ]
+    told = account_facets(engine, signal_facets)
     return Results(
         campaigns=_campaigns(engine, campaigns, counted),
-        accounts=_accounts(engine, campaigns, profiles, account_facets),
+        accounts=tell_accounts(engine, groups, profiles, told),
         members=member_shares(engine),
-        reasons=_reasons(campaigns, lookalikes, counted, account_facets),
+        reasons=_reasons(groups, lookalikes, counted, told),
         timeline=conform(engine.table(_TIMELINE), TIMELINE, "campaigns"),
         lookalikes=_lookalikes(engine, lookalikes, counted),
         ties=conform(engine.table(TIES_QUERY), TIES, "campaigns"),
@@ -152,18 +159,6 @@ _ABILITIES: Final = """
 _OF_CAMPAIGNS: Final = "SELECT campaign_id AS group_id, account, family FROM campaign_work"
 _OF_LOOKALIKES: Final = """
     SELECT l.group_id, w.account, w.family FROM work w JOIN lookalike_groups l ON l.candidate = w.candidate
-"""
-_FIRST_EVIDENCE: Final = """
-    SELECT w.campaign_id, w.account_id, min(u.first_seen) AS first_evidence_at
-    FROM campaign_work w JOIN uses u ON u.account = w.account AND u.family = w.family
-    GROUP BY w.campaign_id, w.account_id ORDER BY w.campaign_id, w.account_id
-"""
-_STRENGTH: Final = "SELECT campaign_id, account_id, strength FROM belongs ORDER BY campaign_id, account_id"
-_SIGNALS: Final = """
-    SELECT o.campaign_id, s.account_id, s.signal, s.llr FROM signals s
-    JOIN campaigns_own o ON o.candidate = s.candidate
-    JOIN belongs b ON b.campaign_id = o.campaign_id AND b.account_id = s.account_id
-    ORDER BY o.campaign_id, s.account_id, s.signal
 """
 _TIMELINE: Final = """
     SELECT TIMESTAMPTZ '1970-01-01 00:00:00+00' + k.day * INTERVAL 1 DAY AS day, w.campaign_id,
@@ -237,97 +232,15 @@ def _capabilities(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, floa
     }
 
 
-def _account_facets(
-    engine: Engine, signal_facets: Mapping[str, str]
-) -> dict[tuple[str, str], list[tuple[str, str, float]]]:
-    """Return (facet, signal, llr) of each member, by campaign and account."""
-    found: dict[tuple[str, str], list[tuple[str, str, float]]] = {}
-    for row in engine.table(_SIGNALS).to_pylist():
-        entry = (signal_facets[row["signal"]], row["signal"], row["llr"])
-        found.setdefault((row["campaign_id"], row["account_id"]), []).append(entry)
-    return found
-
-
-def _accounts(
-    engine: Engine,
-    campaigns: Sequence[Campaign],
-    profiles: pa.Table,
-    facets: Mapping[tuple[str, str], list[tuple[str, str, float]]],
-) -> pa.Table:
-    first = {
-        (row["campaign_id"], row["account_id"]): row["first_evidence_at"]
-        for row in engine.table(_FIRST_EVIDENCE).to_pylist()
-    }
-    strength = {
-        (row["campaign_id"], row["account_id"]): row["strength"]
-        for row in engine.table(_STRENGTH).to_pylist()
-    }
-    strongest: dict[str, Campaign] = {}
-    for one in sorted(campaigns, key=lambda campaign: campaign.judgement.verdict is Verdict.CAMPAIGN):
-        strongest |= dict.fromkeys(one.members, one)
-    rows = [
-        {
-            "account_id": account,
-            "verdict": found.judgement.verdict.value,
-            "campaign_id": found.campaign_id,
-            "risk": _risk(found, strength[key := (found.campaign_id, account)]),
-            "facets": _added(facets.get(key, [])),
-            "exchanges": 0,
-            "first_evidence_at": first[key],
-        }
-        for account, found in sorted(strongest.items())
-    ]
-    told = pa.Table.from_pylist([_CLEAR, *rows], schema=ACCOUNTS)
-    return conform(_everybody(told, profiles), ACCOUNTS, "campaigns")
-
-
-_CLEAR: Final[Mapping[str, Any]] = {
-    "account_id": "",
-    "verdict": Verdict.CLEAR.value,
-    "campaign_id": None,
-    "risk": 0.0,
-    "facets": [],
-    "exchanges": 0,
-    "first_evidence_at": None,
-}
-
-
-def _everybody(told: pa.Table, profiles: pa.Table) -> pa.Table:
-    """Return the row of each account in ``profiles``: its own in ``told``, or the first, which is clear."""
-    own = pc.index_in(profiles["account_id"], told["account_id"].combine_chunks().slice(1))
-    rows = told.take(pc.fill_null(pc.add(own, 1), 0))
-    for name in ("account_id", "exchanges"):
-        rows = rows.set_column(rows.schema.get_field_index(name), name, profiles[name])
-    return rows
-
-
-def _risk(campaign: Campaign, strength: float) -> float:
-    """Return the account's risk: how surely it belongs, times how sure the campaign is."""
-    sure = 1 - campaign.judgement.q_value
-    return strength * sure * (1.0 if campaign.judgement.verdict is Verdict.CAMPAIGN else _WATCH_RISK)
-
-
-def _added(entries: Sequence[tuple[str, str, float]]) -> list[tuple[str, float]]:
-    sums: dict[str, float] = {}
-    for facet, _, llr in entries:
-        sums[facet] = sums.get(facet, 0.0) + llr
-    return sorted(sums.items())
-
-
 def _reasons(
-    campaigns: Sequence[Campaign],
+    campaigns: Sequence[Group],
     lookalikes: Sequence[Lookalike],
     counted: Mapping[str, list[dict[str, Any]]],
-    facets: Mapping[tuple[str, str], list[tuple[str, str, float]]],
+    facets: AccountFacets,
 ) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for one in campaigns:
-        rows += _group_reasons(one.campaign_id, counted)
-        for account in sorted(one.members):
-            rows += [
-                _account_reason(one.campaign_id, account, *entry)
-                for entry in facets.get((one.campaign_id, account), [])
-            ]
+        rows += [*_group_reasons(one.campaign_id, counted), *account_reasons(one, facets)]
     for lookalike in lookalikes:
         rows += _group_reasons(lookalike.group_id, counted)
     return conform(pa.Table.from_pylist(rows, schema=REASONS), REASONS, "campaigns")
@@ -338,27 +251,3 @@ def _group_reasons(group_id: str, counted: Mapping[str, list[dict[str, Any]]]) -
         side = "against" if row["llr"] < 0 else row["side"]
         own = {name: value for name, value in row.items() if name != "candidate"}
         yield {**own, "campaign_id": group_id, "account_id": None, "side": side}
-
-
-def _account_reason(campaign: str, account: str, facet: str, signal: str, llr: float) -> dict[str, Any]:
-    verb = "speaks against" if llr < 0 else "speaks for"
-    side = "linking" if facet == "identity" else "extraction"
-    return {
-        "campaign_id": campaign,
-        "account_id": account,
-        "facet": facet,
-        "signal": signal,
-        "side": "against" if llr < 0 else side,
-        "llr": llr,
-        "observed": None,
-        "expected": None,
-        "accounts": None,
-        "exchanges": None,
-        "statement": f"{signal.replace('-', ' ')} {verb} membership: odds of {_odds(llr)}",
-    }
-
-
-def _odds(llr: float) -> str:
-    """Return a log-likelihood ratio as odds in words: "4 to 1" or "1 to 4"."""
-    times = f"{2.718281828459045 ** abs(llr):,.1f}"
-    return f"{times} to 1" if llr >= 0 else f"1 to {times}"

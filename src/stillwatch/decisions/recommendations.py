@@ -12,7 +12,7 @@ an account costs less than to act on it: it is throttled once it is a member wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -20,7 +20,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.contracts import DECISIONS, Action, Verdict, conform
+from stillwatch.contracts import DECISIONS, REASONS, Action, Verdict, conform
 
 ACT_FROM: Final = 0.85
 """Probability of membership (``risk``) from which on an account is acted on."""
@@ -30,6 +30,10 @@ _CODES: Final = 3
 
 _NOTHING_LEFT: Final = 1.0
 """The q-value of a campaign that no longer stands."""
+
+
+Reasons = Callable[[Collection[str]], pa.Table]
+"""Returns REASONS of the campaigns, and at least of these accounts."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,18 @@ class Recommendations:
 
     def judge(self, at: datetime, campaigns: pa.Table, accounts: pa.Table, reasons: pa.Table) -> None:
         """Take a judgement that was made ``at`` a tick's end: its CAMPAIGNS, ACCOUNTS and REASONS."""
-        q_values = _by(campaigns, "campaign_id", "q_value")
         verdicts = _by(campaigns, "campaign_id", "verdict")
         called = {name for name, verdict in verdicts.items() if verdict == Verdict.CAMPAIGN}
         self._sure = called & (self._sure | self._called)
         self._called = called
-        wanted = self._wanted(accounts)
-        codes = _Codes(reasons)
-        for account in sorted(wanted.keys() | self._standing.keys()):
-            new = _next(self._standing.get(account), wanted.get(account), called)
-            if new is None or new == self._standing.get(account):
-                continue
+        self.follow(at, campaigns, accounts, lambda _: reasons)
+
+    def follow(self, at: datetime, campaigns: pa.Table, accounts: pa.Table, reasons: Reasons) -> None:
+        """Take who belongs to the campaigns of the last judgement by now; how sure they are stays."""
+        q_values = _by(campaigns, "campaign_id", "q_value")
+        changed = self._changed(self._wanted(accounts))
+        codes = _Codes(reasons(changed) if changed else REASONS.empty_table())
+        for account, new in changed.items():
             self._standing[account] = new
             self._changes.append(
                 {
@@ -74,6 +79,18 @@ class Recommendations:
                     "dry_run": True,
                 }
             )
+
+    def _changed(self, wanted: Mapping[str, _Recommendation]) -> dict[str, _Recommendation]:
+        """Return what is recommended from now on for each account for which that is something else."""
+        found = {
+            account: _next(self._standing.get(account), wanted.get(account), self._called)
+            for account in sorted(wanted.keys() | self._standing.keys())
+        }
+        return {
+            account: new
+            for account, new in found.items()
+            if new is not None and new != self._standing.get(account)
+        }
 
     def _wanted(self, accounts: pa.Table) -> dict[str, _Recommendation]:
         named = accounts.filter(pc.is_valid(accounts["campaign_id"]))

@@ -32,10 +32,7 @@ _AHEAD: Final = "64MiB"
 """Rows that are made while the ones before are worked on: by default less than one batch of sketches."""
 
 _BEING_MADE: Final = "being made"
-_KIND: Final = """
-    SELECT CASE WHEN table_type = 'VIEW' THEN 'VIEW' ELSE 'TABLE' END FROM information_schema.tables
-    WHERE table_name = ?
-"""
+_REGISTERED: Final = "registered"
 _UNREADABLE: Final = (duckdb.IOException, duckdb.InvalidInputException)
 
 
@@ -45,6 +42,9 @@ class DuckDB:
     def __init__(self, memory: str, threads: int | None, spill: Path) -> None:
         """Open a database; see :func:`~stillwatch.engines.engine.open_engine` for the arguments."""
         self._spill, self._mapped, self._numbers = spill, dict[str, Path](), count()
+        self._kinds = dict[
+            str, str
+        ]()  # what each name is: asking the catalogue takes longer than most queries
         self._connection = duckdb.connect(":memory:", config=_settings(memory, threads, spill))
         # Only now: the settings above load the built-in extensions that they belong to.
         self._connection.execute("SET autoload_known_extensions = false")
@@ -58,11 +58,13 @@ class DuckDB:
         self.forget(name)
         if isinstance(source, pa.Table):
             self._connection.register(name, source)
+            self._kinds[name] = _REGISTERED
             return
         files = ", ".join(_literal(str(path)) for path in source)
         scan = f"read_parquet([{files}], hive_partitioning = false)"
         with _explained():
             self._connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS SELECT * FROM {scan}")
+        self._kinds[name] = "VIEW"
 
     def keep(self, name: str, sql: str) -> None:
         """See :meth:`Engine.keep`."""
@@ -98,10 +100,11 @@ class DuckDB:
 
     def forget(self, name: str) -> None:
         """See :meth:`Engine.forget`: a registered table, a view of files, or a kept result."""
-        self._connection.unregister(name)
-        kind = self._connection.execute(_KIND, [name]).fetchone()
-        if kind is not None:
-            self._connection.execute(f"DROP {kind[0]} {_quoted(name)}")
+        kind = self._kinds.pop(name, None)
+        if kind == _REGISTERED:
+            self._connection.unregister(name)
+        elif kind is not None:
+            self._connection.execute(f"DROP {kind} {_quoted(name)}")
         if name in self._mapped:
             self._mapped.pop(name).unlink(missing_ok=True)
 
@@ -124,6 +127,7 @@ class DuckDB:
         """Give what was made the name that it is for."""
         self.forget(name)
         self._connection.execute(f"ALTER TABLE {_quoted(_BEING_MADE)} RENAME TO {_quoted(name)}")
+        self._kinds[name] = "TABLE"
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""

@@ -40,7 +40,7 @@ _RESUMED: Final = f"""
         SELECT account, family, timestamp, lag(timestamp) OVER (
             PARTITION BY account ORDER BY timestamp, family) AS before
         FROM activity WHERE standalone) b
-    WHERE timestamp <= before + {SESSION_GAP} GROUP BY account, family
+    WHERE timestamp <= before + {SESSION_GAP} AND {{counted}} GROUP BY account, family
 """
 
 _USES: Final = f"""
@@ -50,7 +50,7 @@ _USES: Final = f"""
                CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
                CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
                min(timestamp) AS first_seen, max(timestamp) AS last_seen
-        FROM activity GROUP BY account, family) u
+        FROM activity WHERE {{counted}} GROUP BY account, family) u
     LEFT JOIN ({_RESUMED}) r ON r.account = u.account AND r.family = u.family
 """
 
@@ -63,12 +63,13 @@ _KINDS: Final = """
 
 _HOURS: Final = """
     SELECT account, family, hour, count(*) AS exchanges FROM (
-        SELECT account, family, CAST(floor(epoch(timestamp) / 3600) AS INTEGER) AS hour FROM activity) a
+        SELECT account, family, CAST(floor(epoch(timestamp) / 3600) AS INTEGER) AS hour FROM activity
+        WHERE {counted}) a
     GROUP BY account, family, hour
 """
 
 _NETWORKS: Final = """
-    SELECT DISTINCT network_fp AS fp, account FROM activity WHERE network_fp IS NOT NULL
+    SELECT DISTINCT network_fp AS fp, account FROM activity WHERE network_fp IS NOT NULL AND {counted}
 """
 
 
@@ -90,6 +91,16 @@ def tally(engine: Engine) -> None:
     The last two have ``fp`` and ``account``: one row for each address range that an account sent from, and
     for each state of a conversation that it handed on or took over.
     """
-    for name, query in (("uses", _USES), ("kinds", _KINDS), ("hours", _HOURS), ("networks", _NETWORKS)):
+    engine.keep("kinds", _KINDS)
+    for name, query in counts("TRUE").items():
         engine.keep(name, query)
     find_handovers(engine)
+
+
+def counts(counted: str) -> dict[str, str]:
+    """Return the queries of ``uses``, ``hours`` and ``networks`` over the exchanges of which this is true.
+
+    What an account did before them tells whether a dialogue was begun in the same sitting.
+    """
+    queries = {"uses": _USES, "hours": _HOURS, "networks": _NETWORKS}
+    return {name: query.format(counted=counted) for name, query in queries.items()}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from stillwatch.engines.engine import Engine
+
+WITHIN: Final = timedelta(hours=48)
+"""A conversation that goes on later than this is not taken for the same one."""
 
 _MOST_SENDERS: Final = 5
 """A message that more accounts have sent is a figure of speech, not the state of a conversation."""
@@ -25,7 +29,7 @@ _HANDOVERS: Final = f"""
     SELECT DISTINCT c.fp, c.account AS taker, s.account AS giver
     FROM foreign_states c
     JOIN sent_states s ON s.fp = c.fp AND s.timestamp < c.timestamp
-        AND s.timestamp >= c.timestamp - INTERVAL 48 HOUR
+        AND s.timestamp >= c.timestamp - INTERVAL {WITHIN // timedelta(hours=1)} HOUR
     JOIN (SELECT fp FROM sent_states GROUP BY fp HAVING count(DISTINCT account) <= {_MOST_SENDERS}) rare
         ON rare.fp = c.fp
 """

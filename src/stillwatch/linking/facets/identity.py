@@ -16,7 +16,7 @@ from stillwatch.linking.facets.groups import Groups, Ints
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import Surplus, weigh_surplus
 
-_SHARED: Final = {
+SHARED: Final = {
     "payment-shared": ("payment_fp", "payment card"),
     "device-shared": ("device_fp", "device"),
     "phone-shared": ("phone_fp", "telephone number"),
@@ -85,7 +85,7 @@ class Identity:
         """Return LINKS of every shared card, device, telephone number, own mail domain and network."""
         return pa.concat_tables(
             shared_values(engine, self.card.name, signal, _holdings(column))
-            for signal, (column, _) in _SHARED.items()
+            for signal, (column, _) in SHARED.items()
         )
 
     def weigh(self, engine: Engine) -> pa.Table:
@@ -93,7 +93,7 @@ class Identity:
         groups = Groups.read(engine)
         found = [
             _finding(candidate, signal, words, surplus)
-            for signal, (column, words) in _SHARED.items()
+            for signal, (column, words) in SHARED.items()
             for candidate, surplus in weigh_surplus(engine, groups, _holdings(column)).items()
             if surplus.values
         ]
