@@ -12,6 +12,7 @@ from stillwatch.linking.facets.finding import Finding, findings_table
 from stillwatch.linking.facets.groups import Groups
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import weigh_surplus
+from stillwatch.linking.facets.windows import SAME_TIME, Windows
 
 _HOLDINGS: Final = "SELECT fp, account FROM handovers"
 
@@ -24,10 +25,12 @@ class Continuity:
         shows="a dialogue goes on under an account that never sent its beginning",
         honest_twin="a team that hands a session over inside one organisation",
         method=(
-            "m ln(m / e) - (m - e) for m dialogues handed over inside the group where chance has e, 0 where "
-            "m is at most e (Poisson log-likelihood ratio, Kulldorff 1997). Ordinary traffic: the handovers "
-            "between all other accounts of the log, at any hour, as a random draw of as many would "
-            "share them. By hand: within 48 hours, a message of at most 5 senders, e at least 0.5, the cap"
+            "m ln(m / e) - (m - e) for m dialogues handed over inside the group where chance has e, 0 "
+            "where m is at most e (Poisson log-likelihood ratio, Kulldorff 1997). Ordinary traffic: "
+            "the handovers between the other accounts at work in the same time, as a random draw of "
+            "as many would share them. "
+            f"{SAME_TIME}. By hand: these figures, within 48 hours, a message of at most 5 senders, "
+            "e at least 0.5, the cap"
         ),
         side="extraction",
         cap=6.0,
@@ -47,6 +50,8 @@ class Continuity:
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of conversations handed over inside the group."""
+        groups = Groups.read(engine)
+        found = weigh_surplus(engine, groups, Windows.read(engine, groups), _HOLDINGS)
         return findings_table(
             Finding(
                 candidate=candidate,
@@ -59,9 +64,10 @@ class Continuity:
                 accounts=surplus.accounts,
                 statement=(
                     f"{surplus.values:,} conversations go on under another account of the group, which "
-                    f"never sent their beginning; {surplus.expected:,.1f} would by chance"
+                    f"never sent their beginning; {surplus.expected:,.1f} would by chance among all "
+                    f"{surplus.ordinary}"
                 ),
             )
-            for candidate, surplus in weigh_surplus(engine, Groups.read(engine), _HOLDINGS).items()
+            for candidate, surplus in found.items()
             if surplus.values
         )

@@ -12,6 +12,7 @@ from stillwatch.linking.facets.finding import Finding, findings_table
 from stillwatch.linking.facets.groups import Groups
 from stillwatch.linking.facets.holdings import shared_values
 from stillwatch.linking.facets.surplus import weigh_surplus
+from stillwatch.linking.facets.windows import SAME_TIME, Windows
 
 _NETWORKS: Final = "SELECT fp, account FROM networks"
 
@@ -24,10 +25,11 @@ class Network:
         shows="the accounts send from address ranges (/24, /48) in common",
         honest_twin="offices, campuses, carriers' shared addresses and VPN exits",
         method=(
-            "m ln(m / e) - (m - e) for m holders of a range beyond the first in the group where chance has "
-            "e, 0 where m is at most e (Poisson log-likelihood ratio, Kulldorff 1997). Ordinary traffic: the "
-            "ranges of all other accounts of the log, at any hour, as a random draw of as many would "
-            "share them. By hand: e at least 0.5, the cap"
+            "m ln(m / e) - (m - e) for m holders of a range beyond the first in the group where "
+            "chance has e, 0 where m is at most e (Poisson log-likelihood ratio, Kulldorff 1997). "
+            "Ordinary traffic: the ranges of the other accounts at work in the same time, as a random "
+            "draw of as many would share them. "
+            f"{SAME_TIME}. By hand: these figures, e at least 0.5, the cap"
         ),
         side="linking",
         cap=4.0,
@@ -46,6 +48,8 @@ class Network:
 
     def weigh(self, engine: Engine) -> pa.Table:
         """Return FINDINGS of shared address ranges."""
+        groups = Groups.read(engine)
+        found = weigh_surplus(engine, groups, Windows.read(engine, groups), _NETWORKS)
         return findings_table(
             Finding(
                 candidate=candidate,
@@ -58,9 +62,9 @@ class Network:
                 statement=(
                     f"{surplus.accounts:,} of {surplus.known:,} pairs of account and address range are in "
                     f"{surplus.values:,} ranges that others of the group use: {surplus.observed:,.0f} beyond "
-                    f"the first of each, {surplus.expected:,.1f} by chance"
+                    f"the first of each, {surplus.expected:,.1f} by chance among all {surplus.ordinary}"
                 ),
             )
-            for candidate, surplus in weigh_surplus(engine, Groups.read(engine), _NETWORKS).items()
+            for candidate, surplus in found.items()
             if surplus.values
         )

@@ -1,10 +1,12 @@
 """Sharing beyond chance: how many parties of a group hold a value that another of them holds too.
 
-For a value with ``k`` holders in the group the surplus is ``k - 1``. If the group were drawn at random
-from the other accounts, each taken with probability ``p = group / others``, a value with ``K`` holders
-among them would give the surplus ``K p - 1 + (1 - p)^K`` (thinning of a multinomial). The surplus of
-rare events is close to Poisson, so the log-likelihood ratio of seeing ``m`` where ``e`` is expected is
-``m log(m / e) - (m - e)``, nothing where ``m <= e`` (Kulldorff 1997, spatial scan statistic).
+For a value with ``k`` holders in the group the surplus is ``k - 1``. Ordinary are the accounts that were at
+work in the group's own time and hold any value of the kind (:mod:`stillwatch.linking.facets.windows`). If
+the group were drawn at random from the others of these, each taken with probability ``p = group / others``,
+a value with ``K`` holders among them would give the surplus ``K p - 1 + (1 - p)^K`` (thinning of a
+multinomial). The surplus of rare events is close to Poisson, so the log-likelihood ratio of seeing ``m``
+where ``e`` is expected is ``m log(m / e) - (m - e)``, nothing where ``m <= e`` (Kulldorff 1997, spatial scan
+statistic).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import pyarrow as pa
 from stillwatch.engines.compiled import compiled
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.groups import Groups, Ints
+from stillwatch.linking.facets.windows import Bools, Windows
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,6 +38,7 @@ class Surplus:
     accounts: int  # accounts that hold a shared value
     values: int  # shared values
     known: int  # values known of the group's accounts: as many as accounts where each has one
+    ordinary: str = "others"  # whose values chance is taken from
 
     @property
     def llr(self) -> float:
@@ -45,7 +49,7 @@ class Surplus:
         return float(self.observed * np.log(self.observed / expected) - (self.observed - expected))
 
 
-def weigh_surplus(engine: Engine, groups: Groups, holdings: str) -> dict[int, Surplus]:
+def weigh_surplus(engine: Engine, groups: Groups, windows: Windows, holdings: str) -> dict[int, Surplus]:
     """Return the surplus of every candidate that holds a value, by candidate.
 
     ``holdings`` is a query of ``fp`` and ``account``, one row for each value that an account holds.
@@ -54,20 +58,35 @@ def weigh_surplus(engine: Engine, groups: Groups, holdings: str) -> dict[int, Su
     engine.keep("held", _HELD.format(holdings=holdings))
     values = _Values.of(engine.table(_SHARED), engine.table(_EACH), groups.party)
     engine.forget("held")
+    found: dict[int, Surplus] = {}
+    chosen = windows.choose(groups, values.known)
+    for place in np.unique(chosen).tolist():
+        numbers = np.flatnonzero(chosen == place)
+        found |= _in_window(groups, values, numbers, windows.there(place), windows.told(place))
+    return dict(sorted(found.items()))
+
+
+def _in_window(
+    groups: Groups, values: _Values, numbers: Ints, there: Bools, ordinary: str
+) -> dict[int, Surplus]:
+    """Return the surplus of the groups with these numbers, among the accounts that were there."""
+    everywhere = _holders(values.value, values.account, groups.party, there)
     counts, expected = _weigh(
+        numbers,
         groups.ends,
         groups.accounts,
         groups.party,
         values.ends,
         values.held,
         values.alone,
-        values.everywhere,
-        values.population,
+        there,
+        everywhere,
+        len(np.unique(groups.party[there & values.known])),
     )
     return {
-        candidate: Surplus(float(observed), chance, accounts, shared, known)
+        candidate: Surplus(float(observed), chance, accounts, shared, known, ordinary)
         for candidate, (observed, accounts, shared, known), chance in zip(
-            groups.candidates.tolist(), counts.tolist(), expected.tolist(), strict=True
+            groups.candidates[numbers].tolist(), counts.tolist(), expected.tolist(), strict=True
         )
         if known
     }
@@ -93,8 +112,8 @@ class _Values:
     ends: Ints  # where the shared values of each account end, after a 0
     held: Ints  # the shared values of one account after the other
     alone: Ints  # values that nobody else holds, by account
-    everywhere: Ints  # parties that hold each shared value
-    population: int  # parties that hold any
+    value: Ints  # each holding of a shared value, by value and party
+    account: Ints
 
     @classmethod
     def of(cls, shared: pa.Table, each: pa.Table, party: Ints) -> _Values:
@@ -103,7 +122,6 @@ class _Values:
         another = np.diff(shared["fp"].to_numpy(), prepend=0) != 0
         another[:1] = True
         value = np.cumsum(another) - 1
-        parties = another | (np.diff(shared["party"].to_numpy(), prepend=-1) != 0)
         counts = np.bincount(account, minlength=len(party))
         alone = -counts
         alone[each["account"].to_numpy()] += each["n"].to_numpy()
@@ -111,32 +129,53 @@ class _Values:
             ends=np.concatenate([[0], np.cumsum(counts)]),
             held=value[np.argsort(account, kind="stable")],
             alone=alone,
-            everywhere=np.bincount(value, weights=parties).astype(np.int64),
-            population=len(np.unique(party[each["account"].to_numpy()])),
+            value=value,
+            account=account.astype(np.int64),
         )
+
+    @property
+    def known(self) -> Bools:
+        """Whether each account holds any value."""
+        return np.asarray(self.alone + np.diff(self.ends) > 0)
+
+
+@compiled
+def _holders(value: Ints, account: Ints, party: Ints, there: Bools) -> Ints:
+    """Return how many parties with an account that was there hold each value; rows by value and party."""
+    holders = np.zeros(value[-1] + 1 if len(value) else 0, np.int64)
+    last = (-1, -1)
+    for row in range(len(value)):
+        holding = (value[row], party[account[row]])
+        if there[account[row]] and holding != last:
+            holders[value[row]], last = holders[value[row]] + 1, holding
+    return holders
 
 
 @compiled
 def _weigh(
+    numbers: Ints,
     ends: Ints,
     accounts: Ints,
     party: Ints,
     held_ends: Ints,
     held: Ints,
     alone: Ints,
+    there: Bools,
     everywhere: Ints,
     population: int,
 ) -> tuple[Ints, Floats]:
     """Return of each candidate observed, accounts, values and known, and then what chance expects."""
-    counts, expected = np.zeros((len(ends) - 1, 4), np.int64), np.zeros(len(ends) - 1)
+    counts, expected = np.zeros((len(numbers), 4), np.int64), np.zeros(len(numbers))
     holders, newest = np.zeros(len(everywhere), np.int64), np.zeros(len(everywhere), np.int64)
     touched, sizes = np.empty(len(everywhere), np.int64), _sizes(everywhere)
     filled = np.flatnonzero(sizes)  # one value of a million holders makes a long table of few entries
-    for number in range(len(ends) - 1):
+    for row, number in enumerate(numbers):
         found, parties, last = 0, 0, -1
         for account in accounts[ends[number] : ends[number + 1]]:
+            if not there[account]:
+                continue
             own = held[held_ends[account] : held_ends[account + 1]]
-            counts[number, 3] += alone[account]
+            counts[row, 3] += alone[account]
             if alone[account] + len(own) and party[account] != last:
                 parties, last = parties + 1, party[account]
             for value in own:
@@ -146,17 +185,17 @@ def _weigh(
                     holders[value], newest[value] = holders[value] + 1, party[account]
         share = min(parties / max(population - parties, 1), 1.0)
         for size in filled:
-            expected[number] += sizes[size] * _by_chance(size, share)
+            expected[row] += sizes[size] * _by_chance(size, share)
         for value in touched[:found]:
             inside, holders[value] = holders[value], 0
-            counts[number, 3] += inside
+            counts[row, 3] += inside
             if inside > 1:
-                counts[number, 0] += inside - 1
-                counts[number, 1] += inside
-                counts[number, 2] += 1
+                counts[row, 0] += inside - 1
+                counts[row, 1] += inside
+                counts[row, 2] += 1
             # What the group holds is no ordinary sharing.
-            expected[number] -= _by_chance(everywhere[value], share)
-            expected[number] += _by_chance(everywhere[value] - inside, share)
+            expected[row] -= _by_chance(everywhere[value], share)
+            expected[row] += _by_chance(everywhere[value] - inside, share)
     return counts, expected
 
 

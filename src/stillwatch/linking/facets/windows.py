@@ -1,0 +1,136 @@
+"""Windows: whom a group is compared with, the accounts that were at work in its own time.
+
+What is ordinary changes with time: a launch, a term, a new client. The log is cut into halves, quarters and
+eighths, and once more half a width later, so that no short group falls into a wide window because it lies
+across a cut. A group belongs to the narrowest of these that holds nine tenths of its accounts' work. There
+are so few that what is ordinary in each is counted once, for all its groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.engines.engine import Engine
+from stillwatch.linking.facets.groups import Groups, Ints
+
+Bools = npt.NDArray[np.bool_]
+
+CELLS: Final = 16
+"""Half an eighth of the log: every window is a run of cells."""
+
+WINDOWS: Final = tuple(
+    (start, start + width)
+    for width in (CELLS // 8, CELLS // 4, CELLS // 2, CELLS)
+    for start in range(0, CELLS - width + 1, width // 2)
+)
+"""First cell, and the first one after it; the narrow windows first, the whole log last."""
+
+WHOLE: Final = len(WINDOWS) - 1
+
+SAME_TIME: Final = (
+    "The same time: the narrowest of half-overlapping halves, quarters and eighths of the log, or all of it, "
+    "that holds all work of nine tenths of the group, and four other accounts for each of its own"
+)
+"""What the cards of the facets that go by windows say of them."""
+
+_MOST: Final = 9
+"""Of ten accounts of a group, how many must have done all their work in its window: strays widen nothing."""
+
+_OTHERS: Final = 4
+"""Accounts outside for each of the group, at least: fewer tell their own luck, not what is ordinary."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """When each account was at work, in cells, and when each account of each group was at the group's."""
+
+    hours: tuple[int, int]  # since the epoch: the log's first, and the one after its last
+    first: Ints  # by account; after the last cell for one that the log does not show
+    last: Ints
+    begun: Ints  # of each account in Groups.accounts
+    ended: Ints
+
+    @classmethod
+    def read(cls, engine: Engine, groups: Groups) -> Windows:
+        """Read ``profiles``, and of ``work`` when it was done."""
+        presence = engine.table(_PRESENCE)
+        seen, left = presence["since"].to_numpy(), presence["until"].to_numpy()
+        hours = (int(seen.min(initial=left.max(initial=0))), int(left.max(initial=0)) + 1)
+        account = presence["account"].to_numpy()
+        first, last = np.full(len(groups.party), CELLS), np.full(len(groups.party), -1)
+        first[account], last[account] = _cells(seen, hours), _cells(left, hours)
+        begun, ended = _work(engine.table(_SPANS), groups)
+        return cls(hours, first, last, _cells(begun, hours), _cells(ended, hours))
+
+    def there(self, place: int) -> Bools:
+        """Return of each account whether it was at work in the window at this place of WINDOWS.
+
+        In the whole log everybody is, those included whom only the account records name.
+        """
+        start, end = WINDOWS[place]
+        return np.asarray(((self.first < end) & (self.last >= start)) | (place == WHOLE))
+
+    def choose(self, groups: Groups, known: Bools) -> Ints:
+        """Return the place of each candidate's window, where only accounts that are ``known`` count."""
+        sizes = np.diff(groups.ends)
+        number = np.repeat(np.arange(len(sizes)), sizes)
+        chosen = np.full(len(sizes), WHOLE)
+        for place in reversed(range(WHOLE)):
+            start, end = WINDOWS[place]
+            held = np.bincount(number[(self.begun >= start) & (self.ended < end)], minlength=len(sizes))
+            enough = np.count_nonzero(self.there(place) & known) >= (1 + _OTHERS) * sizes
+            chosen[(10 * held >= _MOST * sizes) & enough] = place
+        return chosen
+
+    def edges(self, place: int) -> tuple[int, int]:
+        """Return the first hour of the window, and the first one after it."""
+        first, length = self.hours[0], self.hours[1] - self.hours[0]
+        start, end = (first + -(-cell * length // CELLS) for cell in WINDOWS[place])
+        return start, end
+
+    def told(self, place: int) -> str:
+        """Return who is ordinary, in words."""
+        if place == WHOLE:
+            return "accounts of the log"
+        start, end = self.edges(place)
+        first, last = (f"{_EPOCH + timedelta(hours=hour):%Y-%m-%d}" for hour in (start, end - 1))
+        return f"accounts at work on {first}" if first == last else f"accounts at work from {first} to {last}"
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_PRESENCE: Final = """
+    SELECT account, CAST(floor(epoch(first_seen) / 3600) AS BIGINT) AS since,
+           CAST(floor(epoch(last_seen) / 3600) AS BIGINT) AS until FROM profiles ORDER BY account
+"""
+_SPANS: Final = """
+    SELECT m.candidate, m.account, coalesce(s.since, -1) AS since, coalesce(s.until, -1) AS until
+    FROM members m LEFT JOIN (
+        SELECT w.candidate, w.account, CAST(floor(epoch(min(u.first_seen)) / 3600) AS BIGINT) AS since,
+               CAST(floor(epoch(max(u.last_seen)) / 3600) AS BIGINT) AS until
+        FROM work w JOIN uses u ON u.account = w.account AND u.family = w.family
+        GROUP BY w.candidate, w.account) s
+    ON s.candidate = m.candidate AND s.account = m.account ORDER BY m.candidate, m.account
+"""
+
+
+def _cells(hours: Ints, log: tuple[int, int]) -> Ints:
+    return np.asarray((hours - log[0]) * CELLS // (log[1] - log[0]))
+
+
+def _work(spans: pa.Table, groups: Groups) -> tuple[Ints, Ints]:
+    """Return from when until when each account in Groups.accounts was at its group's work.
+
+    Colleagues stand beside one another there, and in order of their numbers here.
+    """
+    number = np.repeat(np.arange(len(groups.candidates)), np.diff(groups.ends))
+    order = np.lexsort((groups.accounts, number))
+    begun, ended = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    begun[order], ended[order] = spans["since"].to_numpy(), spans["until"].to_numpy()
+    return begun, ended
