@@ -96,7 +96,7 @@ class _Hour(Pile):
 class Hours:
     """Rows by the hour; those of an hour that was written before, and of logs in no order, as a pile.
 
-    Memory holds two runs' rows, or four where a few hours hold all that waits.
+    Memory holds a run's rows, or four runs' where a few hours hold all that waits.
     """
 
     def __init__(self) -> None:
