@@ -22,10 +22,10 @@ START = datetime(2026, 5, 1, tzinfo=UTC)
 DYING_SEAL = Path(__file__).with_name("dying_seal.py")
 
 
-@pytest.fixture
-def exchanges(sketches: Build) -> pa.RecordBatch:
-    """Twenty exchanges of two hours, five of them twice."""
-    numbers = [*range(20), *range(5)]
+@pytest.fixture(params=[5, 0], ids=["merged", "moved"])
+def exchanges(sketches: Build, request: pytest.FixtureRequest) -> pa.RecordBatch:
+    """Twenty exchanges of two hours; those that come twice make their hour one to merge."""
+    numbers = [*range(20), *range(request.param)]
     return sketches(
         [{"exchange_id": f"{i:02}", "timestamp": START + timedelta(minutes=6 * i)} for i in numbers]
     )

@@ -227,7 +227,7 @@ def test_account_records_do_not_depend_on_how_they_were_sealed(
 def test_staged_rows_on_disk_outlive_their_process(
     tmp_path: Path, engine: Engine, sketches: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stillwatch.ledger.staging.RUN_ROWS", 2)
+    monkeypatch.setattr("stillwatch.ledger.waiting.RUN_ROWS", 1)
     Ledger(tmp_path, "key-1").stage(sketches([{"exchange_id": "a"}, {"exchange_id": "b"}]))
     later = Ledger(tmp_path, "key-1")
     assert later.sketch_files() == []

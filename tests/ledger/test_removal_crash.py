@@ -46,7 +46,7 @@ def ledger(tmp_path: Path, engine: Engine, sketches: Build, records: Build) -> P
         ledger.stage_accounts(records([{"account_id": name} for name in "abcde"]))
         ledger.seal(engine)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stillwatch.ledger.staging.RUN_ROWS", 1)
+        patch.setattr("stillwatch.ledger.waiting.RUN_ROWS", 1)
         Ledger(root, "key-1").stage(sketches([row(20), row(1) | {"exchange_id": "late"}]))
     (root / "accounts" / ".accounts.parquet.77.tmp").write_bytes(b"half of account a")
     return root

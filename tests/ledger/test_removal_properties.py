@@ -74,7 +74,7 @@ def sealed(
 def staged(root: Path, rows: list[Row], build: Build) -> None:
     """Leave ``rows`` behind as a scan does that dies before it seals."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stillwatch.ledger.staging.RUN_ROWS", 1)
+        patch.setattr("stillwatch.ledger.waiting.RUN_ROWS", 1)
         Ledger(root, "key-1").stage(build(rows))
 
 

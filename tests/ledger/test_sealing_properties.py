@@ -103,7 +103,7 @@ def test_bytes_depend_on_the_set_of_rows_alone(
             whole.stage(sketches(rows))
             batches = [sketches(order[start : start + size]) for start in range(0, len(order), size)]
             with monkeypatch.context() as patch, ThreadPoolExecutor(data.draw(st.integers(1, 4))) as pool:
-                patch.setattr("stillwatch.ledger.staging.RUN_ROWS", run_rows)
+                patch.setattr("stillwatch.ledger.waiting.RUN_ROWS", run_rows)
                 list(pool.map(split.stage, batches))
             assert whole.seal(engine) == split.seal(engine)
             assert parts_of(whole) == parts_of(split)
@@ -136,7 +136,7 @@ def test_sealing_in_steps_keeps_each_exchange_once(engine: Engine, sketches: Bui
 def test_many_threads_stage_without_losing_a_row(
     engine: Engine, sketches: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stillwatch.ledger.staging.RUN_ROWS", 100)
+    monkeypatch.setattr("stillwatch.ledger.waiting.RUN_ROWS", 100)
     ledger = Ledger(tmp_path, "key-1")
     batches = [sketches([{"exchange_id": f"{i}-{j}"} for j in range(17)]) for i in range(200)]
     with ThreadPoolExecutor(8) as pool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from threading import Semaphore
 from typing import Any, Final
 
 import pyarrow as pa
@@ -27,6 +28,9 @@ from stillwatch.sketch.sketcher import Sketcher
 
 _AHEAD: Final = 2
 """Batches in flight for each thread: enough to keep it busy, few enough to hold in memory."""
+
+_PASSED: Final = 8
+"""Results for each batch in flight that may wait for an earlier one: they hold what was rejected alone."""
 
 
 def open_logs(
@@ -133,11 +137,18 @@ def _sketch_all(
 
 
 def _in_order(pool: ThreadPoolExecutor, work: Any, batches: Reading, ahead: int) -> Iterator[Any]:
-    """Map over the batches in threads, a bounded number at a time, results in the order of the input."""
+    """Map over the batches in threads, a bounded number at a time, results in the order of the input.
+
+    What counts is how many are not done: one that takes long, since its thread has an hour to write, keeps
+    nobody from going on with those behind it.
+    """
+    room = Semaphore(ahead)
     waiting: deque[Future[Any]] = deque()
     for batch in batches:
+        room.acquire()
         waiting.append(pool.submit(work, batch))
-        if len(waiting) > ahead:
+        waiting[-1].add_done_callback(lambda _: room.release())
+        while waiting and (waiting[0].done() or len(waiting) > ahead * _PASSED):
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,7 +56,7 @@ def write_parquet(
 def encode_parquet(
     batches: Iterable[pa.RecordBatch],
     schema: pa.Schema,
-    path: Path,
+    path: Path | pa.BufferOutputStream,
     *,
     row_group: int = ROW_GROUP,
     encoding: Encoding = KEPT,
@@ -75,7 +75,7 @@ def encode_parquet(
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; what is written there takes its place when all went well."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished = _unfinished(path)
     try:
         yield unfinished
         sync(unfinished)
@@ -84,6 +84,27 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         with suppress(OSError):
             unfinished.unlink()
+        raise
+
+
+def write_files(contents: Mapping[Path, pa.Buffer]) -> None:
+    """Write files, each whole or not at all, with one wait for the disk.
+
+    Raises:
+        OSError: the disk is full, or a folder cannot be written.
+    """
+    unfinished = {path: _unfinished(path) for path in contents}
+    try:
+        for path, content in contents.items():
+            unfinished[path].write_bytes(content)
+        sync_all(unfinished.values())
+        for path, written in unfinished.items():
+            written.replace(path)
+        sync_all({path.parent for path in contents})
+    except BaseException:
+        for written in unfinished.values():
+            with suppress(OSError):
+                written.unlink()
         raise
 
 
@@ -108,6 +129,10 @@ def sync_all(paths: Iterable[Path]) -> None:
     """Sync many files or folders; at once, because a disk answers many such waits in the time of one."""
     with ThreadPoolExecutor(_SYNCS) as pool:
         list(pool.map(sync, paths))
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: int) -> Iterator[pa.Table]:

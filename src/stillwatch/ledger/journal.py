@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -80,12 +81,12 @@ class Journal:
 
     def carry_out(self, layout: Layout) -> None:
         """Do what the journal says; doing it again, or the rest of it, comes to the same."""
-        targets = [layout.root / target for target in self.moves.values()]
-        for source, target in zip(self.moves, targets, strict=True):
-            if (layout.root / source).exists():
+        moves = [(layout.root / source, layout.root / target) for source, target in self.moves.items()]
+        for source, target in moves:
+            if source.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                (layout.root / source).replace(target)
-        _sync_folders(targets, layout.root)
+                source.replace(target)
+        _sync_folders(chain(*moves), layout.root)  # of runs that became parts, the old names must be gone
         removed = [layout.root / removal for removal in self.removals]
         for file in removed:
             file.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from stillwatch.ledger.sealing import prepare
 from stillwatch.ledger.signature import read_signature, sign
 from stillwatch.ledger.staging import Runs
 from stillwatch.ledger.storage import explained
+from stillwatch.ledger.waiting import Hours, Pile
 
 
 class Ledger:
@@ -41,8 +42,8 @@ class Ledger:
             LedgerError: the ledger was written with another key, or by a later version of stillwatch.
         """
         self._layout, self._key_id = Layout(root), key_id
-        self._sketches = Runs(self._layout.staged_sketches, SKETCH, "timestamp")
-        self._accounts = Runs(self._layout.staged_accounts, ACCOUNT_SKETCH, "account_id")
+        self._sketches = Runs(self._layout.staged_sketches, SKETCH, "timestamp", Hours())
+        self._accounts = Runs(self._layout.staged_accounts, ACCOUNT_SKETCH, "account_id", Pile())
         self._founded = False
         with explained(root):
             if self._layout.key.exists():

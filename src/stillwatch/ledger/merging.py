@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.contracts import SKETCH, conform
 from stillwatch.ledger.ordering import ordered
 from stillwatch.ledger.queries import IDENTITY
+from stillwatch.ledger.repeats import has_repeats
 
 _TIME: Final = SKETCH.get_field_index("timestamp")
 
@@ -55,7 +55,7 @@ def merged(runs: Sequence[Path], window: Window) -> pa.Table | None:
     """Return the SKETCH rows of a window in canonical order, None where one exchange came more than once."""
     rows = pa.concat_tables([_within(path, window) for path in runs] or [SKETCH.empty_table()])
     table = ordered(rows, IDENTITY)
-    return None if _repeats(table) else conform(table, SKETCH, "ledger")
+    return None if has_repeats(table) else conform(table, SKETCH, "ledger")
 
 
 def _within(path: Path, window: Window) -> pa.Table:
@@ -77,14 +77,3 @@ def _within(path: Path, window: Window) -> pa.Table:
 
 def _instant(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
-
-
-def _repeats(table: pa.Table) -> bool:
-    """Whether neighbours are one exchange."""
-    size = table.num_rows - 1
-    same = None
-    for name in IDENTITY:
-        column = table[name]
-        equal = pc.equal(column.slice(1), column.slice(0, max(size, 0)))
-        same = equal if same is None else pc.and_(same, equal)
-    return bool(pc.any(same).as_py())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.contracts import SKETCH, conform
@@ -19,6 +21,7 @@ from stillwatch.ledger.journal import Journal
 from stillwatch.ledger.layout import HOUR, Layout
 
 _HOUR_MICROSECONDS: Final = 3_600_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def present(layout: Layout) -> dict[Path, Path]:
@@ -40,10 +43,27 @@ def present(layout: Layout) -> dict[Path, Path]:
 
 def by_hour(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[datetime, Iterator[pa.RecordBatch]]]:
     """Cut SKETCH batches in order of time at the full hours: each hour's start with its batches."""
-    pieces = (piece for batch in conformed(batches, SKETCH) for piece in _pieces(batch))
+    pieces = (piece for batch in conformed(batches, SKETCH) for piece in cut(batch, hours_in(batch)))
     for hour, group in groupby(pieces, key=itemgetter(0)):
-        start = datetime(1970, 1, 1, tzinfo=UTC) + int(hour) * HOUR
-        yield start, (batch for _, batch in group)
+        yield _EPOCH + int(hour) * HOUR, (batch for _, batch in group)
+
+
+def hour_at(moment: datetime) -> datetime:
+    """Return the start of the hour that ``moment`` lies in."""
+    return _EPOCH + (moment - _EPOCH) // HOUR * HOUR
+
+
+def hours_in(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Return the hour since 1970 of each row."""
+    microseconds: npt.NDArray[np.int64] = batch["timestamp"].cast(pa.int64()).to_numpy()
+    return microseconds // _HOUR_MICROSECONDS
+
+
+def cut(batch: pa.RecordBatch, hours: npt.NDArray[np.int64]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cut ``batch``, whose rows are of ``hours`` in ascending order: each hour with its rows."""
+    values, starts = np.unique(hours, return_index=True)
+    for hour, start, end in zip(values, starts, [*starts[1:], len(hours)], strict=True):
+        yield int(hour), batch.slice(start, end - start)
 
 
 def conformed(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -67,11 +87,12 @@ def place(layout: Layout, start: datetime, part: Path) -> Path:
 def digest(part: Path) -> str:
     """Return what a part's content calls for as its name: BLAKE2b of 12 bytes, hexadecimal."""
     with part.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()
+        return hashlib.file_digest(file, _new_digest).hexdigest()
 
 
-def _pieces(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
-    hours = batch["timestamp"].cast(pa.int64()).to_numpy() // _HOUR_MICROSECONDS
-    values, starts = np.unique(hours, return_index=True)
-    for hour, start, end in zip(values, starts, [*starts[1:], len(hours)], strict=True):
-        yield int(hour), batch.slice(start, end - start)
+def digest_of(content: pa.Buffer) -> str:
+    """Return what :func:`digest` does, of a part that is in no file yet."""
+    return _new_digest(content).hexdigest()
+
+
+_new_digest = partial(hashlib.blake2b, digest_size=12)

@@ -24,6 +24,7 @@ from stillwatch.ledger.journal import Journal, clear_workplace, finish
 from stillwatch.ledger.layout import Layout, hour_of
 from stillwatch.ledger.parts import conformed, place, present, write_part
 from stillwatch.ledger.staging import ROW_GROUP as RUN_ROW_GROUP
+from stillwatch.ledger.staging import name_changed
 from stillwatch.ledger.storage import opened
 
 OnBytes: TypeAlias = Callable[[int], None]
@@ -193,7 +194,8 @@ def _written_anew(layout: Layout, plan: Plan, on_rows: Callable[[int], None]) ->
             yield part, place(layout, start, part)
     for change in plan.runs:
         if change.left:
-            yield _run_anew(layout, change.file, plan.exchanges_kept, SKETCH, on_rows), change.file
+            anew = _run_anew(layout, change.file, plan.exchanges_kept, SKETCH, on_rows)
+            yield anew, name_changed(change.file)
     for change in plan.records:
         if change.left:
             yield _run_anew(layout, change.file, plan.records_kept, ACCOUNT_SKETCH, on_rows), change.file

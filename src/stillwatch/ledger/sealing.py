@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import Engine
 from stillwatch.engines.parquet import encode_parquet
 from stillwatch.ledger import queries
+from stillwatch.ledger.arrivals import Arrivals, told_apart
 from stillwatch.ledger.journal import Journal, Sealed, clear_workplace
 from stillwatch.ledger.layout import HOUR, Layout
 from stillwatch.ledger.merging import Run, Window, merged, overlapping, span_of
@@ -46,29 +47,32 @@ def prepare(engine: Engine, layout: Layout, runs: list[Path], account_runs: list
     journal = Journal(
         "seal",
         {layout.within(source): layout.within(target) for source, target in moves.items()},
-        [layout.within(run) for run in runs + account_runs],
+        [layout.within(run) for run in runs + account_runs if run not in moves],
         sealed,
     )
     journal.write(layout)
 
 
 def _seal_exchanges(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[dict[Path, Path], Sealed]:
-    engine.bind("staged", runs)
-    arrived = engine.table(queries.hours())
-    hours: list[datetime] = arrived["hour"].to_pylist()
-    counts: list[int] = arrived["exchanges"].to_pylist()
-    spans = [span_of(run) for run in runs]
-    moves: dict[Path, Path] = {}
-    exchanges = 0
+    arrived = told_apart(engine, layout, runs)
+    moves = {ready.path: place(layout, ready.hour, ready.path) for ready in arrived.whole}
+    whole, staged = sum(ready.rows for ready in arrived.whole), sum(arrived.hours.values())
+    merged = 0
+    for part in _merge_all(engine, layout, arrived):
+        moves[part.source] = part.target
+        merged += part.rows
+    return moves, Sealed(exchanges=whole + merged, duplicates=staged - merged, hours=len(moves))
+
+
+def _merge_all(engine: Engine, layout: Layout, arrived: Arrivals) -> Iterator[_Part]:
+    """Write the hours aside that no run holds whole."""
+    spans = [span_of(run) for run in arrived.runs]
     with ThreadPoolExecutor(_MERGERS) as pool:
         # The engine takes one query at a time: what came twice is sorted out here, after the rest was merged.
-        work = [(window, pool.submit(_merge, layout, spans, window)) for window in _windows(hours, counts)]
+        work = [(window, pool.submit(_merge, layout, spans, window)) for window in _windows(arrived.hours)]
         for window, merging in work:
             parts = merging.result()
-            for made in _sort_out(engine, layout, spans, window) if parts is None else parts:
-                moves[made.source] = made.target
-                exchanges += made.rows
-    return moves, Sealed(exchanges=exchanges, duplicates=sum(counts) - exchanges, hours=len(moves))
+            yield from _sort_out(engine, layout, spans, window) if parts is None else parts
 
 
 def _merge(layout: Layout, spans: list[Run], window: Window) -> list[_Part] | None:
@@ -108,14 +112,19 @@ def _seal_accounts(engine: Engine, layout: Layout, runs: list[Path]) -> tuple[di
     return {path: layout.account_table}, Sealed(accounts=new, duplicate_accounts=counts["staged"] - new)
 
 
-def _windows(hours: list[datetime], counts: list[int]) -> Iterator[Window]:
+def _windows(hours: Mapping[datetime, int]) -> Iterator[Window]:
     """Cut the hours into stretches that are sorted at ease; an hour is never cut."""
     own: list[datetime] = []
     rows = 0
-    for hour, count in zip(hours, counts, strict=True):
+    for hour, count in hours.items():
         if own and rows + count > _WINDOW_ROWS:
-            yield Window(own[0], hour, tuple(own))
+            yield _window(own)
             own, rows = [], 0
         own.append(hour)
         rows += count
-    yield Window(own[0], own[-1] + HOUR, tuple(own))
+    if own:
+        yield _window(own)
+
+
+def _window(hours: Sequence[datetime]) -> Window:
+    return Window(hours[0], hours[-1] + HOUR, tuple(hours))
