@@ -28,7 +28,7 @@ _SPANS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timede
 _LEAST_MEMORY: Final = 2**30
 """The program takes a third of it, and queries with less than the half would spill without end."""
 
-QUERY_PART: Final = 0.5
+QUERY_PART: Final = 0.25
 """Part of a run's memory that its queries may hold; the rest is for what lies beside them."""
 
 
@@ -221,7 +221,7 @@ class ScanSettings(ReportSettings):
         json_schema_extra={"default_text": "this machine"},
     )
     memory: Memory = Field(
-        "8GiB", description="Memory of the whole run; queries get half of it, and spill to disk beyond."
+        "8GiB", description="Memory of the whole run; queries get a quarter of it, and spill to disk beyond."
     )
     threads: int | None = Field(
         None,

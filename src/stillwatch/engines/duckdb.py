@@ -78,7 +78,8 @@ class DuckDB:
 
     def frequent(self, sql: str, least: int) -> pa.Table:
         """See :meth:`Engine.frequent`."""
-        return frequent(partial(self.stream, sql), least)
+        rows = self.table(f"SELECT count(*) AS n FROM ({sql})")["n"][0].as_py()
+        return frequent(partial(self.stream, sql), least, rows)
 
     def map(self, name: str, sql: str, function: Batchwise, schema: pa.Schema) -> None:
         """See :meth:`Engine.map`.

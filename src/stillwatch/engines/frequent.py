@@ -18,10 +18,14 @@ import pyarrow.compute as pc
 
 from stillwatch.engines.compiled import compiled
 
-_FEWEST_BUCKETS: Final = 1 << 22
+_FEWEST_BUCKETS: Final = 1 << 16
 _MOST_BUCKETS: Final = 1 << 28
-_CROWDED: Final = 4
-"""Values to a bucket from which on there are to be more buckets."""
+_CROWDED: Final = 1 / 16
+"""Part of the times asked for that a bucket is hit on average, from which on there are to be more of them.
+
+Two values that came once each look like one that came twice: where few times are asked for, most buckets
+have to be empty, or most values are counted exactly.
+"""
 
 _FULL: Final = np.uint8(255)
 _SLOTS: Final = 1 << 12
@@ -31,15 +35,16 @@ Values = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 
 
-def frequent(passes: Callable[[], Iterable[pa.RecordBatch]], least: int) -> pa.Table:
+def frequent(passes: Callable[[], Iterable[pa.RecordBatch]], least: int, rows: int) -> pa.Table:
     """Return ``fp``, ``occurrences`` and ``first`` of the values that occur at least ``least`` times.
 
     Args:
         passes: starts a pass over batches of ``timestamp`` (in microseconds) and of columns of uint64, or of
             lists of uint64; called twice.
         least: from 1 to 255.
+        rows: about how many there are in all batches.
     """
-    buckets, table = _Buckets(), _Table()
+    buckets, table = _Buckets(least * _CROWDED, rows), _Table()
     _beside(buckets.count, passes())
     _beside(lambda batch: table.add_allowed(batch, buckets.counts, least), passes())
     return table.of(least)
@@ -60,13 +65,15 @@ def _beside(work: Callable[[pa.RecordBatch], None], batches: Iterable[pa.RecordB
 class _Buckets:
     """How many values fell into each bucket: no value of it can have occurred more often."""
 
-    def __init__(self) -> None:
-        self.counts, self._seen = np.zeros(_FEWEST_BUCKETS, np.uint8), 0
+    def __init__(self, crowded: float, expected: int) -> None:
+        size = 1 << max(int(expected / crowded), 1).bit_length()
+        self.counts = np.zeros(min(max(size, _FEWEST_BUCKETS), _MOST_BUCKETS), np.uint8)
+        self._seen, self._crowded = 0, crowded
 
     def count(self, batch: pa.RecordBatch) -> None:
         for values in map(_values, _columns(batch)):
             self._seen += len(values)
-            while self._seen > _CROWDED * len(self.counts) and len(self.counts) < _MOST_BUCKETS:
+            while self._seen > self._crowded * len(self.counts) and len(self.counts) < _MOST_BUCKETS:
                 self.counts = np.tile(self.counts, 2)  # each half bounds its own values still
             _count(self.counts, values)
 
