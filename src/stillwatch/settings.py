@@ -26,7 +26,7 @@ _UNITS: Final = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
 }
 _SPANS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _LEAST_MEMORY: Final = 2**30
-"""The program takes a third of it, and queries with less than the half would spill without end."""
+"""The program takes a third of it, and queries with less than a quarter would spill without end."""
 
 QUERY_PART: Final = 0.25
 """Part of a run's memory that its queries may hold; the rest is for what lies beside them."""
