@@ -1,12 +1,12 @@
 """The snapshot: every decision in force, as one file that all workers of a gateway map into their memory.
 
 Accounts stand in it as 16 bytes of BLAKE2b each, in order, beside the number of their terms; terms, which the
-accounts of one campaign share, are few and stand at the end as JSON. A million decisions take some 20 MB, held
+accounts of one campaign share, are few and stand at the end as JSON. A million decisions take 20 MB, held
 once for all workers. The file is never changed: a new one takes its place by its name.
 
 Layout, little-endian: the magic; as 64-bit numbers how many decisions, the bytes of the terms, and their
-CRC-32; the first half of each digest (64 bits each, ascending), the second halves, the terms' numbers (32 bits
-each); the terms.
+CRC-32; the first halves of the digests (64 bits each, ascending), the second halves, the terms' numbers
+(32 bits each); the terms.
 """
 
 from __future__ import annotations
