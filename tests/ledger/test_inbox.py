@@ -114,7 +114,7 @@ def test_a_full_disk_refuses_and_what_was_kept_stays(tmp_path, monkeypatch):
 
 
 def test_what_does_not_fit_is_refused_until_something_is_sealed(tmp_path):
-    inbox = Inbox(tmp_path, SCHEMA, most_bytes=600)
+    inbox = Inbox(tmp_path, SCHEMA, most_bytes=450)
     inbox.put(batch(1))
     inbox.put(batch(1))
     with pytest.raises(InboxFullError):
