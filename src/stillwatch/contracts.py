@@ -635,6 +635,10 @@ class TooManyRejectsError(StillwatchError):
     exit_code = 3
 
 
+class AuditError(StillwatchError):
+    """An audit log that is broken: something in it was changed after it was written."""
+
+
 class ContractError(StillwatchError):
     """A stage made a table that breaks its schema: a defect in stillwatch, not in the input."""
 
