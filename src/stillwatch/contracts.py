@@ -544,6 +544,22 @@ DECISIONS: Final = pa.schema(
 """What a replay would have done and when: one row each time that an account's recommendation changes."""
 
 
+PLANNED: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        _required("campaign_id", pa.string()),
+        _required("action", pa.string()),  # observe, throttle, verify, reduce or block
+        _required("rule", pa.string()),  # of the policy; "no rule" where none holds
+        _required("policy_version", pa.string()),
+        _required("dry_run", pa.bool_()),
+        _required("needs_approval", pa.bool_()),  # by a person, before anything happens
+        _required("seconds", pa.int64()),  # how long it would stand
+        pa.field("budget_per_hour", pa.int64()),  # of the whole campaign, where it is throttled
+    ]
+)
+"""What a policy asks for: one row for each account of a campaign that is not exempt."""
+
+
 class Sifted(NamedTuple):
     """One batch of a stage that may turn records away: what went on, and what did not."""
 
@@ -617,6 +633,10 @@ class TooManyRejectsError(StillwatchError):
     """More than ``--max-rejects`` of the records were rejected."""
 
     exit_code = 3
+
+
+class AuditError(StillwatchError):
+    """An audit log that is broken: something in it was changed after it was written."""
 
 
 class ContractError(StillwatchError):

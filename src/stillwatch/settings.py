@@ -74,7 +74,7 @@ def memory_bytes(quantity: str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def _span(value: Any) -> Any:
+def span_of(value: Any) -> Any:
     """Read a span of time such as 30m, 1h or 7d."""
     if not isinstance(value, str):
         return value
@@ -105,7 +105,7 @@ Format = Literal[
 ]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Memory = Annotated[str, AfterValidator(_enough_memory)]
-Span = Annotated[timedelta, BeforeValidator(_span)]
+Span = Annotated[timedelta, BeforeValidator(span_of)]
 
 
 class Settings(BaseSettings):

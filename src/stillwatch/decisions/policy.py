@@ -1,0 +1,206 @@
+"""The policy: which action a campaign's accounts call for, as a file that a person writes and can test.
+
+A policy is a list of rules in TOML. For each account of a campaign the first rule whose conditions all hold
+says what is asked of the gateway; where none does, the account is observed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from stillwatch.contracts import InputError, Verdict
+from stillwatch.settings import span_of
+
+_OBSERVED: Final = "no rule"
+"""What is named where no rule holds."""
+
+_FORM: Final = "See `docs/policy.md` for what a policy may say"
+
+
+class Measure(StrEnum):
+    """What a policy may ask of the gateway, the mildest first."""
+
+    OBSERVE = "observe"
+    THROTTLE = "throttle"
+    VERIFY = "verify"
+    REDUCE = "reduce"
+    BLOCK = "block"
+
+
+class Failing(StrEnum):
+    """What the gateway does where nobody can tell it what to do."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+Span = Annotated[timedelta, BeforeValidator(span_of)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Conditions(_Strict):
+    """What must hold of a campaign and of an account of it; what is not said may be anything."""
+
+    verdict: Verdict | None = Field(default=None, description="`campaign` or `watch`.")
+    q_value_at_most: Share | None = Field(default=None, description="How sure the campaign is.")
+    facets: Names | None = Field(default=None, description="All of these speak for the campaign.")
+    accounts_at_least: Count | None = Field(default=None, description="Accounts of the campaign.")
+    accounts_at_most: Count | None = Field(default=None, description="Accounts of the campaign.")
+    risk_at_least: Share | None = Field(default=None, description="How surely the account belongs to it.")
+    plans: Names | None = Field(default=None, description="The account is on one of these plans.")
+    programmes: Names | None = Field(default=None, description="The account is in one of these programmes.")
+    countries: Names | None = Field(default=None, description="The account is of one of these countries.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Conditions:
+        least, most = self.accounts_at_least, self.accounts_at_most
+        if least is not None and most is not None and least > most:
+            raise ValueError("accounts_at_least is above accounts_at_most: no campaign is of that size")
+        if self.verdict is Verdict.CLEAR:
+            raise ValueError("verdict: nothing is asked of accounts that are clear")
+        return self
+
+    def hold(self, campaign: Mapping[str, Any], account: Mapping[str, Any]) -> bool:
+        """Whether they hold of a row of CAMPAIGNS and of a row of ACCOUNTS with its account record."""
+        facets = {name for name, nats in campaign["facets"] if nats > 0}
+        return all(
+            (
+                self.verdict is None or campaign["verdict"] == self.verdict,
+                self.q_value_at_most is None or campaign["q_value"] <= self.q_value_at_most,
+                self.facets is None or facets.issuperset(self.facets),
+                self.accounts_at_least is None or campaign["accounts"] >= self.accounts_at_least,
+                self.accounts_at_most is None or campaign["accounts"] <= self.accounts_at_most,
+                self.risk_at_least is None or account["risk"] >= self.risk_at_least,
+                self.plans is None or account.get("plan") in self.plans,
+                self.programmes is None or account.get("programme") in self.programmes,
+                self.countries is None or account.get("country") in self.countries,
+            )
+        )
+
+
+class Rule(_Strict):
+    """Conditions, and what is asked of the gateway where they hold."""
+
+    name: Annotated[str, Field(min_length=1)] = Field(description="What people call the rule.")
+    when: Conditions = Field(
+        default=Conditions(), description="Conditions; without any the rule always holds."
+    )
+    action: Measure = Field(description="`observe`, `throttle`, `verify`, `reduce` or `block`.")
+    duration: Span = Field(
+        default=timedelta(hours=24), description="How long a decision stands, such as 24h."
+    )
+    budget_per_hour: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="Requests an hour that all accounts of the campaign have together; of `throttle`.",
+    )
+    verify_url: str | None = Field(
+        default=None, description="Where the account proves who it is; of `verify`."
+    )
+    max_tokens: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="The longest answer that the account gets; of `reduce`."
+    )
+    approval_above: Count | None = Field(
+        default=None, description="With more accounts of one campaign than this a person must approve."
+    )
+    if_unreachable: Failing = Field(
+        default=Failing.OPEN, description="`open`: requests go on; `closed`: they wait."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Rule:
+        needs = {
+            "budget_per_hour": Measure.THROTTLE,
+            "verify_url": Measure.VERIFY,
+            "max_tokens": Measure.REDUCE,
+        }
+        for name, action in needs.items():
+            given = getattr(self, name) is not None
+            if given and self.action is not action:
+                raise ValueError(f"{name} belongs to action {action.value}, not to {self.action.value}")
+            if not given and self.action is action and name != "max_tokens":
+                raise ValueError(f"action {action.value} needs {name}")
+        if self.verify_url is not None and not self.verify_url.startswith("https://"):
+            raise ValueError("verify_url must begin with https://: people are to give proof there")
+        return self
+
+
+class Policy(_Strict):
+    """A version and rules in the order in which they are looked at."""
+
+    version: Annotated[str, Field(min_length=1)] = Field(description="Told with every decision.")
+    enforce: bool = Field(default=False, description="Without it every decision is a dry run.")
+    rules: tuple[Rule, ...] = Field(default=(), description="The first one that holds of an account counts.")
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> Policy:
+        names = [rule.name for rule in self.rules]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two rules are called {twice[0]!r}: a decision would not say which it was")
+        return self
+
+    def rule_for(self, campaign: Mapping[str, Any], account: Mapping[str, Any]) -> Rule:
+        """Return the first rule that holds; one that observes where none does."""
+        holding = (rule for rule in self.rules if rule.when.hold(campaign, account))
+        return next(holding, Rule(name=_OBSERVED, action=Measure.OBSERVE))
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy.
+
+    Raises:
+        InputError: the file cannot be read, is no TOML, or says something that a policy may not say; every
+            mistake in it is named.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(
+            f"the policy cannot be read ({error.strerror})", remedy="Name a policy file", file=str(path)
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"it is no TOML ({error})", remedy=_FORM, file=str(path)) from error
+    try:
+        return Policy.model_validate(document)
+    except ValidationError as error:
+        raise _refused(path, document, error) from error
+
+
+def _refused(path: Path, document: Mapping[str, Any], error: ValidationError) -> InputError:
+    """Name every mistake by the rule that it is in."""
+    found = [(_place(document, one["loc"]), _said(one)) for one in error.errors()]
+    rest = "".join(f"; {place}: {what}" if place else f"; {what}" for place, what in found[1:])
+    place, what = found[0]
+    return InputError(f"{what}{rest}", remedy=_FORM, file=str(path), field=place or None)
+
+
+def _place(document: Mapping[str, Any], location: Sequence[int | str]) -> str:
+    """Return where a mistake is, with the rule's name instead of its number."""
+    parts = [str(part) for part in location]
+    if len(parts) > 1 and parts[0] == "rules" and parts[1].isdigit():
+        rule = document["rules"][int(parts[1])]
+        named = rule.get("name") if isinstance(rule, dict) else None
+        parts[:2] = [f"rule {named!r}" if isinstance(named, str) else f"rule {int(parts[1]) + 1}"]
+    return ".".join(parts)
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such setting"
+    if error["type"] == "missing":
+        return "it is missing"
+    said: str = error["msg"].removeprefix("Value error, ")
+    return f"{said[:1].lower()}{said[1:]}"

@@ -1,0 +1,82 @@
+"""The guard: what happens to a request, by the decision that is in force for its account."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from stillwatch.enforce.budgets import Budgets
+from stillwatch.enforce.snapshot import Current, Terms
+
+LOOK_EVERY: Final = 0.5
+"""Seconds between two looks for a newer snapshot: what is undone is undone within them."""
+
+_ALLOW: Final = "allow"
+_REFUSING: Final = frozenset({"verify", "block"})
+
+
+class Ruling(NamedTuple):
+    """What happens to one request."""
+
+    action: str  # allow, throttle, verify, reduce or block
+    outcome: str  # enforced, observed, or skipped and why; empty where nothing was decided of the account
+    terms: Terms | None = None
+    retry_after: float = 0.0  # seconds, where a budget is used up
+
+
+_NOTHING: Final = Ruling(_ALLOW, "")
+
+
+class Guard:
+    """Rules on requests from the newest snapshot, and goes on from it while nobody renews it."""
+
+    def __init__(
+        self,
+        snapshot: Path,
+        *,
+        processes: int = 1,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Rule by the file ``snapshot``, which need not be there yet.
+
+        Args:
+            snapshot: where the service puts decisions.
+            processes: how many processes serve the same accounts: a campaign's budget is shared out.
+            clock: seconds since 1970, for what expires.
+            ticks: seconds that only go forward, for budgets and for looking again.
+        """
+        self.current = Current(snapshot)
+        self._budgets, self._clock, self._ticks = Budgets(processes, ticks), clock, ticks
+        self._looked = ticks()
+
+    def rule(self, account_id: str | None) -> Ruling:
+        """Return what happens to a request of this account; of nobody known nothing was decided."""
+        now = self._ticks()
+        if now - self._looked >= LOOK_EVERY:
+            self._looked = now
+            self.current.refresh()
+        held = self.current.held
+        terms = None if held is None or account_id is None else held.find(account_id)
+        return _NOTHING if terms is None else self._ruling(terms)
+
+    def _ruling(self, terms: Terms) -> Ruling:
+        if terms.action in (_ALLOW, "observe"):
+            return Ruling(_ALLOW, "observed", terms)
+        if terms.expires_at and self._clock() >= terms.expires_at:
+            return Ruling(_ALLOW, "skipped(expired)", terms)
+        if terms.dry_run:
+            return Ruling(_ALLOW, "observed", terms)
+        if terms.action == "throttle":
+            return self._throttled(terms)
+        if terms.action in _REFUSING or terms.action == "reduce":
+            return Ruling(terms.action, "enforced", terms)
+        return Ruling(_ALLOW, "skipped(unknown action)", terms)
+
+    def _throttled(self, terms: Terms) -> Ruling:
+        wait = self._budgets.take(terms.campaign_id, terms.budget_per_hour)
+        if not wait:
+            return Ruling(_ALLOW, "skipped(within budget)", terms)
+        return Ruling("throttle", "enforced", terms, wait)
