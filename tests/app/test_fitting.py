@@ -33,7 +33,7 @@ def test_the_largest_published_case_fits_into_eight_gibibytes_and_the_smallest_l
 def test_what_would_not_fit_is_refused_with_the_memory_that_it_takes():
     log = profiles(100_000, 40)
     refuse_too_large(log, "2GiB")
-    with pytest.raises(UsageError, match=r"4,000,000 exchanges of 100,000 accounts take 1\.8 GiB") as caught:
+    with pytest.raises(UsageError, match=r"4,000,000 exchanges of 100,000 accounts take 1\.4 GiB") as caught:
         refuse_too_large(log, "1GiB")
     enough = re.search(r"Give (\d+GiB)", caught.value.remedy)
     assert enough

@@ -13,13 +13,10 @@ from stillwatch.settings import QUERY_PART, memory_bytes
 _PROGRAM: Final = 384 * 2**20
 """Bytes of the process with its libraries and compiled code; measured 325 MiB."""
 
-_EACH_ACCOUNT: Final = 5 * 2**10
+_EACH_ACCOUNT: Final = 7 * 2**10
 """Bytes for each account beside the queries: its rows in candidates, membership, links and shared values.
 
-Membership of 478,000 accounts in 10,600 candidates, twelve rows each, was measured at 2.1 KiB for each;
-links and members that wait beside it (1.0 KiB), and values that candidates share (1.5 KiB), are reckoned from
-the sizes of their rows. Too little: the largest case held 10.2 GB where this comes to 6.2 GiB, since what
-allocators keep is not in it.
+From the largest case: 57.6 million exchanges of 525,000 accounts held 5.2 GiB in all, and 5.8 are reckoned.
 """
 
 _EACH_EXCHANGE: Final = 8
