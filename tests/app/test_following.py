@@ -18,7 +18,7 @@ from stillwatch.app.following import Followed, follow, remember
 from stillwatch.app.progress import Silent
 from stillwatch.app.stage_tables import InMemory
 from stillwatch.app.standing import Standing
-from stillwatch.contracts import ACCOUNT_SKETCH, DECLARED, SKETCH, Verdict
+from stillwatch.contracts import ACCOUNT_SKETCH, CANDIDATES, DECLARED, SKETCH, Verdict
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.ingest.reader import read_accounts, read_exchanges
 from stillwatch.linking.growth import LOOK_BACK
@@ -81,7 +81,9 @@ def followed(engine: Engine, log: EventLog, since: datetime, until: datetime, st
     log.bind(since)
     basis = remember(engine, judged(engine, standing), since)
     log.bind(until, since - LOOK_BACK)
-    return follow(engine, basis, standing)
+    found = follow(engine, basis, standing, before=CANDIDATES.empty_table())
+    assert found is not None
+    return found
 
 
 def members(accounts: pa.Table) -> set[frozenset[str]]:
@@ -170,3 +172,16 @@ def test_a_judgement_without_campaigns_leaves_nothing_to_follow(engine, world, t
     found = followed(engine, log, since, ticks[8], nobody())
     assert members(found.members) == set()
     assert found.reasons([]).num_rows == 0
+
+
+def test_while_nobody_takes_the_work_up_there_is_nothing_to_weigh(engine, world, tmp_path):
+    log, ticks = at(engine, world, tmp_path)
+    since, end = ticks[-1] - 72 * HOUR, ticks[-1]
+    log.bind(since)
+    basis = remember(engine, judged(engine, nobody()), since)
+    log.bind(since, since - LOOK_BACK)
+    assert follow(engine, basis, nobody()) is None
+    log.bind(end, since - LOOK_BACK)
+    found = follow(engine, basis, nobody(), before=CANDIDATES.empty_table())
+    log.bind(end, since - LOOK_BACK)
+    assert follow(engine, basis, nobody(), before=found.groups) is None

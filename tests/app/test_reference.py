@@ -45,7 +45,9 @@ def test_the_generated_pages_are_fresh(reference):
 
 def test_every_command_setting_and_error_is_documented(reference):
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
-    commands = [f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER, *LABEL, *POLICY]]
+    commands = [
+        f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER, *LABEL, *POLICY]
+    ]
     settings = [
         f"`{variable_name(settings, name)}`"
         for settings in (ScanSettings, ReplaySettings, SimulateSettings, ExpireSettings)

@@ -35,6 +35,7 @@ from stillwatch.linking.links import find_links
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 _OWN: Final = "SELECT campaign_id, candidate FROM campaigns_own"
+_GROUPS: Final = "SELECT candidate, account_id FROM {relation} ORDER BY candidate, account_id"
 _OF_OWN: Final = """
     SELECT candidate, {column} FROM {relation} WHERE candidate IN (SELECT candidate FROM campaigns_own)
 """
@@ -62,6 +63,7 @@ class Followed:
     """Where the accounts of a log stand now; to be asked before the engine's relations change."""
 
     members: pa.Table  # FOLLOWED
+    groups: pa.Table  # CANDIDATES: who was weighed
     _engine: Engine
     _basis: Basis
     _groups: Sequence[Group]
@@ -101,8 +103,12 @@ def follow(
     standing: Standing,
     kinds: Mapping[str, Facet] | None = None,
     signals: Mapping[str, AccountSignal] | None = None,
-) -> Followed:
+    before: pa.Table | None = None,
+) -> Followed | None:
     """Weigh who works as the campaigns of ``basis`` do, by what came since.
+
+    Where nobody has taken their work up since the groups were ``before`` (CANDIDATES; as they were judged
+    where it is None) there is nothing to weigh, and None is returned.
 
     Reads ``accounts`` and ``sketches``, which holds that and what came up to ``LOOK_BACK`` before it, and
     takes the place of the relations that detection makes.
@@ -114,6 +120,9 @@ def follow(
     bind_activity(engine, basis.seeds)
     count_fresh(engine, counted)
     find_followed(engine, standing.exempt)
+    groups = engine.table(_GROUPS.format(relation="candidates"))
+    if groups == (engine.table(_GROUPS.format(relation="known_candidates")) if before is None else before):
+        return None
     add_up(engine)
     engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), standing.parties))
     engine.bind("links", find_links(engine, kinds))
@@ -123,10 +132,12 @@ def follow(
     behaviour = [conform(part, BEHAVIOUR, "accounts") for part in islice(profile_behaviour(engine), 1, None)]
     assessment = basis.assessment.again(behaviour)
     engine.bind("membership", admit(assessment.membership, standing.labels))
-    return _told(engine, basis, assessment, signal_facets(signals))
+    return _told(engine, basis, assessment, signal_facets(signals), groups)
 
 
-def _told(engine: Engine, basis: Basis, assessment: Assessment, facet_of: Mapping[str, str]) -> Followed:
+def _told(
+    engine: Engine, basis: Basis, assessment: Assessment, facet_of: Mapping[str, str], weighed: pa.Table
+) -> Followed:
     engine.bind("campaigns_own", engine.table("SELECT * FROM known_own ORDER BY campaign_id"))
     engine.bind("belongs", belongs := engine.table(BELONGS))
     groups = _groups(basis.campaigns, belongs)
@@ -140,7 +151,7 @@ def _told(engine: Engine, basis: Basis, assessment: Assessment, facet_of: Mappin
         for account, group, risk in belonging(groups, belongs)
     ]
     members = pa.Table.from_pylist(rows, schema=FOLLOWED)
-    return Followed(members, engine, basis, groups, assessment, facet_of)
+    return Followed(members, weighed, engine, basis, groups, assessment, facet_of)
 
 
 def _groups(campaigns: pa.Table, belongs: pa.Table) -> list[Group]:

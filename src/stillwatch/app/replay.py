@@ -72,7 +72,7 @@ def _decide(
     """Go through the ticks; whether one is judged depends on what came before it alone."""
     recommendations, ticks = Recommendations(), log.ticks(tick)
     seen = judged = judgements = followed = 0
-    basis, kinds, signals = None, facets(), account_signals()
+    basis, groups, kinds, signals = None, None, facets(), account_signals()
     progress.stage("replay", len(log))
     for end in ticks:
         progress.advance(log.seen(end) - seen)
@@ -84,13 +84,14 @@ def _decide(
             )
             found = detection.results
             recommendations.judge(end, found.campaigns, found.accounts, found.reasons)
-            basis = remember(engine, detection, end)
+            basis, groups = remember(engine, detection, end), None
             judged, judgements = seen, judgements + 1
         elif basis is not None and came and basis.campaigns.num_rows:
             log.bind(end, basis.until - LOOK_BACK)
-            now = follow(engine, basis, standing, kinds, signals)
-            recommendations.follow(end, basis.campaigns, now.members, now.reasons)
-            followed += 1
+            now = follow(engine, basis, standing, kinds, signals, groups)
+            if now is not None:
+                recommendations.follow(end, basis.campaigns, now.members, now.reasons)
+                groups, followed = now.groups, followed + 1
     decisions = recommendations.table()
     counts = {"ticks": len(ticks), "judgements": judgements, "followed": followed}
     return decisions, {**counts, "decisions": decisions.num_rows}
