@@ -39,7 +39,7 @@ from stillwatch.app.following import follow, remember
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Standing
-from stillwatch.contracts import ACCOUNT_SKETCH, CANDIDATES, DECLARED, SKETCH, Verdict
+from stillwatch.contracts import ACCOUNT_SKETCH, DECLARED, SKETCH, Verdict
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.linking.growth import LOOK_BACK
@@ -108,7 +108,7 @@ def _followed(since: datetime, folder: Path) -> tuple[pa.Table, float]:
         began = time.monotonic()
         engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
         engine.bind("sketches", ledger.sketch_files(since=since - LOOK_BACK), SKETCH)
-        found = follow(engine, basis, _NOBODY, before=CANDIDATES.empty_table())
+        found = follow(engine, basis, _NOBODY, newcomers=pa.table({}))
         assert found is not None
         return found.members, time.monotonic() - began
 

@@ -18,7 +18,7 @@ from stillwatch.app.following import Followed, follow, remember
 from stillwatch.app.progress import Silent
 from stillwatch.app.stage_tables import InMemory
 from stillwatch.app.standing import Standing
-from stillwatch.contracts import ACCOUNT_SKETCH, CANDIDATES, DECLARED, SKETCH, Verdict
+from stillwatch.contracts import ACCOUNT_SKETCH, DECLARED, SKETCH, Verdict
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.ingest.reader import read_accounts, read_exchanges
 from stillwatch.linking.growth import LOOK_BACK
@@ -81,7 +81,7 @@ def followed(engine: Engine, log: EventLog, since: datetime, until: datetime, st
     log.bind(since)
     basis = remember(engine, judged(engine, standing), since)
     log.bind(until, since - LOOK_BACK)
-    found = follow(engine, basis, standing, before=CANDIDATES.empty_table())
+    found = follow(engine, basis, standing, newcomers=pa.table({}))
     assert found is not None
     return found
 
@@ -174,14 +174,28 @@ def test_a_judgement_without_campaigns_leaves_nothing_to_follow(engine, world, t
     assert found.reasons([]).num_rows == 0
 
 
-def test_while_nobody_takes_the_work_up_there_is_nothing_to_weigh(engine, world, tmp_path):
+def test_a_newcomer_is_weighed_again_as_it_does_more_and_nobody_is_while_nobody_new_does_any(
+    engine, world, tmp_path
+):
     log, ticks = at(engine, world, tmp_path)
-    since, end = ticks[-1] - 72 * HOUR, ticks[-1]
+    log.bind(ticks[-1])
+    campaign = max(members(judged(engine, nobody()).results.accounts), key=len)
+    since = ticks[-1] - 72 * HOUR
+    (chosen,) = busy(world[0], set(campaign), since, 1)
+    log, ticks = at(engine, (renamed(world[0], [chosen], since), world[1]), tmp_path)
     log.bind(since)
     basis = remember(engine, judged(engine, nobody()), since)
     log.bind(since, since - LOOK_BACK)
     assert follow(engine, basis, nobody()) is None
-    log.bind(end, since - LOOK_BACK)
-    found = follow(engine, basis, nobody(), before=CANDIDATES.empty_table())
-    log.bind(end, since - LOOK_BACK)
-    assert follow(engine, basis, nobody(), before=found.groups) is None
+    counted, weighed, newcomers = [], 0, None
+    ends = [end for end in ticks if end > since]
+    for end in ends:
+        log.bind(end, since - LOOK_BACK)
+        found = follow(engine, basis, nobody(), newcomers=newcomers)
+        if found is not None:
+            weighed, newcomers = weighed + 1, found.newcomers
+            counted.append(f"late-{chosen}" in set().union(*members(found.members)))
+    assert not counted[0]  # one request says little
+    assert counted[-1]
+    assert 2 <= weighed < len(ends)
+    assert follow(engine, basis, nobody(), newcomers=newcomers) is None

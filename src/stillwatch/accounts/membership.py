@@ -54,20 +54,25 @@ Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class _Bench:
+class Bench:
     """The signals, fitted to the ordinary traffic of one log."""
 
     cards: Mapping[str, SignalCard]
     weighers: Mapping[str, Weigher]
 
     @classmethod
-    def fit(cls, signals: Mapping[str, AccountSignal], ordinary: Ordinary) -> _Bench:
+    def fit(cls, signals: Mapping[str, AccountSignal], ordinary: Ordinary) -> Bench:
+        """Fit each signal to what is ordinary."""
         cards = {name: signal.card for name, signal in signals.items()}
         return cls(cards, {name: signal.fit(ordinary) for name, signal in signals.items()})
 
     def bounds(self, name: str) -> Bounds:
         """Return how far one account may speak by a signal."""
         return self.cards[name].floor, self.cards[name].cap
+
+    def assess(self, behaviour: Iterable[pa.Table]) -> Assessment:
+        """Weigh BEHAVIOUR of candidates, without any account's whole; what is ordinary is not learnt anew."""
+        return _assess(_whole_candidates(behaviour), behaviour, self)
 
 
 @dataclass(frozen=True)
@@ -76,22 +81,18 @@ class Assessment:
 
     membership: pa.Table
     findings: pa.Table
+    bench: Bench
     _behaviour: Iterable[pa.Table]
-    _bench: _Bench
 
     def signals(self, candidates: Collection[int]) -> pa.Table:
         """Return SIGNALS of these candidates, weighed once more: those of all would fill the memory."""
         wanted = pa.array(sorted(candidates), pa.int64())
         parts = [part.filter(pc.is_in(part["candidate"], wanted)) for part in self._behaviour]
         table = pa.concat_tables([BEHAVIOUR.empty_table(), *parts])
-        settled = [_settle(group, self._bench) for group in _groups(table)]
-        ratios = {name: [one.ratios[name] for one in settled] for name in self._bench.cards}
+        settled = [_settle(group, self.bench) for group in _groups(table)]
+        ratios = {name: [one.ratios[name] for one in settled] for name in self.bench.cards}
         rows = table.select(["candidate", "account_id"])
         return _signals(rows, {name: np.concatenate([np.zeros(0), *own]) for name, own in ratios.items()})
-
-    def again(self, behaviour: Iterable[pa.Table]) -> Assessment:
-        """Weigh BEHAVIOUR of candidates by the signals as they are: what is ordinary is not learnt anew."""
-        return _assess(_whole_candidates(behaviour), behaviour, self._bench)
 
 
 def assess_membership(
@@ -108,18 +109,18 @@ def assess_membership(
     parts = _whole_candidates(behaviour)
     first = next(parts, BEHAVIOUR.empty_table())
     whole = int(np.searchsorted(first["candidate"].to_numpy(), WHOLE_TRAFFIC, side="right"))
-    bench = _Bench.fit(signals, Ordinary(Behaviour.of(first.slice(0, whole)), Uses.of(uses)))
+    bench = Bench.fit(signals, Ordinary(Behaviour.of(first.slice(0, whole)), Uses.of(uses)))
     return _assess(chain([first.slice(whole)], parts), behaviour, bench)
 
 
-def _assess(parts: Iterable[pa.Table], behaviour: Iterable[pa.Table], bench: _Bench) -> Assessment:
+def _assess(parts: Iterable[pa.Table], behaviour: Iterable[pa.Table], bench: Bench) -> Assessment:
     membership, findings = [MEMBERSHIP.empty_table()], [FINDINGS.empty_table()]
     # One after the other: two threads wait for each other between the compiled parts, and take longer.
     for part in parts:
         weighed = [_weigh(bench, group) for group in _groups(part)]
         membership.append(_membership(part, [one.strength for one in weighed]))
         findings.append(_findings(part, [one.findings for one in weighed]))
-    return Assessment(pa.concat_tables(membership), pa.concat_tables(findings), behaviour, bench)
+    return Assessment(pa.concat_tables(membership), pa.concat_tables(findings), bench, behaviour)
 
 
 def _whole_candidates(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -156,7 +157,7 @@ class _Weighed:
     findings: list[dict[str, object]]
 
 
-def _weigh(bench: _Bench, group: Behaviour) -> _Weighed:
+def _weigh(bench: Bench, group: Behaviour) -> _Weighed:
     settled = _settle(group, bench)
     member = settled.strength >= MEMBER
     counted = member if member.sum() >= MIN_MEMBERS else np.ones(len(group), bool)
@@ -210,7 +211,7 @@ class _Settled:
     credit: float  # what is left of the members' evidence, see _credit
 
 
-def _settle(group: Behaviour, bench: _Bench) -> _Settled:
+def _settle(group: Behaviour, bench: Bench) -> _Settled:
     """Estimate the group's parameters and its members in turn."""
     core, trusted = np.ones(len(group)), np.zeros(len(group))
     for _ in range(_ROUNDS):

@@ -17,7 +17,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.accounts.membership import Assessment
+from stillwatch.accounts.membership import Assessment, Bench
 from stillwatch.accounts.profiles import grow_profiles, profile_behaviour
 from stillwatch.accounts.signals import AccountSignal, account_signals
 from stillwatch.app.detection import Detection, signal_facets
@@ -30,12 +30,18 @@ from stillwatch.contracts import BEHAVIOUR, REASONS, Verdict, conform
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.activity import bind_activity
 from stillwatch.linking.facets import Facet, facets
-from stillwatch.linking.growth import add_up, count_fresh, find_followed, remember_counts
+from stillwatch.linking.growth import (
+    NEWCOMERS,
+    add_up,
+    count_fresh,
+    find_followed,
+    forget_counts,
+    remember_counts,
+)
 from stillwatch.linking.links import find_links
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 _OWN: Final = "SELECT campaign_id, candidate FROM campaigns_own"
-_GROUPS: Final = "SELECT candidate, account_id FROM {relation} ORDER BY candidate, account_id"
 _OF_OWN: Final = """
     SELECT candidate, {column} FROM {relation} WHERE candidate IN (SELECT candidate FROM campaigns_own)
 """
@@ -49,7 +55,7 @@ class Basis:
     seeds: pa.Table  # SEEDS
     campaigns: pa.Table  # CAMPAIGNS, strongest first
     reasons: pa.Table  # REASONS of the campaigns
-    assessment: Assessment  # fitted to what was ordinary
+    bench: Bench  # the signals, fitted to what was ordinary
 
 
 FOLLOWED: Final = pa.schema(
@@ -63,7 +69,7 @@ class Followed:
     """Where the accounts of a log stand now; to be asked before the engine's relations change."""
 
     members: pa.Table  # FOLLOWED
-    groups: pa.Table  # CANDIDATES: who was weighed
+    newcomers: pa.Table  # accounts that are new in a group, and how much of its work they have done
     _engine: Engine
     _basis: Basis
     _groups: Sequence[Group]
@@ -94,7 +100,14 @@ def remember(engine: Engine, detection: Detection, until: datetime) -> Basis:
             pc.is_in(results.reasons["campaign_id"], results.campaigns["campaign_id"].combine_chunks()),
         )
     )
-    return Basis(until, detection.seeds, results.campaigns, told, detection.assessment)
+    return Basis(until, detection.seeds, results.campaigns, told, detection.assessment.bench)
+
+
+def forget(engine: Engine) -> None:
+    """Let go of what :func:`remember` kept."""
+    forget_counts(engine)
+    for name in ("known_own", "known_candidates", "known_workloads"):
+        engine.forget(name)
 
 
 def follow(
@@ -103,12 +116,12 @@ def follow(
     standing: Standing,
     kinds: Mapping[str, Facet] | None = None,
     signals: Mapping[str, AccountSignal] | None = None,
-    before: pa.Table | None = None,
+    newcomers: pa.Table | None = None,
 ) -> Followed | None:
     """Weigh who works as the campaigns of ``basis`` do, by what came since.
 
-    Where nobody has taken their work up since the groups were ``before`` (CANDIDATES; as they were judged
-    where it is None) there is nothing to weigh, and None is returned.
+    Where nobody new has done any of their work since ``newcomers`` were weighed (nobody, where it is None)
+    there is nothing to weigh, and None is returned.
 
     Reads ``accounts`` and ``sketches``, which holds that and what came up to ``LOOK_BACK`` before it, and
     takes the place of the relations that detection makes.
@@ -120,8 +133,8 @@ def follow(
     bind_activity(engine, basis.seeds)
     count_fresh(engine, counted)
     find_followed(engine, standing.exempt)
-    groups = engine.table(_GROUPS.format(relation="candidates"))
-    if groups == (engine.table(_GROUPS.format(relation="known_candidates")) if before is None else before):
+    came = engine.table(NEWCOMERS)
+    if came == (came.slice(0, 0) if newcomers is None else newcomers):
         return None
     add_up(engine)
     engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), standing.parties))
@@ -130,9 +143,9 @@ def follow(
     engine.keep("inside", INSIDE_QUERY)
     # The whole traffic of these few accounts comes first, and is no measure of what is ordinary.
     behaviour = [conform(part, BEHAVIOUR, "accounts") for part in islice(profile_behaviour(engine), 1, None)]
-    assessment = basis.assessment.again(behaviour)
+    assessment = basis.bench.assess(behaviour)
     engine.bind("membership", admit(assessment.membership, standing.labels))
-    return _told(engine, basis, assessment, signal_facets(signals), groups)
+    return _told(engine, basis, assessment, signal_facets(signals), came)
 
 
 def _told(

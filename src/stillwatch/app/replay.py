@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from stillwatch.accounts.signals import account_signals
 from stillwatch.app.detection import detect
 from stillwatch.app.event_log import EventLog
-from stillwatch.app.following import follow, remember
+from stillwatch.app.following import follow, forget, remember
 from stillwatch.app.progress import Progress, Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.stage_tables import InMemory
@@ -72,7 +72,7 @@ def _decide(
     """Go through the ticks; whether one is judged depends on what came before it alone."""
     recommendations, ticks = Recommendations(), log.ticks(tick)
     seen = judged = judgements = followed = 0
-    basis, groups, kinds, signals = None, None, facets(), account_signals()
+    basis, newcomers, kinds, signals = None, None, facets(), account_signals()
     progress.stage("replay", len(log))
     for end in ticks:
         progress.advance(log.seen(end) - seen)
@@ -84,14 +84,15 @@ def _decide(
             )
             found = detection.results
             recommendations.judge(end, found.campaigns, found.accounts, found.reasons)
-            basis, groups = remember(engine, detection, end), None
+            basis, newcomers = remember(engine, detection, end), None
             judged, judgements = seen, judgements + 1
         elif basis is not None and came and basis.campaigns.num_rows:
             log.bind(end, basis.until - LOOK_BACK)
-            now = follow(engine, basis, standing, kinds, signals, groups)
+            now = follow(engine, basis, standing, kinds, signals, newcomers)
             if now is not None:
                 recommendations.follow(end, basis.campaigns, now.members, now.reasons)
-                groups, followed = now.groups, followed + 1
+                newcomers, followed = now.newcomers, followed + 1
+    forget(engine)
     decisions = recommendations.table()
     counts = {"ticks": len(ticks), "judgements": judgements, "followed": followed}
     return decisions, {**counts, "decisions": decisions.num_rows}

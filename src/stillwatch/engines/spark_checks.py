@@ -48,7 +48,9 @@ def of_memory(setting: str, memory: str, cores: int) -> Remark:
     """Whether an executor has enough memory for what its cores do at once; 0 cores: unknown."""
     told = f"{setting}={memory}" + (f" for {cores} cores" if cores else "")
     if _bytes(memory) < max(cores, 1) * _LEAST_SHARE:
-        remedy = f"Give at least {max(cores, 1)}GiB, half of --memory, or fewer cores: 1 GiB for each core"
+        remedy = (
+            f"Give at least {max(cores, 1)}GiB, a quarter of --memory, or fewer cores: 1 GiB for each core"
+        )
         return Remark("executor memory", told, remedy)
     return Remark("executor memory", told)
 

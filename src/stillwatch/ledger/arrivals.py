@@ -50,7 +50,8 @@ def told_apart(engine: Engine, layout: Layout, runs: Sequence[Path]) -> Arrivals
         for part in ready
         if times[part.hour] == 1 and part.hour not in hours and not layout.parts(part.hour)
     ]
-    others = [part for part in ready if part not in set(whole)]
+    moved = set(whole)
+    others = [part for part in ready if part not in moved]
     return Arrivals(whole, [*plain, *(part.path for part in others)], _in_all(hours, others))
 
 

@@ -1,8 +1,9 @@
 """Counts that grow: what was counted of the accounts that matter, and what came since.
 
 Exchanges add up by account and family, so that only those that came since are looked at; of what lies before
-them two days are read once more, since a sitting and a conversation go on over any border. What was counted
-stands in relations whose names begin with ``known_``.
+them two days are read once more, since a sitting and a conversation go on over any border. Handovers are told
+by these two days alone: who sent a message before them, and how many did, is not looked up again. What was
+counted stands in relations whose names begin with ``known_``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,16 @@ _CANDIDATES: Final = """
     WHERE p.account_id NOT IN (SELECT account_id FROM exempt)
 """
 """The accounts that were in each group, and those that have taken its work up since."""
+
+NEWCOMERS: Final = """
+    SELECT w.candidate, u.account, CAST(sum(u.exchanges) AS BIGINT) AS exchanges
+    FROM fresh_uses u JOIN known_workloads w ON w.family = u.family
+    JOIN profiles p ON p.account = u.account
+    JOIN candidates c ON c.candidate = w.candidate AND c.account_id = p.account_id
+    LEFT JOIN known_candidates k ON k.candidate = w.candidate AND k.account_id = p.account_id
+    WHERE k.account_id IS NULL GROUP BY w.candidate, u.account ORDER BY w.candidate, u.account
+"""
+"""Accounts that are new in a group, and how much of its work each has done."""
 
 _GROWN: Final = {
     "uses": f"""
@@ -81,6 +92,12 @@ def remember_counts(engine: Engine) -> None:
     """Keep what was counted of the whole log, for what comes after it."""
     for name in KNOWN:
         engine.keep(f"known_{name}", f"SELECT * FROM {name}")
+
+
+def forget_counts(engine: Engine) -> None:
+    """Let go of what :func:`remember_counts` kept."""
+    for name in KNOWN:
+        engine.forget(f"known_{name}")
 
 
 def count_fresh(engine: Engine, counted: str) -> None:

@@ -119,8 +119,8 @@ class _Values:
     def of(cls, shared: pa.Table, each: pa.Table, party: Ints) -> _Values:
         """Number the values of ``shared``, which is in order of value and party."""
         account = shared["account"].to_numpy()
-        another = np.diff(shared["fp"].to_numpy(), prepend=0) != 0
-        another[:1] = True
+        fp, another = shared["fp"].to_numpy(), np.ones(len(account), np.bool_)
+        another[1:] = fp[1:] != fp[:-1]  # np.diff takes them for floats, to which neighbours are equal
         value = np.cumsum(another) - 1
         counts = np.bincount(account, minlength=len(party))
         alone = -counts
