@@ -20,6 +20,7 @@ import pytest
 import stillwatch
 from stillwatch.app import cli
 from stillwatch.contracts import StillwatchError
+from stillwatch.decisions.audit import AuditLog
 
 SOURCE = Path(stillwatch.__file__).parent
 BEGAN = 1767225600
@@ -55,6 +56,16 @@ class Desk:
 
     def scanned(self) -> None:
         assert cli.run(list(map(str, self.scan("--quiet")))) == 0
+
+
+def audit(desk: Desk) -> Mistake:
+    log = desk.folder / "audit.jsonl"
+    for name in ("kim", "lee", "ana"):
+        AuditLog(log).append("approved", {"by": name})
+    log.write_text(log.read_text(encoding="utf-8").replace("lee", "eve"), encoding="utf-8")
+    return Mistake(
+        ["audit", "verify", log], f"{log}:3: ", "does not follow from the line before", "Compare it"
+    )
 
 
 def contract(desk: Desk) -> Mistake:
@@ -135,6 +146,7 @@ def usage(desk: Desk) -> Mistake:
 
 
 MISTAKES: dict[str, Callable[[Desk], Mistake]] = {
+    "AuditError": audit,
     "ContractError": contract,
     "EngineError": engine,
     "InputError": input_,

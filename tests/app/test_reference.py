@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 LABEL = [f"label {name}" for name in ("add", "list")]
-POLICY = ["policy test"]
+DECIDING = ["policy test", "audit verify"]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_generated_pages_are_fresh(reference):
 def test_every_command_setting_and_error_is_documented(reference):
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
     commands = [
-        f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER, *LABEL, *POLICY]
+        f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER, *LABEL, *DECIDING]
     ]
     settings = [
         f"`{variable_name(settings, name)}`"

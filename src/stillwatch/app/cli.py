@@ -14,7 +14,14 @@ import typer
 from typer.main import get_command
 
 from stillwatch import __version__
-from stillwatch.app import bars, completion, label_commands, ledger_commands, policy_commands
+from stillwatch.app import (
+    audit_commands,
+    bars,
+    completion,
+    label_commands,
+    ledger_commands,
+    policy_commands,
+)
 from stillwatch.app.options import Json, Quiet, of_replay, of_scan, option
 from stillwatch.contracts import StillwatchError, Verdict
 from stillwatch.settings import ReplaySettings, ReportSettings, ScanSettings, SimulateSettings
@@ -49,6 +56,7 @@ app = typer.Typer(
 app.add_typer(label_commands.app)
 app.add_typer(ledger_commands.app)
 app.add_typer(policy_commands.app)
+app.add_typer(audit_commands.app)
 
 
 def _without_colour(wanted: bool) -> None:
