@@ -21,6 +21,7 @@ from typing import Final
 import pyarrow as pa
 
 from stillwatch.contracts import conform
+from stillwatch.engines.parquet import sync
 
 _ENTRY: Final = struct.Struct("<II")  # bytes of the entry, and their CRC-32
 _SUFFIX: Final = ".inbox"
@@ -145,7 +146,7 @@ class Inbox:
         if self._file is None:
             self._number += 1
             self._file = (self._folder / f"{self._number:012}{_SUFFIX}").open("xb", buffering=0)
-            _sync_folder(self._folder)
+            sync(self._folder)  # its name has to be there as well
         return self._file
 
     def _closed_paths(self) -> list[Path]:
@@ -178,12 +179,3 @@ def _read(path: Path, schema: pa.Schema) -> Segment:
         batches.append(pa.ipc.read_record_batch(pa.py_buffer(text), schema))
         at += _ENTRY.size + length
     return Segment(path, conform(pa.Table.from_batches(batches, schema), schema, "ledger"), len(content) - at)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until the disk knows of a new file's name."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
