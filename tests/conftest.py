@@ -21,6 +21,7 @@ from stillwatch.campaigns.inside import MEMBERS_QUERY
 from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SEEDS, SKETCH, WORKLOADS
 from stillwatch.engines.engine import ENGINES, Engine, open_engine
 from stillwatch.linking.activity import bind_activity, tally
+from stillwatch.linking.facets.windows import keep_spans
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 # The same examples on every run of CI: a change is judged by what it changed. At home they are new each time.
@@ -128,6 +129,7 @@ class Traffic:
             "work",
             "SELECT m.candidate, u.account, u.family FROM uses u JOIN members m ON m.account = u.account",
         )
+        keep_spans(engine)
 
 
 @pytest.fixture

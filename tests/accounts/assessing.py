@@ -11,7 +11,7 @@ from stillwatch.accounts.membership import Assessment, assess_membership
 from stillwatch.accounts.ordinary import scaffold_uses
 from stillwatch.accounts.profiles import profile_behaviour
 from stillwatch.accounts.signals import AccountSignal, account_signals
-from stillwatch.campaigns.inside import INSIDE_QUERY
+from stillwatch.campaigns.inside import bind_inside
 from stillwatch.contracts import CANDIDATES, LINKS
 from stillwatch.engines.engine import Engine
 
@@ -36,7 +36,7 @@ def behave(engine: Engine, traffic, groups, scaffolds, links=()) -> list[pa.Tabl
     rows = [{"candidate": c, "account_id": a} for c, accounts in groups.items() for a in accounts]
     engine.bind("candidates", pa.Table.from_pylist(rows, schema=CANDIDATES))
     engine.bind("links", pa.Table.from_pylist(list(links), schema=LINKS))
-    engine.keep("inside", INSIDE_QUERY)
+    bind_inside(engine)
     return list(profile_behaviour(engine))
 
 

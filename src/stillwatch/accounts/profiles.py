@@ -61,10 +61,10 @@ def profile_behaviour(engine: Engine) -> Iterator[pa.Table]:
 
     An account is in as many candidates as it has families, so that all of it would fill the memory.
     Reads the relations ``profiles`` (PROFILES), ``uses`` (USES), ``hours`` (HOURS), ``inside`` (INSIDE),
-    ``candidates`` (CANDIDATES), ``workloads`` (WORKLOADS), ``links`` (LINKS) and ``parties`` (``account_id``,
-    ``party``).
+    ``seats`` (``candidate``, ``account``, and whether the candidate is ``at_work``), ``links`` (LINKS) and
+    ``parties`` (``account_id``, ``party``).
     """
-    kept = {"clocks": _CLOCKS, "held_values": _HELD, "seats": _SEATS}
+    kept = {"clocks": _CLOCKS, "held_values": _HELD}
     for name, query in kept.items():
         engine.keep(name, query)
     everything = _behaviour(engine, _WHOLE, _NO_TIES)
@@ -120,11 +120,6 @@ _HELD: Final = f"""
         GROUP BY a.facet, a.signal) k ON k.facet = l.facet AND k.signal = l.signal
 """
 """LINKS in numbers, which are compared and grouped in a third of the time that text takes."""
-
-_SEATS: Final = """
-    SELECT c.candidate, p.account, c.candidate IN (SELECT candidate FROM workloads) AS at_work
-    FROM candidates c JOIN profiles p ON p.account_id = c.account_id
-"""
 
 _TIES: Final = """
     WITH holdings AS (

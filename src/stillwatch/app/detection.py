@@ -20,7 +20,7 @@ from stillwatch.app.standing import Standing
 from stillwatch.campaigns.calibration import shipped_reference
 from stillwatch.campaigns.candidates import propose_candidates
 from stillwatch.campaigns.explained import explain_away
-from stillwatch.campaigns.inside import INSIDE_QUERY, MEMBERS_QUERY, VOLUMES_QUERY, WORK_QUERY
+from stillwatch.campaigns.inside import MEMBERS_QUERY, VOLUMES_QUERY, WORK_QUERY, bind_inside
 from stillwatch.campaigns.judging import Judgement, judge
 from stillwatch.campaigns.labelling import (
     admit,
@@ -51,6 +51,7 @@ from stillwatch.contracts import (
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.activity import bind_activity, tally
 from stillwatch.linking.facets import Facet, facets
+from stillwatch.linking.facets.windows import keep_spans
 from stillwatch.linking.families import find_seeds, size_families
 from stillwatch.linking.links import facet_limits, find_links, weigh_candidates
 from stillwatch.linking.parties import PARTIES_QUERY, join_parties
@@ -109,6 +110,7 @@ def detect(
     workloads = _bind_candidates(engine, standing.exempt, run, profiles, links)
     behaviour = run.parts("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
     engine.forget("candidates")  # the candidates' accounts stand in MEMBERSHIP from here on
+    engine.forget("seats")
     progress.stage("membership")
     assessment = assess_membership(behaviour, scaffold_uses(engine), signals)
     membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
@@ -116,6 +118,7 @@ def detect(
     weighed = engine.table(MEMBERS_QUERY)
     engine.bind("members", weighed)
     engine.keep("work", WORK_QUERY)
+    keep_spans(engine)
 
     progress.stage("judging")
     findings = run.table(
@@ -180,7 +183,7 @@ def _bind_candidates(
     workloads = run.table("workloads", WORKLOADS, lambda: proposed.workloads)
     engine.bind("candidates", run.table("candidates", CANDIDATES, lambda: candidates))
     engine.bind("workloads", workloads)
-    engine.keep("inside", INSIDE_QUERY)
+    bind_inside(engine)
     return workloads
 
 

@@ -23,7 +23,7 @@ from stillwatch.accounts.signals import AccountSignal, account_signals
 from stillwatch.app.detection import Detection, signal_facets
 from stillwatch.app.standing import Standing
 from stillwatch.campaigns.account_verdicts import Group, account_facets, account_reasons, belonging
-from stillwatch.campaigns.inside import INSIDE_QUERY
+from stillwatch.campaigns.inside import bind_inside
 from stillwatch.campaigns.labelling import admit
 from stillwatch.campaigns.results import BELONGS
 from stillwatch.contracts import BEHAVIOUR, REASONS, Verdict, conform
@@ -140,7 +140,7 @@ def follow(
     engine.bind("parties", join_parties(engine.table(PARTIES_QUERY), standing.parties))
     engine.bind("links", find_links(engine, kinds))
     engine.keep("workloads", "SELECT * FROM known_workloads")
-    engine.keep("inside", INSIDE_QUERY)
+    bind_inside(engine)
     # The whole traffic of these few accounts comes first, and is no measure of what is ordinary.
     behaviour = [conform(part, BEHAVIOUR, "accounts") for part in islice(profile_behaviour(engine), 1, None)]
     assessment = basis.bench.assess(behaviour)

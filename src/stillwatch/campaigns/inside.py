@@ -5,17 +5,38 @@ from __future__ import annotations
 from typing import Final
 
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS
+from stillwatch.engines.engine import Engine
 
-INSIDE_QUERY: Final = """
-    SELECT c.candidate, u.account, u.family
-    FROM candidates c JOIN profiles p ON p.account_id = c.account_id JOIN uses u ON u.account = p.account
-    JOIN workloads w ON w.candidate = c.candidate AND w.family = u.family
-    UNION ALL
-    SELECT c.candidate, u.account, u.family
-    FROM candidates c JOIN profiles p ON p.account_id = c.account_id JOIN uses u ON u.account = p.account
-    WHERE c.candidate NOT IN (SELECT candidate FROM workloads)
+_SEATS: Final = """
+    SELECT c.candidate, p.account, w.candidate IS NOT NULL AS at_work
+    FROM candidates c JOIN profiles p ON p.account_id = c.account_id
+    LEFT JOIN (SELECT DISTINCT candidate FROM workloads) w ON w.candidate = c.candidate
 """
-"""INSIDE: a candidate's families as its accounts use them; all that they use where it has no family."""
+
+_USED: Final = """
+    SELECT w.candidate, u.account, u.family FROM uses u JOIN workloads w ON w.family = u.family
+"""
+
+_INSIDE: Final = """
+    SELECT u.candidate, u.account, u.family
+    FROM used u JOIN seats s ON s.candidate = u.candidate AND s.account = u.account
+    UNION ALL
+    SELECT s.candidate, u.account, u.family
+    FROM (SELECT candidate, account FROM seats WHERE NOT at_work) s JOIN uses u ON u.account = s.account
+"""
+
+
+def bind_inside(engine: Engine) -> None:
+    """Make ``seats``, the accounts of each candidate by number, and ``inside`` (INSIDE).
+
+    A candidate's work is its families as its accounts use them; all that they use where it has no family.
+    Step by step: an account that is in twelve candidates would bring all that it uses to each of them first.
+    """
+    engine.keep("seats", _SEATS)
+    engine.keep("used", _USED)
+    engine.keep("inside", _INSIDE)
+    engine.forget("used")
+
 
 MEMBERS_QUERY: Final = f"""
     SELECT m.candidate, p.account, m.account_id FROM membership m

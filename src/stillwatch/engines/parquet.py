@@ -21,13 +21,17 @@ class Encoding(NamedTuple):
     """How columns are written."""
 
     codec: str
+    level: int | None  # of the codec; its own where None
     has_dictionaries: bool  # of text
 
 
-KEPT: Final = Encoding("zstd", has_dictionaries=True)
-"""For files that stay. No dictionaries of numbers: they cost time, and zstd finds the few that repeat."""
+KEPT: Final = Encoding("zstd", 1, has_dictionaries=True)
+"""For files that stay. No dictionaries of numbers: they cost time, and zstd finds the few that repeat.
 
-PASSING: Final = Encoding("lz4", has_dictionaries=False)
+Fingerprints are chance to a codec, so that a higher level takes longer and saves nothing.
+"""
+
+PASSING: Final = Encoding("lz4", None, has_dictionaries=False)
 """For files that are soon read and removed: speed counts for more than size."""
 
 _SYNCS: Final = 16
@@ -65,7 +69,16 @@ def encode_parquet(
     rows = 0
     text = [field.name for field in schema if pa.types.is_string(field.type)]
     dictionaries = text if encoding.has_dictionaries else False
-    with pq.ParquetWriter(path, schema, compression=encoding.codec, use_dictionary=dictionaries) as writer:
+    # Least and most tell where to look for a time; of fingerprints they tell nothing and take time.
+    times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression=encoding.codec,
+        compression_level=encoding.level,
+        use_dictionary=dictionaries,
+        write_statistics=times or False,
+    ) as writer:
         for group in _row_groups(batches, schema, row_group):
             writer.write_table(group, row_group)
             rows += group.num_rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -108,7 +109,7 @@ def account_graph(tables: RunTables, campaign_id: str) -> AccountGraph | None:
 def _folded(ties: pa.Table, most_things: int) -> AccountGraph:
     account = _numbered(ties["account_id"])
     hubs, hub_of_tie = _hubs(ties, account, most_things)
-    pairs = np.unique(np.column_stack([account, hub_of_tie]), axis=0)
+    pairs = np.column_stack(_distinct(account, hub_of_tie)[:2])
     signals = np.array([hub.signal for hub in hubs])
     bundle_of = _bundles(pairs, signals, len(hubs))
     bundles, edges = _edges(pairs, bundle_of)
@@ -181,28 +182,32 @@ def _bundles(pairs: Ints, signals: npt.NDArray[np.str_], hubs: int) -> Ints:
 
 def _alike(pairs: Ints, compared: npt.NDArray[np.bool_]) -> Ints:
     """Number the accounts so that those that hold the same of the compared hubs get one number."""
-    held: list[list[int]] = [[] for _ in range(int(pairs[:, 0].max()) + 1)]
-    for account, hub in pairs[compared[pairs[:, 1]]].tolist():
-        held[account].append(hub)
-    numbers: dict[tuple[int, ...], int] = {}
-    return np.array([numbers.setdefault(tuple(own), len(numbers)) for own in held], np.int64)
+    kept = pairs[compared[pairs[:, 1]]]
+    ends = np.searchsorted(kept[:, 0], np.arange(int(pairs[:, 0].max()) + 2))
+    hubs = kept[:, 1].tobytes()
+    held = (hubs[start:end] for start, end in pairwise((ends * kept.itemsize).tolist()))
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(own, len(numbers)) for own in held], np.int64)
 
 
 def _too_many(pairs: Ints, bundle_of: Ints) -> bool:
-    lines = np.unique(np.column_stack([bundle_of[pairs[:, 0]], pairs[:, 1]]), axis=0)
+    lines, _, _ = _distinct(bundle_of[pairs[:, 0]], pairs[:, 1])
     return bool(bundle_of.max() >= _MOST_BUNDLES or len(lines) > _MOST_EDGES)
+
+
+def _distinct(first: Ints, second: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the distinct pairs of numbers in order, and how often each occurs."""
+    width = int(second.max()) + 1 if len(second) else 1
+    found, times = np.unique(first * width + second, return_counts=True)
+    return found // width, found % width, times
 
 
 def _edges(pairs: Ints, bundle_of: Ints) -> tuple[tuple[Bundle, ...], tuple[Edge, ...]]:
     sizes = np.bincount(bundle_of)
     ranked = np.argsort(-sizes, kind="stable")
     place = np.argsort(ranked)
-    lines, accounts = np.unique(
-        np.column_stack([place[bundle_of[pairs[:, 0]]], pairs[:, 1]]), axis=0, return_counts=True
-    )
-    edges = tuple(
-        Edge(int(bundle), int(hub), int(count)) for (bundle, hub), count in zip(lines, accounts, strict=True)
-    )
+    lines = _distinct(place[bundle_of[pairs[:, 0]]], pairs[:, 1])
+    edges = tuple(Edge(*line) for line in zip(*(column.tolist() for column in lines), strict=True))
     return tuple(Bundle(int(sizes[number])) for number in ranked), edges
 
 

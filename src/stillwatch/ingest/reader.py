@@ -19,7 +19,7 @@ from stillwatch.ingest.json_records import json_lines
 from stillwatch.ingest.json_text import written
 from stillwatch.ingest.lines import Block, Line, blocks, lines
 from stillwatch.ingest.nearest import field_near
-from stillwatch.ingest.plan import Planned, Source, described, planned
+from stillwatch.ingest.plan import Planned, Source, described, planned, sources_of
 from stillwatch.ingest.sieve import Period, Sieve, Tally
 from stillwatch.ingest.sources import NOTHING, Aside, FileInput, Input, OnBytes, find
 from stillwatch.ingest.values import Malformed, Record
@@ -51,7 +51,7 @@ class Reading:
 
     def sources(self) -> list[Source]:
         """The inputs, as :func:`describe` has them; pipes and databases too, once read to their end."""
-        return [one.source() for one in self._plan]
+        return sources_of(self._plan)
 
     def cautions(self) -> list[Caution]:
         """What is to be told of the inputs beside the rejects; of cuts, those that have been come upon."""

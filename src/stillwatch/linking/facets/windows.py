@@ -58,14 +58,14 @@ class Windows:
 
     @classmethod
     def read(cls, engine: Engine, groups: Groups) -> Windows:
-        """Read ``profiles``, and of ``work`` when it was done."""
+        """Read ``profiles``, and of ``spans`` when the work was done."""
         presence = engine.table(_PRESENCE)
         seen, left = presence["since"].to_numpy(), presence["until"].to_numpy()
         hours = (int(seen.min(initial=left.max(initial=0))), int(left.max(initial=0)) + 1)
         account = presence["account"].to_numpy()
         first, last = np.full(len(groups.party), CELLS), np.full(len(groups.party), -1)
         first[account], last[account] = _cells(seen, hours), _cells(left, hours)
-        begun, ended = _work(engine.table(_SPANS), groups)
+        begun, ended = _work(engine.table(_IN_ORDER), groups)
         return cls(hours, first, last, _cells(begun, hours), _cells(ended, hours))
 
     def there(self, place: int) -> Bools:
@@ -116,8 +116,14 @@ _SPANS: Final = """
                CAST(floor(epoch(max(u.last_seen)) / 3600) AS BIGINT) AS until
         FROM work w JOIN uses u ON u.account = w.account AND u.family = w.family
         GROUP BY w.candidate, w.account) s
-    ON s.candidate = m.candidate AND s.account = m.account ORDER BY m.candidate, m.account
+    ON s.candidate = m.candidate AND s.account = m.account
 """
+_IN_ORDER: Final = "SELECT * FROM spans ORDER BY candidate, account"
+
+
+def keep_spans(engine: Engine) -> None:
+    """Make ``spans``: from when until when each of ``members`` was at its candidate's ``work``."""
+    engine.keep("spans", _SPANS)
 
 
 def _cells(hours: Ints, log: tuple[int, int]) -> Ints:
