@@ -51,6 +51,17 @@ def test_an_arrow_table_is_read(engine: Engine) -> None:
     assert engine.table("SELECT n FROM numbers ORDER BY n NULLS LAST")["n"].to_pylist() == [1, 2, 3, None]
 
 
+def test_a_view_is_read_like_a_table_and_runs_on_what_is_bound(engine: Engine) -> None:
+    engine.bind("numbers", NUMBERS)
+    engine.view("large", "SELECT n FROM numbers WHERE n >= 2")
+    assert engine.table("SELECT n FROM large ORDER BY n")["n"].to_pylist() == [2, 3]
+    engine.view("large", "SELECT n FROM numbers WHERE n >= 3")
+    assert engine.table("SELECT n FROM large ORDER BY n")["n"].to_pylist() == [3]
+    engine.forget("large")
+    engine.bind("large", NUMBERS)
+    assert engine.table("SELECT count(*) AS n FROM large")["n"].to_pylist() == [4]
+
+
 def test_every_chunk_of_a_table_is_read_whichever_are_empty(engine: Engine) -> None:
     chunks = [pa.table({"n": pa.array(chunk, pa.int64())}) for chunk in ([], [1], [], [], [2, 3], [])]
     engine.bind("numbers", pa.concat_tables(chunks))

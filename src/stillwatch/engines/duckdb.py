@@ -61,16 +61,20 @@ class DuckDB:
             self._kinds[name] = _REGISTERED
             return
         files = ", ".join(_literal(str(path)) for path in source)
-        scan = f"read_parquet([{files}], hive_partitioning = false)"
-        with _explained():
-            self._connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS SELECT * FROM {scan}")
-        self._kinds[name] = "VIEW"
+        self.view(name, f"SELECT * FROM read_parquet([{files}], hive_partitioning = false)")
 
     def keep(self, name: str, sql: str) -> None:
         """See :meth:`Engine.keep`."""
         with _explained():  # the query may read what it takes the place of
             self._connection.execute(f"CREATE TABLE {_quoted(_BEING_MADE)} AS {sql}")
         self._rename(name)
+
+    def view(self, name: str, sql: str) -> None:
+        """See :meth:`Engine.view`."""
+        self.forget(name)
+        with _explained():
+            self._connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS {sql}")
+        self._kinds[name] = "VIEW"
 
     def table(self, sql: str) -> pa.Table:
         """See :meth:`Engine.table`."""

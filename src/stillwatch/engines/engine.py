@@ -59,6 +59,12 @@ class Engine(Protocol):
         The engine keeps the rows, in no order, in its memory and beyond that in its spill folder.
         """
 
+    def view(self, name: str, sql: str) -> None:
+        """Make ``sql`` readable in queries as ``name``, in place of what had that name; it is run by each.
+
+        What it reads has to stay bound for as long as it is asked.
+        """
+
     def table(self, sql: str) -> pa.Table:
         """Return the whole result of ``sql``."""
 

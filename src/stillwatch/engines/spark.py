@@ -72,6 +72,13 @@ class Spark:
             self._keep(name, self._query(sql))
         self._shapes.bind(name, shape.empty_table())
 
+    def view(self, name: str, sql: str) -> None:
+        """See :meth:`Engine.view`."""
+        shape = self._shape(sql)
+        with _explained():
+            self._show(name, self._query(sql))
+        self._shapes.bind(name, shape.empty_table())
+
     def table(self, sql: str) -> pa.Table:
         """See :meth:`Engine.table`."""
         shape = self._shape(sql)
