@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.contracts import ACCOUNT_SKETCH, ACCOUNTS, CAMPAIGNS, PLANNED, InputError
+from stillwatch.contracts import ACCOUNT_SKETCH, ACCOUNTS, CAMPAIGNS, PLANNED, REASONS, InputError
 from stillwatch.decisions.planning import plan_actions
 from stillwatch.decisions.policy import Measure, Policy, read_policy
 
@@ -48,7 +48,8 @@ def records(**plans):
 def planned(policy: Policy, *, of=None, groups=None, known=None, exempt=()):
     own = of if of is not None else accounts({"account_id": "a"}, {"account_id": "b"}, {"account_id": "c"})
     told = groups if groups is not None else campaigns({})
-    table = plan_actions(policy, told, own, known if known is not None else records(), exempt)
+    found = known if known is not None else records()
+    table = plan_actions(policy, told, own, found, REASONS.empty_table(), exempt)
     assert table.schema.equals(PLANNED)
     return {row["account_id"]: row for row in table.to_pylist()}
 

@@ -59,7 +59,7 @@ def try_policy(policy: Policy, run: Path) -> Tried:
     called = set(
         tables.accounts.filter(pc.is_valid(tables.accounts["campaign_id"]))["account_id"].to_pylist()
     )
-    planned = plan_actions(policy, tables.campaigns, tables.accounts, records, honest)
+    planned = plan_actions(policy, tables.campaigns, tables.accounts, records, tables.reasons, honest)
     return Tried(policy, planned, len(called & set(honest)), records.num_rows)
 
 
