@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
 from secrets import token_hex
 from typing import Final
 
@@ -146,11 +147,18 @@ class _Step:
         waiting = [decision for decision in current if decision.status is Status.PENDING]
         if waiting:
             return waiting[-1]
-        approved = sum(decision.approved_accounts or 0 for decision in current)
-        limit = wanted.approval_above
-        if limit is not None and len(self._of(current)) + coming > max(limit, GROWTH * approved):
-            return Status.PENDING
-        return current[-1] if current else Status.IN_FORCE
+        room = [one for one in current if coming <= self._room(one, wanted.approval_above)]
+        if room:
+            return room[-1]
+        enough = not current and (wanted.approval_above is None or coming <= wanted.approval_above)
+        return Status.IN_FORCE if enough else Status.PENDING
+
+    def _room(self, decision: Decision, above: int | None) -> float:
+        """Return how many accounts may join a decision that is in force without asking a person."""
+        if above is None:
+            return inf
+        approved = GROWTH * (decision.approved_accounts or 0)
+        return max(above, approved) - len(self._before.accounts[decision.id])
 
     def _made(self, wanted: Wanted, status: Status) -> Decision:
         waits = status is Status.PENDING

@@ -43,6 +43,14 @@ def members(connection: Connection, decision_id: str) -> list[Member]:
     return sorted((Member(*row) for row in rows), key=lambda member: member.account_id)
 
 
+def member(connection: Connection, decision_id: str, account_id: str) -> Member | None:
+    """Return one account of a decision, None where it is none of it."""
+    own = and_(MEMBERS.c.decision_id == decision_id, MEMBERS.c.account_id == account_id)
+    columns = [MEMBERS.c[name] for name in Member.__dataclass_fields__]
+    row = connection.execute(select(*columns).where(own)).one_or_none()
+    return None if row is None else Member(*row)
+
+
 def of_account(connection: Connection, account_id: str) -> list[Decision]:
     """Return the decisions that an account is in, those aside that a person took it out of."""
     own = and_(MEMBERS.c.account_id == account_id, MEMBERS.c.out_at.is_(None))

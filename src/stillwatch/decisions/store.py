@@ -74,7 +74,7 @@ class Store:
             UnknownSubjectError: there is none with this id.
         """
         with self._database.reading() as connection:
-            return self._one(connection, decision_id)
+            return self.find(connection, decision_id)
 
     def accounts(self, decision_id: str) -> list[Member]:
         """Return the accounts of a decision, those that a person took out among them.
@@ -83,7 +83,7 @@ class Store:
             UnknownSubjectError: there is no decision with this id.
         """
         with self._database.reading() as connection:
-            self._one(connection, decision_id)
+            self.find(connection, decision_id)
             return rows.members(connection, decision_id)
 
     def of_account(self, account_id: str) -> list[Decision]:
@@ -143,11 +143,12 @@ class Store:
             self._log(audit, said.kind, entry)
         return number, changes
 
-    def close(self) -> None:
-        """End every connection."""
-        self._database.close()
+    def find(self, connection: Connection, decision_id: str) -> Decision:
+        """Return one decision, in a transaction that is open.
 
-    def _one(self, connection: Connection, decision_id: str) -> Decision:
+        Raises:
+            UnknownSubjectError: there is none with this id.
+        """
         found = rows.decisions(connection, DECISIONS.c.id == decision_id)
         if not found:
             raise UnknownSubjectError(
@@ -156,6 +157,10 @@ class Store:
                 file=self.place,
             )
         return found[0]
+
+    def close(self) -> None:
+        """End every connection."""
+        self._database.close()
 
     def _log(self, audit: AuditLog, kind: str, entry: dict[str, Any]) -> None:
         try:
