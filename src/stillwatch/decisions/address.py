@@ -83,7 +83,8 @@ def _of_server(url: URL) -> Address:
     if url.password is None and given:
         url = url.set(password=given)
     url = url.set(drivername="postgresql+pg8000", query={})
-    place = url.set(drivername="postgresql", password=None).render_as_string()
+    shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
+    place = shown.render_as_string()
     return Address(url, options, f"{place}?host={host}" if "unix_sock" in options else place)
 
 

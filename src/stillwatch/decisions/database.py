@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from stillwatch.contracts import StoreError
 from stillwatch.decisions.address import Address
+
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # else a lost connection is told on stderr
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _WRITING: Final = {"writing": True}
@@ -47,7 +50,7 @@ class Database:
         Raises:
             StoreError: the database is away, or its answer makes no sense.
         """
-        with self._told(), self._engine.connect() as connection, connection.begin():
+        with self._told(), self._connected() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -57,7 +60,7 @@ class Database:
         Raises:
             StoreError: the database is away or cannot be written; nothing was changed.
         """
-        with self._told(), self._engine.connect() as connection:
+        with self._told(), self._connected() as connection:
             connection = connection.execution_options(**_WRITING)
             with connection.begin():
                 yield connection
@@ -95,6 +98,17 @@ class Database:
             if self._version(connection) != _head():
                 raise StoreError("the store is of an older version", remedy=_OLDER, file=self.shown)
 
+    def _connected(self) -> Connection:
+        """Return a connection that answers; those that were kept are lost when the server was started anew.
+
+        Its driver says so in errors of its own and of the system, of which SQLAlchemy knows the former only.
+        """
+        try:
+            return self._engine.connect()
+        except (DBAPIError, OSError):
+            self._engine.dispose()
+            return self._engine.connect()
+
     def _version(self, connection: Connection) -> str | None:
         version = MigrationContext.configure(connection).get_current_revision()
         if version is not None and version not in _known():
@@ -123,6 +137,8 @@ class Database:
             raise self._away(_words(error.orig)) from None
         except SQLAlchemyError as error:
             raise self._away(type(error).__name__) from None
+        except OSError as error:  # of the driver's socket
+            raise self._away(error.strerror or "the connection was lost") from None
 
     def _away(self, words: str) -> StoreError:
         secret = self._address.secret
