@@ -136,6 +136,7 @@ ACCOUNT: Final = pa.schema(
         pa.field("plan", pa.string()),
         pa.field("programme", pa.string()),
         pa.field("organization", pa.string()),
+        pa.field("verification_level", pa.int64()),
         _required("source", pa.string()),
         _required("line", pa.int64()),
     ]
@@ -214,6 +215,9 @@ ACCOUNT_SKETCH: Final = pa.schema(
         pa.field("plan", pa.string()),
         pa.field("programme", pa.string()),
         pa.field("organization_fp", FINGERPRINT),
+        pa.field(
+            "verification_level", pa.int16()
+        ),  # how well it is known who uses it, on the provider's scale
     ]
 )
 """An account record without its identifiers."""

@@ -13,7 +13,7 @@ from stillwatch.contracts import PLANNED, conform
 from stillwatch.decisions.policy import Failing, Measure, Policy, Rule
 from stillwatch.decisions.reason_codes import ReasonCodes
 
-_RECORDED = ("plan", "programme", "country")
+_RECORDED = ("plan", "programme", "country", "verification_level")
 
 
 def plan_actions(
