@@ -106,7 +106,7 @@ def test_a_level_of_verification_is_a_small_whole_number(read_records, jsonl, tm
     ]
     rows, rejects = read_records(jsonl(*told))
     assert [row["verification_level"] for row in rows] == [2, 3, None, 0]
-    assert [reject["reason"].partition(":")[0] for reject in rejects] == ["field verification_level"] * 3
+    assert [reject["reason"].partition(":")[0] for reject in rejects] == ["verification_level"] * 3
 
     csv = tmp_path / "accounts.csv"
     csv.write_text("account_id,plan,verification_level\na,pro,1\nb,pro,\n", encoding="utf-8")
