@@ -136,6 +136,7 @@ ACCOUNT: Final = pa.schema(
         pa.field("plan", pa.string()),
         pa.field("programme", pa.string()),
         pa.field("organization", pa.string()),
+        pa.field("verification_level", pa.int64()),
         _required("source", pa.string()),
         _required("line", pa.int64()),
     ]
@@ -214,6 +215,9 @@ ACCOUNT_SKETCH: Final = pa.schema(
         pa.field("plan", pa.string()),
         pa.field("programme", pa.string()),
         pa.field("organization_fp", FINGERPRINT),
+        pa.field(
+            "verification_level", pa.int16()
+        ),  # how well it is known who uses it, on the provider's scale
     ]
 )
 """An account record without its identifiers."""
@@ -548,13 +552,22 @@ PLANNED: Final = pa.schema(
     [
         _required("account_id", pa.string()),
         _required("campaign_id", pa.string()),
+        _required("verdict", pa.string()),  # of the campaign: campaign or watch
+        _required("q_value", pa.float64()),  # of the campaign
+        _required(
+            "reason_codes", pa.list_(pa.field("item", pa.string(), nullable=False))
+        ),  # signals that weigh most for the campaign
         _required("action", pa.string()),  # observe, throttle, verify, reduce or block
         _required("rule", pa.string()),  # of the policy; "no rule" where none holds
         _required("policy_version", pa.string()),
         _required("dry_run", pa.bool_()),
         _required("needs_approval", pa.bool_()),  # by a person, before anything happens
+        pa.field("approval_above", pa.int64()),  # accounts from which on it does; null: never
         _required("seconds", pa.int64()),  # how long it would stand
         pa.field("budget_per_hour", pa.int64()),  # of the whole campaign, where it is throttled
+        pa.field("verify_url", pa.string()),  # where the account proves who it is
+        pa.field("max_tokens", pa.int64()),  # of an answer, where it is reduced
+        _required("fail_closed", pa.bool_()),  # requests wait where the gateway cannot be told
     ]
 )
 """What a policy asks for: one row for each account of a campaign that is not exempt."""
@@ -637,6 +650,14 @@ class TooManyRejectsError(StillwatchError):
 
 class AuditError(StillwatchError):
     """An audit log that is broken: something in it was changed after it was written."""
+
+
+class StoreError(StillwatchError):
+    """A store of decisions that cannot be reached, read or written."""
+
+
+class DecisionError(StillwatchError):
+    """A change that a decision, as it stands, does not admit of."""
 
 
 class ContractError(StillwatchError):

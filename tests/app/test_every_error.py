@@ -22,6 +22,9 @@ from stillwatch.app import cli
 from stillwatch.contracts import StillwatchError
 from stillwatch.decisions.audit import AuditLog
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
+from deciding import decided
+
 SOURCE = Path(stillwatch.__file__).parent
 BEGAN = 1767225600
 
@@ -73,6 +76,13 @@ def contract(desk: Desk) -> Mistake:
     return Mistake(desk.scan(), "", "stage profiles broke its contract", "Please report this as a defect")
 
 
+def decision(desk: Desk) -> Mistake:
+    found = decided(desk.state, "a")
+    arguments = ["decisions", "reject", found.id, "--note", "no", "--state", desk.state]
+    remedy = f"Run: stillwatch decisions undo {found.id}"
+    return Mistake(arguments, "", f"{found.id} is in force already", remedy)
+
+
 def engine(desk: Desk) -> Mistake:
     desk.scanned()
     part = next(desk.state.rglob("part-*.parquet"))
@@ -119,6 +129,13 @@ def run_folder(desk: Desk) -> Mistake:
     )
 
 
+def store(desk: Desk) -> Mistake:
+    file = desk.state / "decisions.db"
+    return Mistake(
+        ["decisions", "list", "--state", desk.state], f"{file}: ", "there is no store", "Name the service's"
+    )
+
+
 def sealed_text(desk: Desk) -> Mistake:
     desk.scanned()
     arguments = ["report", desk.run, "--with-scaffolds"]
@@ -148,6 +165,7 @@ def usage(desk: Desk) -> Mistake:
 MISTAKES: dict[str, Callable[[Desk], Mistake]] = {
     "AuditError": audit,
     "ContractError": contract,
+    "DecisionError": decision,
     "EngineError": engine,
     "InputError": input_,
     "KeyFileError": key,
@@ -155,6 +173,7 @@ MISTAKES: dict[str, Callable[[Desk], Mistake]] = {
     "MissingExtraError": missing_extra,
     "RunFolderError": run_folder,
     "SealedTextError": sealed_text,
+    "StoreError": store,
     "TooManyRejectsError": too_many_rejects,
     "UnknownSubjectError": unknown_subject,
     "UsageError": usage,

@@ -27,7 +27,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 LABEL = [f"label {name}" for name in ("add", "list")]
-DECIDING = ["policy test", "audit verify"]
+DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
+DECIDING = ["policy test", "audit verify", *DECISIONS]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.contracts import ACCOUNT_SKETCH, ACCOUNTS, CAMPAIGNS, PLANNED, InputError
+from stillwatch.contracts import ACCOUNT_SKETCH, ACCOUNTS, CAMPAIGNS, PLANNED, REASONS, InputError
 from stillwatch.decisions.planning import plan_actions
 from stillwatch.decisions.policy import Measure, Policy, read_policy
 
@@ -48,7 +48,8 @@ def records(**plans):
 def planned(policy: Policy, *, of=None, groups=None, known=None, exempt=()):
     own = of if of is not None else accounts({"account_id": "a"}, {"account_id": "b"}, {"account_id": "c"})
     told = groups if groups is not None else campaigns({})
-    table = plan_actions(policy, told, own, known if known is not None else records(), exempt)
+    found = known if known is not None else records()
+    table = plan_actions(policy, told, own, found, REASONS.empty_table(), exempt)
     assert table.schema.equals(PLANNED)
     return {row["account_id"]: row for row in table.to_pylist()}
 
@@ -110,6 +111,35 @@ def test_conditions_hold_or_not(tmp_path, when, campaign, account, holds):
     own = accounts({"account_id": "a"} | account)
     found = planned(policy(tmp_path, THROTTLE.format(when=when)), of=own, groups=campaigns(campaign))
     assert (found["a"]["action"] == "throttle") is holds
+
+
+@pytest.mark.parametrize(
+    ("when", "holding"),
+    [
+        ("verification_level_below = 2", "ab"),
+        ("verification_level_at_least = 1", "bc"),
+        ("verification_level_at_least = 1, verification_level_below = 2", "b"),
+        ("verification_level_at_least = 0", "abc"),  # of d nothing is known
+        ("", "abcd"),
+    ],
+)
+def test_levels_of_verification_are_of_the_record(tmp_path, when, holding):
+    rows = [{"account_id": name, "verification_level": level} for level, name in enumerate("abc")]
+    known = pa.Table.from_pylist([*rows, {"account_id": "d"}], schema=ACCOUNT_SKETCH)
+    own = accounts(*({"account_id": name} for name in "abcd"))
+    found = planned(policy(tmp_path, THROTTLE.format(when=when)), of=own, known=known)
+    assert [name for name, row in found.items() if row["action"] == "throttle"] == list(holding)
+
+
+def test_every_row_says_what_a_decision_is_made_of(tmp_path):
+    text = (
+        '[[rules]]\nname = "sure"\naction = "verify"\nverify_url = "https://example.com/verify"\n'
+        'if_unreachable = "closed"\napproval_above = 2\n'
+    )
+    found = planned(policy(tmp_path, text))["a"]
+    assert (found["verdict"], found["q_value"], found["reason_codes"]) == ("campaign", 0.001, [])
+    assert (found["verify_url"], found["fail_closed"]) == ("https://example.com/verify", True)
+    assert (found["approval_above"], found["needs_approval"]) == (2, True)
 
 
 def test_a_person_approves_what_reaches_more_accounts_of_one_campaign_than_the_rule_allows(tmp_path):

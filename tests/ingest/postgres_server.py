@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ def program(name: str) -> str:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Run a server in ``folder``, yield the address of its database and end it.
+    """Run a server in ``folder``, yield the address of its database and end it, whoever is connected.
+
+    A folder that one ran in before has its data still.
 
     Raises:
         PostgresUnavailableError: it is not installed.
@@ -48,7 +51,8 @@ def postgres(folder: Path) -> Iterator[str]:
                 parent.chmod(parent.stat().st_mode | 0o011)
     data = folder / "data"
     initialise = [initdb, "-D", str(data), "-U", "reader", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
-    subprocess.run(initialise, check=True, capture_output=True, user=owner, cwd=folder)
+    if not data.exists():
+        subprocess.run(initialise, check=True, capture_output=True, user=owner, cwd=folder)
     command = [server, "-D", str(data), "-k", str(folder), "-h", "", "-F"]
     with (folder / "server.out").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, user=owner, cwd=folder)
@@ -56,7 +60,7 @@ def postgres(folder: Path) -> Iterator[str]:
         _wait_until_ready(process, folder)
         yield f"postgresql://reader@/postgres?host={folder}"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # a fast shutdown: the usual one waits for clients to go
         process.wait(STOP_SECONDS)
 
 

@@ -72,6 +72,7 @@ def test_litellm_users_are_accounts(read_records, jsonl):
     assert rows[0]["account_id"] == "user-1"
     assert rows[0]["email"] == "someone@example.org"
     assert rows[0]["organization"] == "org-1"
+    assert rows[0]["verification_level"] is None
     assert rows[0]["created_at"] == datetime(2025, 6, 1, 10, tzinfo=UTC)
 
 
@@ -96,3 +97,17 @@ def test_the_account_may_go_by_another_name(read_records, jsonl):
 def test_a_request_log_is_no_account_table(read_records, jsonl, litellm_record):
     with pytest.raises(InputError, match="not in a known format"):
         read_records(jsonl(litellm_record()))
+
+
+def test_a_level_of_verification_is_a_small_whole_number(read_records, jsonl, tmp_path):
+    levels = [2, "3", None, 0, -1, 40_000, "gold"]
+    told = [
+        {**LITELLM_USER, "user_id": f"u{n}", "verification_level": level} for n, level in enumerate(levels)
+    ]
+    rows, rejects = read_records(jsonl(*told))
+    assert [row["verification_level"] for row in rows] == [2, 3, None, 0]
+    assert [reject["reason"].partition(":")[0] for reject in rejects] == ["verification_level"] * 3
+
+    csv = tmp_path / "accounts.csv"
+    csv.write_text("account_id,plan,verification_level\na,pro,1\nb,pro,\n", encoding="utf-8")
+    assert [row["verification_level"] for row in read_records(csv)[0]] == [1, None]

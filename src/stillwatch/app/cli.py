@@ -18,6 +18,7 @@ from stillwatch.app import (
     audit_commands,
     bars,
     completion,
+    decision_commands,
     label_commands,
     ledger_commands,
     policy_commands,
@@ -56,6 +57,7 @@ app = typer.Typer(
 app.add_typer(label_commands.app)
 app.add_typer(ledger_commands.app)
 app.add_typer(policy_commands.app)
+app.add_typer(decision_commands.app)
 app.add_typer(audit_commands.app)
 
 

@@ -81,9 +81,8 @@ def _lines(tried: Tried) -> list[str]:
         told = ["The run found no campaign: nothing is asked of anybody."]
     if tried.exempt:
         told.append(f"{tried.exempt:,} accounts are declared or labelled honest: nothing is asked of them.")
-    asks = any(rule.when.plans or rule.when.programmes or rule.when.countries for rule in tried.policy.rules)
-    if asks and not tried.records:
-        told.append("The run has no account records: rules on plan, programme or country hold for nobody.")
+    if any(rule.when.of_record for rule in tried.policy.rules) and not tried.records:
+        told.append("The run has no account records: rules on what they tell hold for nobody.")
     return told
 
 

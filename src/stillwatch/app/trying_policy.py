@@ -17,6 +17,7 @@ from stillwatch.decisions.planning import plan_actions
 from stillwatch.decisions.policy import Policy
 from stillwatch.evidence.tables import RunTables
 from stillwatch.ledger.layout import Layout
+from stillwatch.ledger.records import completed
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def try_policy(policy: Policy, run: Path) -> Tried:
     called = set(
         tables.accounts.filter(pc.is_valid(tables.accounts["campaign_id"]))["account_id"].to_pylist()
     )
-    planned = plan_actions(policy, tables.campaigns, tables.accounts, records, honest)
+    planned = plan_actions(policy, tables.campaigns, tables.accounts, records, tables.reasons, honest)
     return Tried(policy, planned, len(called & set(honest)), records.num_rows)
 
 
@@ -70,7 +71,7 @@ def _records(run: Path, tables: RunTables) -> pa.Table:
     if not path.exists():
         return ACCOUNT_SKETCH.empty_table()
     try:
-        return conform(pq.read_table(path), ACCOUNT_SKETCH, "app")
+        return conform(completed(pq.read_table(path)), ACCOUNT_SKETCH, "app")
     except (OSError, pa.ArrowException) as error:
         raise RunFolderError(
             "the account records cannot be read", remedy="Scan again, or restore the file", file=str(path)

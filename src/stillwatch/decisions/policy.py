@@ -63,12 +63,29 @@ class Conditions(_Strict):
     plans: Names | None = Field(default=None, description="The account is on one of these plans.")
     programmes: Names | None = Field(default=None, description="The account is in one of these programmes.")
     countries: Names | None = Field(default=None, description="The account is of one of these countries.")
+    verification_level_below: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="It is known less well than this who uses the account."
+    )
+    verification_level_at_least: Count | None = Field(
+        default=None, description="It is known at least this well who uses the account."
+    )
+
+    @property
+    def of_record(self) -> bool:
+        """Whether they look at the account's record, and hold of none without one."""
+        levels = self.verification_level_below, self.verification_level_at_least
+        return any((self.plans, self.programmes, self.countries)) or levels != (None, None)
 
     @model_validator(mode="after")
     def _possible(self) -> Conditions:
         least, most = self.accounts_at_least, self.accounts_at_most
         if least is not None and most is not None and least > most:
             raise ValueError("accounts_at_least is above accounts_at_most: no campaign is of that size")
+        low, high = self.verification_level_at_least, self.verification_level_below
+        if low is not None and high is not None and low >= high:
+            raise ValueError(
+                "verification_level_at_least is not under verification_level_below: no account is so"
+            )
         if self.verdict is Verdict.CLEAR:
             raise ValueError("verdict: nothing is asked of accounts that are clear")
         return self
@@ -87,8 +104,16 @@ class Conditions(_Strict):
                 self.plans is None or account.get("plan") in self.plans,
                 self.programmes is None or account.get("programme") in self.programmes,
                 self.countries is None or account.get("country") in self.countries,
+                self._of_level(account.get("verification_level")),
             )
         )
+
+    def _of_level(self, level: int | None) -> bool:
+        """Whether a level is what they ask; one that is not known is neither low nor high."""
+        below, least = self.verification_level_below, self.verification_level_at_least
+        if level is None:
+            return below is None and least is None
+        return (below is None or level < below) and (least is None or level >= least)
 
 
 class Rule(_Strict):

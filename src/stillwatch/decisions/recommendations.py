@@ -21,12 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.contracts import DECISIONS, REASONS, Action, Verdict, conform
+from stillwatch.decisions.reason_codes import ReasonCodes
 
 ACT_FROM: Final = 0.85
 """Probability of membership (``risk``) from which on an account is acted on."""
-
-_CODES: Final = 3
-"""Reason codes of the campaign, and as many of the account itself: enough to know what to look at."""
 
 _NOTHING_LEFT: Final = 1.0
 """The q-value of a campaign that no longer stands."""
@@ -63,7 +61,7 @@ class Recommendations:
         """Take who belongs to the campaigns of the last judgement by now; how sure they are stays."""
         q_values = _by(campaigns, "campaign_id", "q_value")
         changed = self._changed(self._wanted(accounts))
-        codes = _Codes(reasons(changed) if changed else REASONS.empty_table())
+        codes = ReasonCodes(reasons(changed) if changed else REASONS.empty_table())
         for account, new in changed.items():
             self._standing[account] = new
             self._changes.append(
@@ -74,7 +72,7 @@ class Recommendations:
                     "action": new.action.value,
                     "reason_codes": []
                     if new.action is Action.RELEASE
-                    else codes.of(new.campaign_id, account),
+                    else codes.of_account(new.campaign_id, account),
                     "q_value": q_values.get(new.campaign_id, _NOTHING_LEFT),
                     "dry_run": True,
                 }
@@ -121,22 +119,6 @@ def _next(
     if wanted is None or wanted.action is standing.action:
         return standing
     return wanted
-
-
-class _Codes:
-    """Signals by what they weigh, for campaigns and for the accounts in them."""
-
-    def __init__(self, reasons: pa.Table) -> None:
-        self._signals: dict[tuple[str, str | None], list[str]] = {}
-        speaking = reasons.filter(pc.greater(reasons["llr"], 0.0))
-        order = [("llr", "descending"), ("signal", "ascending")]
-        for row in speaking.sort_by(order).select(["campaign_id", "account_id", "signal"]).to_pylist():
-            self._signals.setdefault((row["campaign_id"], row["account_id"]), []).append(row["signal"])
-
-    def of(self, campaign: str, account: str) -> list[str]:
-        """Return what weighs most for the campaign, then what does for the account, each named once."""
-        own = [self._signals.get(key, [])[:_CODES] for key in ((campaign, None), (campaign, account))]
-        return list(dict.fromkeys(own[0] + own[1]))
 
 
 def _by(table: pa.Table, key: str, value: str) -> Mapping[str, Any]:

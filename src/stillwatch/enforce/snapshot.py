@@ -5,8 +5,8 @@ accounts of one campaign share, are few and stand at the end as JSON. A million 
 once for all workers. The file is never changed: a new one takes its place by its name.
 
 Layout, little-endian: the magic; as 64-bit numbers how many decisions, the bytes of the terms, and their
-CRC-32; the first halves of the digests (64 bits each, ascending), the second halves, the terms' numbers
-(32 bits each); the terms.
+CRC-32; the first halves of the digests (64 bits each, ascending; a half is a number whose highest byte comes
+first in the digest), the second halves, the terms' numbers (32 bits each); the terms.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ import json
 import mmap
 import os
 import struct
+import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 from uuid import uuid4
 
-MAGIC: Final = b"SWSNAP01"
+MAGIC: Final = b"SWSNAP02"
 _HEADER: Final = struct.Struct("<8sQQQ")
-_KEY: Final = struct.Struct("<QQ")
+_KEY: Final = struct.Struct(">QQ")
 _NUMBER: Final = "I"
 _HALF: Final = "Q"
 _BYTES_EACH: Final = 2 * 8 + 4
@@ -130,16 +131,18 @@ def write_snapshot(path: Path, decided: Mapping[str, Terms]) -> None:
         OSError: the disk is full, or the folder cannot be written; what was there is there still.
     """
     numbers: dict[Terms, int] = {}
-    rows = sorted(
-        (*_key(account), numbers.setdefault(terms, len(numbers))) for account, terms in decided.items()
-    )
+    packed = {
+        id(terms): _packed(terms, numbers) for terms in {id(one): one for one in decided.values()}.values()
+    }
+    rows = [_digest(account) + packed[id(terms)] for account, terms in decided.items()]
+    rows.sort()  # as bytes, which takes a fraction of what tuples of numbers do
     told = json.dumps([terms._asdict() for terms in numbers], separators=(",", ":")).encode()
     unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with unfinished.open("wb") as file:
             file.write(_HEADER.pack(MAGIC, len(rows), len(told), zlib.crc32(told)))
-            for kind, column in ((_HALF, 0), (_HALF, 1), (_NUMBER, 2)):
-                array(kind, [row[column] for row in rows]).tofile(file)
+            for column in _columns(b"".join(rows)):
+                column.tofile(file)
             file.write(told)
             file.flush()
             os.fsync(file.fileno())
@@ -150,8 +153,38 @@ def write_snapshot(path: Path, decided: Mapping[str, Terms]) -> None:
         raise
 
 
+def _packed(terms: Terms, numbers: dict[Terms, int]) -> bytes:
+    """Return the number of these terms, one that no other terms have."""
+    return numbers.setdefault(terms, len(numbers)).to_bytes(4, "big")
+
+
+def _columns(rows: bytes) -> Iterator[array[int]]:
+    """Yield first halves, second halves and numbers of rows that lie one after the other.
+
+    They are taken apart in words of 32 bits, which an array does without a step of Python for each row.
+    """
+    words = array(_NUMBER, rows)
+    each = _BYTES_EACH // words.itemsize
+    for begin in (0, 2):
+        half = array(_NUMBER, bytes(2 * words.itemsize * (len(words) // each)))
+        half[0::2], half[1::2] = words[begin::each], words[begin + 1 :: each]
+        yield _native(array(_HALF, half.tobytes()))
+    yield _native(words[4::each])
+
+
+def _native(column: array[int]) -> array[int]:
+    """Return numbers whose highest byte comes first as this machine has them."""
+    if sys.byteorder == "little":
+        column.byteswap()
+    return column
+
+
+def _digest(account_id: str) -> bytes:
+    return blake2b(account_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def _key(account_id: str) -> tuple[int, int]:
-    first, second = _KEY.unpack(blake2b(account_id.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    first, second = _KEY.unpack(_digest(account_id))
     return first, second
 
 

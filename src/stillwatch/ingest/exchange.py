@@ -54,6 +54,7 @@ class Account(NamedTuple):
     plan: str | None = None
     programme: str | None = None
     organization: str | None = None
+    verification_level: int | None = None
 
 
 def identified(row: Exchange, *also: object) -> Exchange:

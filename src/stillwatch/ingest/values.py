@@ -31,6 +31,9 @@ UNITS: Final = {"s": (1_000_000, 1), "ms": (1000, 1), "us": (1, 1), "ns": (1, 10
 _DECIMAL: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\.[0-9]{1,20}\s*", re.ASCII)
 _DIGITS: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\s*", re.ASCII)
 _NO_TIME: Final = 1e30  # a larger number is a time in no unit, and its microseconds may be infinite
+HIGHEST_LEVEL: Final = 32_767
+"""Of verification: what 16 bits hold."""
+
 _MAX_INT64: Final = 2**63 - 1
 _MAX_ASN: Final = 2**32 - 1
 
@@ -141,6 +144,14 @@ def count(value: object, field: str) -> int | None:
     found = whole(value, field)
     if found is not None and found < 0:
         raise Malformed(field, "expected a whole number of 0 or more, found a negative one")
+    return found
+
+
+def level(value: object, field: str) -> int | None:
+    """A level of verification."""
+    found = count(value, field)
+    if found is not None and found > HIGHEST_LEVEL:
+        raise Malformed(field, f"expected a level of at most {HIGHEST_LEVEL}")
     return found
 
 

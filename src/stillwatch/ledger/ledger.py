@@ -15,6 +15,7 @@ from stillwatch.ledger.journal import Sealed, finish
 from stillwatch.ledger.layout import HOUR, Layout, hour_of
 from stillwatch.ledger.locks import Waiting, in_silence, in_use, locked
 from stillwatch.ledger.parts import present
+from stillwatch.ledger.records import bring_up
 from stillwatch.ledger.sealing import prepare
 from stillwatch.ledger.signature import read_signature, sign
 from stillwatch.ledger.staging import Runs
@@ -93,6 +94,7 @@ class Ledger:
             self._accounts.flush()
             with locked(self._layout.lock):
                 earlier = finish(self._layout)
+                bring_up(self._layout)
                 prepare(engine, self._layout, self._sketches.files(), self._accounts.files())
                 return earlier + finish(self._layout)
 

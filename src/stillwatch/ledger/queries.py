@@ -76,10 +76,14 @@ def in_order() -> str:
 
 
 def accounts() -> str:
-    """Return one row for each account, staged or held: the fullest, then the first by all columns."""
+    """Return one row for each account, staged or held: the fullest, then the best verified.
+
+    A level of verification is gained, so that the record with the higher one is the newer. Of what is equal
+    in both the first by all columns counts.
+    """
     columns = ", ".join(ACCOUNT_SKETCH.names)
     filled = " + ".join(f"CASE WHEN {name} IS NULL THEN 0 ELSE 1 END" for name in ACCOUNT_SKETCH.names)
-    order = _order(ACCOUNT_SKETCH.names)
+    order = f"verification_level DESC NULLS LAST, {_order(ACCOUNT_SKETCH.names)}"
     return f"""
         WITH known AS (
             SELECT {columns} FROM staged_accounts UNION ALL SELECT {columns} FROM held_accounts

@@ -23,6 +23,7 @@ from stillwatch.engines.parquet import ROW_GROUP, encode_parquet
 from stillwatch.ledger.journal import Journal, clear_workplace, finish
 from stillwatch.ledger.layout import Layout, hour_of
 from stillwatch.ledger.parts import conformed, place, present, write_part
+from stillwatch.ledger.records import bring_up
 from stillwatch.ledger.staging import ROW_GROUP as RUN_ROW_GROUP
 from stillwatch.ledger.staging import name_changed
 from stillwatch.ledger.storage import opened
@@ -170,6 +171,7 @@ def carry_out(layout: Layout, plan: Plan, on_rows: Callable[[int], None]) -> Rem
         OSError: the disk is full, or cannot be written.
     """
     removed = plan.removed(layout)
+    bring_up(layout)
     clear_workplace(layout)
     moves = dict(_written_anew(layout, plan, on_rows))
     replaced = set(moves.values())

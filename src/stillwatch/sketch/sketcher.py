@@ -29,7 +29,7 @@ _REASONS: Final = {
 }
 _PARAMETERS: Final = ("max_tokens", "temperature", "top_p", "seed", "choice_count", "logprobs", "stream")
 _COPIED: Final = ("exchange_id", "timestamp", "account_id", "operation", "model", "status", "asn")
-_ACCOUNT_COPIED: Final = ("account_id", "created_at", "country", "plan", "programme")
+_ACCOUNT_COPIED: Final = ("account_id", "created_at", "country", "plan", "programme", "verification_level")
 _COUNTED: Final = ("input_tokens", "output_tokens", "reasoning_tokens")
 _KEYED: Final = {
     "key_fp": "key_id",

@@ -1,0 +1,155 @@
+"""Decisions and their accounts as rows: what is read from the store's tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Text, and_, cast, func, select
+
+from stillwatch.contracts import Verdict
+from stillwatch.decisions.columns import unescaped
+from stillwatch.decisions.decision import Asked, Decision, Member, Status
+from stillwatch.decisions.lifecycle import REFUSED_FOR, Before, Key
+from stillwatch.decisions.policy import Measure
+from stillwatch.decisions.schema import DECISIONS, MEMBERS, REVISION, SIGHTED
+
+_STANDING = [status.value for status in Status if status.stands]
+_REFUSED = [status.value for status in Status if status.refused]
+_ASKED = tuple(Asked.__dataclass_fields__)
+_OWN = tuple(
+    name for name in Decision.__dataclass_fields__ if name not in ("asked", "status", "reason_codes")
+)
+
+
+def revision(connection: Connection) -> int:
+    """Return how many times the decisions were changed."""
+    return int(connection.execute(select(REVISION.c.number)).scalar_one())
+
+
+def decisions(connection: Connection, *conditions: Any) -> list[Decision]:
+    """Return the decisions of which all conditions hold, in the order in which they were issued."""
+    asked = select(DECISIONS).where(*conditions).order_by(DECISIONS.c.issued_at, DECISIONS.c.id)
+    return [_decision(row) for row in connection.execute(asked)]
+
+
+def members(connection: Connection, decision_id: str) -> list[Member]:
+    """Return the accounts of a decision, in their own order."""
+    own = MEMBERS.c.decision_id == decision_id
+    columns = [MEMBERS.c[name] for name in Member.__dataclass_fields__]
+    rows = connection.execute(select(*columns).where(own)).all()
+    return sorted((Member(*row) for row in rows), key=lambda member: member.account_id)
+
+
+def member(connection: Connection, decision_id: str, account_id: str) -> Member | None:
+    """Return one account of a decision, None where it is none of it."""
+    own = and_(MEMBERS.c.decision_id == decision_id, MEMBERS.c.account_id == account_id)
+    columns = [MEMBERS.c[name] for name in Member.__dataclass_fields__]
+    row = connection.execute(select(*columns).where(own)).one_or_none()
+    return None if row is None else Member(*row)
+
+
+def of_account(connection: Connection, account_id: str) -> list[Decision]:
+    """Return the decisions that an account is in, those aside that a person took it out of."""
+    own = and_(MEMBERS.c.account_id == account_id, MEMBERS.c.out_at.is_(None))
+    return decisions(connection, DECISIONS.c.id.in_(select(MEMBERS.c.decision_id).where(own)))
+
+
+def accounts_of(connection: Connection, found: Sequence[Decision]) -> dict[str, frozenset[str]]:
+    """Return the accounts of each of these decisions, without those that a person took out.
+
+    They come as one JSON array for each decision: a million as rows would take several times as long.
+    """
+    together = "json_group_array" if connection.dialect.name == "sqlite" else "json_agg"
+    array = cast(getattr(func, together)(MEMBERS.c.account_id), Text)
+    told = {decision.id: frozenset[str]() for decision in found}
+    asked = (
+        select(MEMBERS.c.decision_id, array)
+        .where(MEMBERS.c.decision_id.in_(list(told)), MEMBERS.c.out_at.is_(None))
+        .group_by(MEMBERS.c.decision_id)
+    )
+    for decision_id, text in connection.execute(asked):
+        told[decision_id] = _names(text)
+    return told
+
+
+def counts_of(connection: Connection, found: Iterable[Decision]) -> dict[str, int]:
+    """Return how many accounts each of these decisions has, without those that a person took out."""
+    told = {decision.id: 0 for decision in found}
+    asked = (
+        select(MEMBERS.c.decision_id, func.count())
+        .where(MEMBERS.c.out_at.is_(None))
+        .group_by(MEMBERS.c.decision_id)
+    )
+    told |= {name: count for name, count in connection.execute(asked) if name in told}
+    return told
+
+
+def standing(connection: Connection) -> list[Decision]:
+    """Return the decisions that are in force or wait for a person."""
+    return decisions(connection, DECISIONS.c.status.in_(_STANDING))
+
+
+def before(connection: Connection, now: datetime, confirmed: frozenset[str]) -> Before:
+    """Return what the next step of the life of decisions depends on."""
+    found = standing(connection)
+    return Before(
+        tuple(found),
+        accounts_of(connection, found),
+        confirmed,
+        _refused(connection, now),
+        _out(connection, now),
+    )
+
+
+def _refused(connection: Connection, now: datetime) -> frozenset[Key]:
+    """Return what a person said no to, unless one said yes since."""
+    since = now - REFUSED_FOR
+    own = and_(DECISIONS.c.status.in_(_REFUSED), DECISIONS.c.ended_at > since)
+    no: dict[Key, datetime] = {}
+    for one in decisions(connection, own):
+        if one.ended_at is not None:
+            key = one.campaign_id, one.rule
+            no[key] = max(no.get(key, one.ended_at), one.ended_at)
+    yes = decisions(connection, DECISIONS.c.approved_at > since, DECISIONS.c.status.not_in(_REFUSED))
+    for one in yes:
+        key = one.campaign_id, one.rule
+        if key in no and one.approved_at is not None and one.approved_at >= no[key]:
+            del no[key]
+    return frozenset(no)
+
+
+def _out(connection: Connection, now: datetime) -> dict[Key, frozenset[str]]:
+    asked = (
+        select(DECISIONS.c.campaign_id, DECISIONS.c.rule, MEMBERS.c.account_id)
+        .join(MEMBERS, MEMBERS.c.decision_id == DECISIONS.c.id)
+        .where(MEMBERS.c.out_at > now - REFUSED_FOR)
+    )
+    told: dict[Key, set[str]] = {}
+    for campaign, rule, account in connection.execute(asked):
+        told.setdefault((campaign, rule), set()).add(account)
+    return {key: frozenset(accounts) for key, accounts in told.items()}
+
+
+def sighted(connection: Connection) -> dict[str, tuple[Verdict, str, datetime]]:
+    """Return what the last judgement called each campaign, what the one before did, and when it was made."""
+    rows = connection.execute(select(SIGHTED)).mappings()
+    return {row["campaign_id"]: (Verdict(row["verdict"]), row["before"], row["judged_at"]) for row in rows}
+
+
+def _decision(row: Row[Any]) -> Decision:
+    told = row._mapping
+    asked = {name: told[name] for name in _ASKED} | {"action": Measure(told["action"])}
+    return Decision(
+        **{name: told[name] for name in _OWN},
+        asked=Asked(**asked),
+        status=Status(told["status"]),
+        reason_codes=tuple(told["reason_codes"]),
+    )
+
+
+def _names(text: str) -> frozenset[str]:
+    names = json.loads(text)
+    return frozenset(map(unescaped, names) if "\\\\" in text else names)
