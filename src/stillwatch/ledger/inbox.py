@@ -25,6 +25,8 @@ from stillwatch.engines.parquet import sync
 
 _ENTRY: Final = struct.Struct("<II")  # bytes of the entry, and their CRC-32
 _SUFFIX: Final = ".inbox"
+_ASIDE: Final = "damaged"
+_SEGMENT: Final = 2**26  # bytes at which another segment is begun: whoever seals holds one in memory
 
 
 class InboxFullError(Exception):
@@ -65,6 +67,11 @@ class Inbox:
         self._bytes = sum(path.stat().st_size for path in self._closed_paths())
         self._file: FileIO | None = None
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait to be sealed."""
+        return self._bytes
+
     def put(self, batch: pa.RecordBatch) -> None:
         """Keep a batch; returns once it is on the disk.
 
@@ -98,6 +105,18 @@ class Inbox:
         with self._changed, suppress(FileNotFoundError):
             self._bytes -= segment.path.stat().st_size
             segment.path.unlink()
+
+    def set_aside(self, segment: Segment) -> Path:
+        """Move a damaged segment out of the way, with what could not be read of it; return where it is now.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        aside = self._folder / _ASIDE
+        aside.mkdir(exist_ok=True)
+        with self._changed:
+            self._bytes -= segment.path.stat().st_size
+            return segment.path.replace(aside / segment.path.name)
 
     def _wait_for(self, mine: int) -> None:
         """Wait until a batch is kept; whoever finds nobody writing writes for all who wait."""
@@ -143,6 +162,9 @@ class Inbox:
         return None
 
     def _open(self) -> FileIO:
+        if self._file is not None and self._file.tell() >= _SEGMENT:
+            self._file.close()
+            self._file = None
         if self._file is None:
             self._number += 1
             self._file = (self._folder / f"{self._number:012}{_SUFFIX}").open("xb", buffering=0)
@@ -176,6 +198,9 @@ def _read(path: Path, schema: pa.Schema) -> Segment:
         text = content[at + _ENTRY.size : at + _ENTRY.size + length]
         if len(text) < length or zlib.crc32(text) != crc:
             break
-        batches.append(pa.ipc.read_record_batch(pa.py_buffer(text), schema))
+        try:
+            batches.append(pa.ipc.read_record_batch(pa.py_buffer(text), schema))
+        except (pa.ArrowException, OSError, ValueError):  # of another version of stillwatch
+            break
         at += _ENTRY.size + length
     return Segment(path, conform(pa.Table.from_batches(batches, schema), schema, "ledger"), len(content) - at)
