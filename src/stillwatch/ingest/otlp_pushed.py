@@ -35,9 +35,10 @@ def decode_protobuf(content: bytes) -> ExportTraceServiceRequest:
         UndecodableError: it is none.
     """
     try:
-        return ExportTraceServiceRequest.FromString(content)
+        request: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(content)
     except DecodeError:
         raise UndecodableError("no ExportTraceServiceRequest as protobuf") from None
+    return request
 
 
 def pushed_json(content: bytes, source: str, *, digest: Digest) -> Iterator[Sifted]:

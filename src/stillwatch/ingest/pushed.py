@@ -91,6 +91,12 @@ def pushed_accounts(body: Body, *, digest: Digest) -> Iterator[Sifted]:
     return _sifted(body, ACCOUNT_FORMATS, None, Sieve(ACCOUNT, digest, Period(None, None)))
 
 
+def format_of(body: Body) -> str | None:
+    """Return the name of the format that most records of ``body`` are in; None where none is known."""
+    known = _told(body, FORMATS)[1]
+    return None if known is None else known.name
+
+
 def _gunzipped(content: bytes, most: int) -> bytes:
     pieces: list[bytes] = []
     size = 0

@@ -17,7 +17,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
-    TraceServiceServicer,
     add_TraceServiceServicer_to_server,
 )
 from starlette.requests import HTTPConnection
@@ -78,7 +77,9 @@ def serve_otlp_grpc(
     return server, port
 
 
-class _Traces(TraceServiceServicer):
+class _Traces:
+    """Implements the service of the protocol; its base class would only answer that nothing is there."""
+
     def __init__(self, receiver: Receiver, authorise: Authorise) -> None:
         self._receiver, self._authorise = receiver, authorise
 
