@@ -37,17 +37,16 @@ class TurnedAway:
 
     def add(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Count and write REJECT batches."""
-        rows = [row for batch in batches for row in batch.to_pylist()]
-        if not rows:
-            return
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        with self._lock:
-            for row in rows:
-                self._reasons.add(row["reason"])
-            try:
-                self._write(text)
-            except OSError:
-                self._unwritten += len(rows)
+        for batch in batches:
+            rows = batch.to_pylist()
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            with self._lock:
+                for row in rows:
+                    self._reasons.add(row["reason"])
+                try:
+                    self._write(text)
+                except OSError:
+                    self._unwritten += len(rows)
 
     @property
     def total(self) -> int:
@@ -65,6 +64,8 @@ class TurnedAway:
             return self._reasons.most_frequent(count)
 
     def _write(self, text: str) -> None:
+        if not text:
+            return
         path = self._folder / FILE
         if path.exists() and path.stat().st_size >= self._most:
             for number in range(self._files - 1, 0, -1):

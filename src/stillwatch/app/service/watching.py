@@ -20,11 +20,13 @@ from typing import Final
 
 from stillwatch.app.service.marks import SHOWN, Ends, Mark, Marks, Number, keyed, known_again
 from stillwatch.app.service.receiver import Receiver
+from stillwatch.contracts import EXCHANGE, InputError
 from stillwatch.ingest import parquet_rows
 from stillwatch.ingest.inflate import Cut, compression, inflated
 from stillwatch.ingest.json_text import NotJson, parse
 from stillwatch.ingest.pushed import AUTO, Body, format_of, pushed_exchanges
 from stillwatch.ingest.reader import read_exchanges
+from stillwatch.ingest.sieve import turned_away
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +104,10 @@ class Watcher:
             for path in self._files():
                 if self._stopping.is_set():
                     return
-                self._follow(path)
+                try:
+                    self._follow(path)
+                except OSError as error:  # of this file: the others are read all the same
+                    _log.warning("watching %s: %s", path, error)
         finally:
             self._marks.keep()
 
@@ -227,9 +232,15 @@ class Watcher:
     def _read_table(self, path: Path, file: BufferedReader) -> None:
         if not self._is_wanted(path):
             return
-        for batch in read_exchanges(
-            [str(path)], format=self._format, account_key=self._account_key, digest=self._receiver.digest
-        ):
+        digest = self._receiver.digest
+        try:
+            reading = read_exchanges(
+                [str(path)], format=self._format, account_key=self._account_key, digest=digest
+            )
+        except InputError as error:
+            self._receiver.exchanges([turned_away(EXCHANGE, str(path), error.what, digest)])
+            return
+        for batch in reading:
             self._receiver.exchanges([batch])
 
     def _push(self, path: Path, mark: Mark, content: bytes) -> str | None:
@@ -272,7 +283,7 @@ def _ends_at(file: BufferedReader, position: int) -> Ends:
 
 
 def _cut(content: bytes) -> tuple[bytes, bytes]:
-    """Whole lines, and the rest; a line that is too long to wait for counts as whole as far as it has come."""
+    """Whole lines, and the rest; of a line that is too long to wait for, what has come counts as whole."""
     end = content.rfind(b"\n") + 1
     return (content[:end], content[end:]) if len(content) - end < _LONGEST else (content, b"")
 
