@@ -168,8 +168,9 @@ def _elements(content: bytes) -> bytes | None:
 def _parquet(content: bytes, sifter: Sifter) -> Iterator[Batch | Fault]:
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
-    except _DAMAGE:
-        yield Fault(0, "damaged Parquet: its footer cannot be read", content)
+        _check_names(file.schema_arrow)
+    except _DAMAGE as error:
+        yield Fault(0, f"damaged Parquet: {_why(error, 'its footer cannot be read')}", content)
         return
     with file:
         _refuse_rows(file.metadata.num_rows)
@@ -181,6 +182,7 @@ def _arrow(content: bytes) -> Iterator[Batch | Fault]:
     first = 1
     try:
         with pa.ipc.open_stream(pa.py_buffer(content)) as stream:
+            _check_names(stream.schema)
             for rows in stream:
                 _refuse_rows(first - 1 + rows.num_rows)
                 if not _is_sound(rows):
@@ -192,8 +194,25 @@ def _arrow(content: bytes) -> Iterator[Batch | Fault]:
                 first += rows.num_rows
     except TooLargeError:
         raise
-    except _DAMAGE:
-        yield Fault(first, "damaged Arrow: what follows cannot be read", b"")
+    except _DAMAGE as error:
+        yield Fault(first, f"damaged Arrow: {_why(error, 'what follows cannot be read')}", b"")
+
+
+class _Names(ValueError):  # noqa: N818 - it describes the table
+    """Columns whose names are no text, or not told apart."""
+
+
+def _check_names(schema: pa.Schema) -> None:
+    try:
+        names = schema.names
+    except UnicodeDecodeError:
+        raise _Names("a column's name is not UTF-8 text") from None
+    if len(set(names)) < len(names):
+        raise _Names("two columns have one name")
+
+
+def _why(error: Exception, otherwise: str) -> str:
+    return str(error) if isinstance(error, _Names) else otherwise
 
 
 def _is_sound(rows: pa.RecordBatch) -> bool:
