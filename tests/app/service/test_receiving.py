@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from receiving_desk import NOW, TOKEN, held_ids, ndjson, record, records, sealing, served, waiting
 
+from stillwatch.app.service.patience import PatientProtocol
+
 LITELLM = {
     "litellm_call_id": "c1",
     "call_type": "acompletion",
@@ -264,3 +266,23 @@ def test_a_million_malformed_records_are_counted_in_bounded_files(make_receiver,
     assert receiver.figures().rejected == 1_000_000
     assert sum(path.stat().st_size for path in (state / "rejected").iterdir()) < 5 * 2**24
     assert seconds < 120
+
+
+def test_a_head_that_does_not_come_to_its_end_is_given_up(receiver, monkeypatch):
+    monkeypatch.setattr(PatientProtocol, "head_seconds", 0.5)
+    with served(receiver, http=PatientProtocol) as client:
+        place = client.base_url.host, client.base_url.port
+        with socket.create_connection(place) as silent, socket.create_connection(place) as slow:
+            slow.sendall(b"POST /v1/exchanges HTTP/1.1\r\nhost: x\r\n")
+            for raw in (silent, slow):
+                raw.settimeout(5)
+                assert raw.recv(100).startswith(b"HTTP/1.1 408")
+        for first in (0, 1):  # one connection, that is kept
+            time.sleep(0.2)
+            assert client.post("/v1/exchanges", content=ndjson(records(1, first))).status_code == 200
+        with socket.create_connection(place) as raw:
+            head = f"POST /v1/exchanges HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n"
+            raw.sendall(f"{head}content-length: 2\r\n\r\n{{}}{head}".encode())
+            raw.settimeout(5)
+            assert raw.recv(4096).startswith(b"HTTP/1.1 200")
+            assert raw.recv(4096).startswith(b"HTTP/1.1 408")
