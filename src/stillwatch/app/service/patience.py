@@ -26,11 +26,10 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._wait()
 
-    def data_received(self, data: bytes) -> None:
+    def on_message_begin(self) -> None:
         """Wait for the rest of a head, where one begins."""
-        if self._waiting is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait()
-        super().data_received(data)
+        self._wait()
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Wait no more: what follows is the body, whose reader has a time of its own."""
@@ -43,6 +42,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _wait(self) -> None:
+        self._wait_no_more()
         self._waiting = self.loop.call_later(self.head_seconds, self._give_up)
 
     def _wait_no_more(self) -> None:
