@@ -63,7 +63,8 @@ class Inbox:
         self._taken = self._kept = 0  # batches, in the order in which they came
         self._failed: dict[int, OSError] = {}  # number of the last batch of a group that was not kept
         self._writing = False
-        self._number = max(map(_number, self._closed_paths()), default=0)
+        named = [*self._closed_paths(), *(folder / _ASIDE).glob(f"*{_SUFFIX}")]
+        self._number = max(map(_number, named), default=0)
         self._bytes = sum(path.stat().st_size for path in self._closed_paths())
         self._file: FileIO | None = None
 

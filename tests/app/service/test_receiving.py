@@ -286,3 +286,23 @@ def test_a_head_that_does_not_come_to_its_end_is_given_up(receiver, monkeypatch)
             raw.settimeout(5)
             assert raw.recv(4096).startswith(b"HTTP/1.1 200")
             assert raw.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+def test_a_head_without_end_and_a_refused_body_without_end_are_cut_off(receiver, monkeypatch):
+    monkeypatch.setattr(PatientProtocol, "linger_seconds", 0.5)
+    with served(receiver, http=PatientProtocol) as client:
+        place = client.base_url.host, client.base_url.port
+        with socket.create_connection(place) as raw:
+            raw.sendall(b"POST /v1/exchanges HTTP/1.1\r\nx: " + b"y" * 100_000)
+            assert raw.recv(100).startswith(b"HTTP/1.1 431")
+        with socket.create_connection(place) as raw:
+            raw.sendall(b"POST /v1/exchanges HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n")
+            assert raw.recv(4096).startswith(b"HTTP/1.1 401")
+            with pytest.raises(OSError, match=r"reset|pipe"):
+                go_on_for_ever(raw)
+
+
+def go_on_for_ever(raw):
+    for _ in range(100):
+        time.sleep(0.05)
+        raw.sendall(b" " * 1000)

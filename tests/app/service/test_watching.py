@@ -39,7 +39,7 @@ def watch(receiver, state):
     """Make a watcher, as a new process would."""
 
     def make(path, **options):
-        return Watcher(receiver, path, state, KEY.secret, **options)
+        return Watcher(receiver, path, state, KEY, **options)
 
     return make
 
@@ -197,11 +197,11 @@ def test_rejects_name_the_file_and_the_line_in_it(receiver, logs, watch, state):
 def test_a_receiver_that_takes_no_more_keeps_the_watcher_at_its_place(make_receiver, logs, state):
     receiver = make_receiver(inbox=10)
     append(logs / "app.jsonl", ndjson(records(3)))
-    watcher = Watcher(receiver, logs, state, KEY.secret)
+    watcher = Watcher(receiver, logs, state, KEY)
     with pytest.raises(ApiError):
         watcher.look()
     later = make_receiver()
-    Watcher(later, logs, state, KEY.secret).look()
+    Watcher(later, logs, state, KEY).look()
     assert taken(later) == [0, 1, 2]
 
 
@@ -249,7 +249,7 @@ def test_whatever_happens_to_a_log_no_line_is_lost(shared, tmp_path_factory, ste
     folder, state = tmp_path_factory.mktemp("logs"), tmp_path_factory.mktemp("state")
     log, chance, written = folder / "app.jsonl", random.Random(seed), 0
     lost_in_place: set[int] = set()
-    watcher = Watcher(shared, folder, state, KEY.secret)
+    watcher = Watcher(shared, folder, state, KEY)
     pending = b""
     unseen: list[int] = []  # lines in the log itself since the last look
 
@@ -286,7 +286,7 @@ def test_whatever_happens_to_a_log_no_line_is_lost(shared, tmp_path_factory, ste
             unseen.clear()
         elif step in ("look", "restart"):
             if step == "restart":
-                watcher = Watcher(shared, folder, state, KEY.secret)
+                watcher = Watcher(shared, folder, state, KEY)
             watcher.look()
             unseen = unseen[-1:] if pending else []
     append(log, pending)

@@ -55,6 +55,11 @@ async def api_error_handler(request: Request, error: Exception) -> Response:
     return answered(error)
 
 
+async def unexpected_error_handler(request: Request, error: Exception) -> Response:
+    """Answer a defect: what happened is for the log, which has the traceback, and not for the sender."""
+    return answered(ApiError(500, "internal", "something went wrong here", remedy="See the service's log."))
+
+
 async def stillwatch_error_handler(request: Request, error: Exception) -> Response:
     """Answer an error of the tree in ``contracts`` that a request has met: the fault is on this side."""
     assert isinstance(error, StillwatchError)

@@ -132,9 +132,14 @@ class Receiver:
             rejected=self._turned_away.total,
             refused=refused,
             reasons=self._turned_away.reasons(),
-            inbox_bytes=self.exchange_inbox.waiting_bytes + self.account_inbox.waiting_bytes,
+            inbox_bytes=self.inbox_bytes,
             seconds_since_seal=time.monotonic() - self._sealed_at,
         )
+
+    @property
+    def inbox_bytes(self) -> int:
+        """Bytes that wait to be sealed."""
+        return self.exchange_inbox.waiting_bytes + self.account_inbox.waiting_bytes
 
     def close(self) -> None:
         """Wait for what is under way, and let go of the threads."""

@@ -108,7 +108,7 @@ class Sealer:
     def _run(self) -> None:
         due = 0.0  # at once: an earlier process may have left something
         while not self._stopping.wait(_LOOK):
-            waiting = self._receiver.figures().inbox_bytes
+            waiting = self._receiver.inbox_bytes
             if time.monotonic() >= due or (waiting >= _FULL and not self._failures):
                 self._attempt()
                 due = time.monotonic() + min(self._every * 2**self._failures, _LONGEST_PAUSE)

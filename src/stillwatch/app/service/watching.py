@@ -27,6 +27,7 @@ from stillwatch.ingest.json_text import NotJson, parse
 from stillwatch.ingest.pushed import AUTO, Body, format_of, pushed_exchanges
 from stillwatch.ingest.reader import read_exchanges
 from stillwatch.ingest.sieve import turned_away
+from stillwatch.sketch.key import SketchKey
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Watcher:
         receiver: Receiver,
         path: Path,
         state: Path,
-        secret: bytes,
+        key: SketchKey,
         *,
         format: str = AUTO,
         account_key: str | None = None,
@@ -67,14 +68,14 @@ class Watcher:
             receiver: takes the records.
             path: a file, with what it is rotated to beside it, or a folder, with all that lies in it.
             state: folder in which ``watched.json`` keeps how far each log was read.
-            secret: keys the digests in it.
+            key: keys the digests in it.
             format: of the records; ``auto`` tells each log's from its first ones.
             account_key: path of the field that names the account; default: the format's.
             every: seconds between looks.
         """
         self._receiver, self._path, self._every = receiver, path, every
         self._format, self._account_key = format, account_key
-        self._digest = keyed(secret)
+        self._digest = keyed(key.secret)
         self._marks = Marks(state / "watched.json")
         self._looks: dict[Number, _Look] = {}
         self._stopping = threading.Event()
