@@ -147,7 +147,7 @@ def test_a_damaged_segment_is_moved_aside_and_its_name_is_not_given_again(tmp_pa
     assert [path.name for path in tmp_path.glob("*.inbox")] == [f"{2:012}.inbox"]
 
 
-def test_an_entry_that_no_batch_can_be_read_from_is_damage(tmp_path):
+def test_what_was_written_with_another_schema_is_not_read_as_if_it_were_of_this_one(tmp_path):
     Inbox(tmp_path, pa.schema([("other", pa.string()), ("more", pa.float64())])).put(
         pa.record_batch({"other": ["x"], "more": [1.0]})
     )

@@ -11,31 +11,23 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
-from stillwatch.app.service.marks import SHOWN, Ends, Mark, Marks, Number, keyed, known_again
+from stillwatch.app.service.marks import Mark, Marks, Number
 from stillwatch.app.service.receiver import Receiver
-from stillwatch.contracts import EXCHANGE, InputError
+from stillwatch.app.service.watched_log import LogReader
 from stillwatch.ingest import parquet_rows
-from stillwatch.ingest.inflate import Cut, compression, inflated
-from stillwatch.ingest.json_text import NotJson, parse
-from stillwatch.ingest.pushed import AUTO, Body, format_of, pushed_exchanges
-from stillwatch.ingest.reader import read_exchanges
-from stillwatch.ingest.sieve import turned_away
+from stillwatch.ingest.inflate import compression
+from stillwatch.ingest.pushed import AUTO
 from stillwatch.sketch.key import SketchKey
 
 _log = logging.getLogger(__name__)
 
-_CHUNK: Final = 4 * 2**20
-_LONGEST: Final = 64 * 2**20  # bytes of a line: what is longer is turned away in pieces
 _SETTLED: Final = 5.0  # seconds without a change after which nothing more is expected soon
-
-Read = Callable[[Path, BufferedReader], Mark | None]
 
 
 @dataclass
@@ -45,6 +37,7 @@ class _Look:
     number: Number
     version: tuple[int, int]  # size in bytes, and time of the last change in nanoseconds since 1970
     since: float  # when it was first like that, on the monotonic clock
+    looked: float = 0.0  # when it was last looked at
     done: bool = False  # whether everything there is has been read
 
 
@@ -73,10 +66,9 @@ class Watcher:
             account_key: path of the field that names the account; default: the format's.
             every: seconds between looks.
         """
-        self._receiver, self._path, self._every = receiver, path, every
-        self._format, self._account_key = format, account_key
-        self._digest = keyed(key.secret)
+        self._path, self._every = path, every
         self._marks = Marks(state / "watched.json")
+        self._reader = LogReader(receiver, self._marks, key, format, account_key)
         self._looks: dict[Number, _Look] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -101,6 +93,7 @@ class Watcher:
             ApiError: the receiver takes no more just now; the next look goes on where this one stopped.
             OSError: the marks cannot be written.
         """
+        began = time.monotonic()
         try:
             for path in self._files():
                 if self._stopping.is_set():
@@ -109,6 +102,7 @@ class Watcher:
                     self._follow(path)
                 except OSError as error:  # of this file: the others are read all the same
                     _log.warning("watching %s: %s", path, error)
+            self._looks = {number: look for number, look in self._looks.items() if look.looked >= began}
         finally:
             self._marks.keep()
 
@@ -128,131 +122,53 @@ class Watcher:
         if self._path.is_dir():
             found = list(_within(self._path))
         else:
-            found = list(self._path.parent.glob(glob.escape(self._path.name) + "*"))
+            beside = self._path.parent.glob(glob.escape(self._path.name) + "*")
+            found = [path for path in beside if path.is_file()]
         return [path for _, path in sorted((_changed(path), path) for path in found)]
 
     def _follow(self, path: Path) -> None:
         try:
+            if self._look(path.stat()).done:
+                return
             file = path.open("rb")
         except OSError as error:  # gone since, or not ours to read
             _log.debug("watching %s: %s", path, error)
             return
         with file:
             look = self._look(os.fstat(file.fileno()))
-            if look.done:
-                return
-            settled = time.monotonic() - look.since >= _SETTLED
-            head = os.pread(file.fileno(), 4, 0)
-            if compression(head) is not None:
-                look.done = settled and self._read_once(self._read_packed, path, file, look)
-            elif head == parquet_rows.MAGIC:
-                look.done = settled and self._read_once(self._read_table, path, file, look)
-            else:
-                look.done = self._read_on(path, file, look.number, settled=settled)
+            look.done = self._read(path, file, look)
 
     def _look(self, state: os.stat_result) -> _Look:
         number, version = Number(state.st_dev, state.st_ino), (state.st_size, state.st_mtime_ns)
         look = self._looks.get(number)
         if look is None or look.version != version:
             look = self._looks[number] = _Look(number, version, time.monotonic())
+        look.looked = time.monotonic()
         return look
 
-    def _read_on(self, path: Path, file: BufferedReader, number: Number, *, settled: bool) -> bool:
-        """Read the whole lines that a growing log has got; return whether nothing is left to wait for."""
-        place = self._place_in(path, file, number)
-        if place is None:
-            return True
-        mark, ends = place
-        rest = b""
-        file.seek(mark.position)
-        for content in iter(partial(file.read, _CHUNK), b""):
-            whole, rest = _cut(rest + content)
-            if whole:
-                mark, ends = self._take(path, number, mark, ends, whole)
-        if rest and settled and _is_record(rest):
-            mark, ends = self._take(path, number, mark, ends, rest)
-            rest = b""
-        return settled or not rest
+    def _read(self, path: Path, file: BufferedReader, look: _Look) -> bool:
+        """Read what there is to read now, and return whether that is all until the file changes."""
+        settled = time.monotonic() - look.since >= _SETTLED
+        head = os.pread(file.fileno(), 4, 0)
+        is_packed, is_table = compression(head) is not None, head == parquet_rows.MAGIC
+        if not is_packed and not is_table:
+            wanted = self._is_wanted(path)
+            return self._reader.read_on(path, file, look.number, wanted=wanted, settled=settled)
+        if settled and not self._marks.is_finished(look.number, look.version):
+            end = self._read_once(path, file, is_table=is_table)
+            self._marks.finish(look.number, look.version, end)
+        return settled
 
-    def _take(self, path: Path, number: Number, mark: Mark, ends: Ends, content: bytes) -> tuple[Mark, Ends]:
-        """Hand lines to the receiver, and note that they were read: what they were, not what is there now."""
-        name = self._push(path, mark, content)
-        after = ends.and_then(content)
-        position, line = mark.position + len(content), mark.line + content.count(b"\n")
-        mark = after.mark(position, line, name, self._digest)
-        self._marks.set(number, mark)
-        return mark, after
-
-    def _place_in(self, path: Path, file: BufferedReader, number: Number) -> tuple[Mark, Ends] | None:
-        """How far the log in a file was read; None where it is not one to be watched."""
-        mark = self._marks.of(number)
-        if mark is not None:
-            ends = _ends_at(file, mark.position)
-            if ends.mark(mark.position, mark.line, mark.format, self._digest) == mark:
-                return mark, ends
-            self._marks.retire(number)  # truncated, or another file under a number that was free again
-        file.seek(0)
-        chunks = iter(partial(file.read, _CHUNK), b"")
-        known = known_again(self._marks.all(), chunks, self._digest)
-        if known is not None:
-            return known, _ends_at(file, known.position)
-        return (Mark(), Ends()) if self._is_wanted(path) else None
+    def _read_once(self, path: Path, file: BufferedReader, *, is_table: bool) -> Mark | None:
+        if not is_table:
+            return self._reader.read_packed(path, file, wanted=self._is_wanted(path))
+        if self._is_wanted(path):
+            self._reader.read_table(path)
+        return None
 
     def _is_wanted(self, path: Path) -> bool:
         """Whether a log is to be read from its beginning: beside a watched file only what came of it is."""
         return path == self._path or self._path.is_dir()
-
-    def _read_once(self, read: Read, path: Path, file: BufferedReader, look: _Look) -> bool:
-        """Read a file that does not grow, if it was not read before."""
-        if not self._marks.is_finished(look.number, look.version):
-            self._marks.finish(look.number, look.version, read(path, file))
-        return True
-
-    def _read_packed(self, path: Path, file: BufferedReader) -> Mark | None:
-        """Read of a compressed log what was not read before it was compressed; return where it ends."""
-        known = known_again(self._marks.all(), _unpacked(file), self._digest)
-        if known is None and not self._is_wanted(path):
-            return None
-        mark = known or Mark()
-        position, ends, rest = 0, Ends(), b""
-        for content in _unpacked(file):
-            ends, fresh = ends.and_then(content), content[max(mark.position - position, 0) :]
-            position += len(content)
-            whole, rest = _cut(rest + fresh)
-            mark = self._pass_on(path, mark, whole)
-        mark = self._pass_on(path, mark, rest)
-        return ends.mark(position, mark.line, mark.format, self._digest)
-
-    def _pass_on(self, path: Path, mark: Mark, content: bytes) -> Mark:
-        """Hand lines of a compressed log to the receiver; its mark counts them, and keeps its position."""
-        if not content:
-            return mark
-        name = self._push(path, mark, content)
-        return mark._replace(line=mark.line + content.count(b"\n"), format=name)
-
-    def _read_table(self, path: Path, file: BufferedReader) -> None:
-        if not self._is_wanted(path):
-            return
-        digest = self._receiver.digest
-        try:
-            reading = read_exchanges(
-                [str(path)], format=self._format, account_key=self._account_key, digest=digest
-            )
-        except InputError as error:
-            self._receiver.exchanges([turned_away(EXCHANGE, str(path), error.what, digest)])
-            return
-        for batch in reading:
-            self._receiver.exchanges([batch])
-
-    def _push(self, path: Path, mark: Mark, content: bytes) -> str | None:
-        """Hand whole lines to the receiver, and return the name of the format that they are in."""
-        body = Body(content, str(path), mark.line + 1)
-        name = self._format if self._format != AUTO else mark.format or format_of(body)
-        batches = pushed_exchanges(
-            body, format=name or AUTO, account_key=self._account_key, digest=self._receiver.digest
-        )
-        self._receiver.exchanges(batches)
-        return name
 
 
 def _within(folder: Path) -> Iterator[Path]:
@@ -276,31 +192,3 @@ def _changed(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _ends_at(file: BufferedReader, position: int) -> Ends:
-    handle, before = file.fileno(), max(position - SHOWN, 0)
-    return Ends(os.pread(handle, SHOWN, 0), os.pread(handle, position - before, before))
-
-
-def _cut(content: bytes) -> tuple[bytes, bytes]:
-    """Whole lines, and the rest; of a line that is too long to wait for, what has come counts as whole."""
-    end = content.rfind(b"\n") + 1
-    return (content[:end], content[end:]) if len(content) - end < _LONGEST else (content, b"")
-
-
-def _unpacked(file: BufferedReader) -> Iterator[bytes]:
-    """The decompressed bytes of a file, as far as it is whole."""
-    file.seek(0)
-    try:
-        yield from inflated(iter(partial(file.read, _CHUNK), b""))
-    except Cut as error:
-        _log.warning("watching %s: %s", file.name, error)
-
-
-def _is_record(rest: bytes) -> bool:
-    """Whether a line without its end is a whole record all the same."""
-    try:
-        return isinstance(parse(rest.strip()), dict)
-    except NotJson:
-        return False
