@@ -208,3 +208,22 @@ def test_by_grpc_too_a_message_has_a_bound_even_if_it_is_packed(make_receiver):
         export(stub, request(span(2)))
         assert time.monotonic() - began < 5
     assert receiver.figures().accepted == 1
+
+
+def test_by_grpc_too_everybody_beyond_the_limit_is_told_when_to_come_again(make_receiver, monkeypatch):
+    receiver = make_receiver(requests=2, workers=2)
+    take = receiver.exchanges
+
+    def slowly(batches):
+        time.sleep(0.5)
+        return take(batches)
+
+    monkeypatch.setattr(receiver, "exchanges", slowly)
+    with by_grpc(receiver) as stub:
+        token = [("authorization", f"Bearer {TOKEN}")]
+        calls = [stub.Export.future(message(request(span(at))), metadata=token) for at in range(10)]
+        errors = [error for call in calls if (error := call.exception()) is not None]
+    assert len(errors) == 8
+    assert {error.code() for error in errors} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert all("grpc-status-details-bin" in dict(error.trailing_metadata()) for error in errors)
+    assert receiver.figures().refused == {"busy": 8}

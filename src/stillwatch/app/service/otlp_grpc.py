@@ -29,6 +29,7 @@ from stillwatch.contracts import UsageError
 from stillwatch.ingest.otlp_pushed import pushed_protobuf
 
 _EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_SPARE: Final = 8  # threads that tell those beyond the limit when to come again, as the library does not
 _DETAILS: Final = "grpc-status-details-bin"
 _CODES: Final = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -59,8 +60,8 @@ def serve_otlp_grpc(
     """
     limits = receiver.limits
     server = grpc.server(
-        ThreadPoolExecutor(limits.workers, "otlp"),
-        maximum_concurrent_rpcs=limits.requests,
+        ThreadPoolExecutor(limits.requests + _SPARE, "otlp"),
+        maximum_concurrent_rpcs=2 * limits.requests + _SPARE,
         options=[("grpc.max_receive_message_length", limits.body), ("grpc.so_reuseport", 0)],
     )
     add_TraceServiceServicer_to_server(_Traces(receiver, authorise), server)
@@ -91,8 +92,11 @@ class _Traces:
             self._authorise(_connection(context), INGEST)
             with self._receiver.room.place() as place:
                 place.hold(request.ByteSize())
-                batches = pushed_protobuf(request, _EXPORT, digest=self._receiver.digest)
-                return export_response(self._receiver.exchanges(batches))
+                return self._receiver.pool.submit(self._taken, request).result()
+
+    def _taken(self, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
+        batches = pushed_protobuf(request, _EXPORT, digest=self._receiver.digest)
+        return export_response(self._receiver.exchanges(batches))
 
 
 @contextmanager
