@@ -39,7 +39,7 @@ def run(command: Sequence[str]) -> Ran:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     peak = 0
     while process.poll() is None:
-        peak = max(peak, _resident(process.pid))
+        peak = max(peak, resident(process.pid))
         time.sleep(_EVERY)
     told = process.stderr.read() if process.stderr else ""
     if process.returncode:
@@ -47,7 +47,7 @@ def run(command: Sequence[str]) -> Ran:
     return Ran(time.monotonic() - began, _cpu_seconds() - before, peak or _largest())
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Return the resident bytes of a process and of all that it started; nothing of one that has ended."""
     try:
         pages = int((_PROCESSES / str(pid) / "statm").read_text().split()[1])
@@ -55,7 +55,7 @@ def _resident(pid: int) -> int:
     except (OSError, IndexError):
         return 0
     children = [int(child) for task in tasks for child in task.split()]
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(_resident(child) for child in children)
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(child) for child in children)
 
 
 def _cpu_seconds() -> float:

@@ -86,8 +86,11 @@ def decision(desk: Desk) -> Mistake:
 def engine(desk: Desk) -> Mistake:
     desk.scanned()
     part = next(desk.state.rglob("part-*.parquet"))
-    part.write_bytes(b"torn")
-    return Mistake(desk.scan(), "", part.name, "Check that the file is there, whole and readable")
+    content = bytearray(part.read_bytes())
+    end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")  # of the pages: the footer is whole
+    part.write_bytes(content[:4] + b"\xff" * (end - 4) + content[end:])
+    what = "a query could not read a file"
+    return Mistake(desk.scan(), "", what, "Check that the file is there, whole and readable")
 
 
 def input_(desk: Desk) -> Mistake:

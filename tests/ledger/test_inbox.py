@@ -125,3 +125,31 @@ def test_what_does_not_fit_is_refused_until_something_is_sealed(tmp_path):
     inbox.put(batch(2))
     assert held(tmp_path) == [2]
     assert [path.name for path in tmp_path.iterdir()] == [f"{2:012}.inbox"]
+
+
+def test_a_segment_that_is_large_enough_is_followed_by_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SEGMENT", 1)
+    inbox = Inbox(tmp_path, SCHEMA)
+    for number in range(3):
+        inbox.put(batch(number))
+    assert len(list(tmp_path.iterdir())) == 3
+    assert held(tmp_path) == [0, 1, 2]
+
+
+def test_a_damaged_segment_is_moved_aside_and_its_name_is_not_given_again(tmp_path):
+    inbox = Inbox(tmp_path, SCHEMA)
+    inbox.put(batch(1))
+    (segment,) = inbox.segments()
+    aside = inbox.set_aside(segment)
+    assert (aside.parent.name, inbox.waiting_bytes, list(inbox.segments())) == ("damaged", 0, [])
+    Inbox(tmp_path, SCHEMA).put(batch(2))
+    assert aside.exists()
+    assert [path.name for path in tmp_path.glob("*.inbox")] == [f"{2:012}.inbox"]
+
+
+def test_what_was_written_with_another_schema_is_not_read_as_if_it_were_of_this_one(tmp_path):
+    Inbox(tmp_path, pa.schema([("other", pa.string()), ("more", pa.float64())])).put(
+        pa.record_batch({"other": ["x"], "more": [1.0]})
+    )
+    (segment,) = Inbox(tmp_path, SCHEMA).segments()
+    assert (segment.rows.num_rows, segment.lost_bytes > 0) == (0, True)

@@ -143,6 +143,11 @@ def _head(input: Input) -> _Head:
     return _Head(compression(first), b"".join(held), is_all, cut)
 
 
+def container_of(raw: bytes) -> str:
+    """The container of all the bytes there are, which are not compressed."""
+    return _container(_Head(None, raw, True, None))
+
+
 def _container(head: _Head) -> str:
     if head.raw.startswith(parquet_rows.MAGIC):
         return PARQUET

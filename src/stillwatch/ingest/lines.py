@@ -36,18 +36,21 @@ class Block(NamedTuple):
         return starmap(Line, enumerate(self.raw.split(b"\n"), self.number))
 
 
-def lines(chunks: Iterator[bytes]) -> Iterator[Line]:
-    """The lines of a stream; where it is cut, the last one is what was left, with the fault."""
-    for found in blocks(chunks):
+def lines(chunks: Iterator[bytes], first: int = 1) -> Iterator[Line]:
+    """The lines of a stream; where it is cut, the last one is what was left, with the fault.
+
+    ``first`` is the number of the first one, where lines before it were read another time.
+    """
+    for found in blocks(chunks, first):
         if isinstance(found, Block):
             yield from found.each()
         else:
             yield found
 
 
-def blocks(chunks: Iterator[bytes]) -> Iterator[Line | Block]:
+def blocks(chunks: Iterator[bytes], first: int = 1) -> Iterator[Line | Block]:
     """As :func:`lines`, but those that came together stay together; lines alone are those with a fault."""
-    number, pieces, fault = 1, _Pieces(), None
+    number, pieces, fault = first, _Pieces(), None
     try:
         for chunk in chunks:
             end, start = chunk.rfind(b"\n"), 0

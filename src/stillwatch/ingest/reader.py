@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -11,18 +11,14 @@ from stillwatch.contracts import ACCOUNT, EXCHANGE, Sifted, UsageError
 from stillwatch.ingest import detect, parquet_rows
 from stillwatch.ingest import mapping as mapping_file
 from stillwatch.ingest.cautions import Caution, cut, of_plan, own
-from stillwatch.ingest.format import Format, Plain, Row
+from stillwatch.ingest.format import Format
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
-from stillwatch.ingest.found import Fault, Item
+from stillwatch.ingest.found import Fault
 from stillwatch.ingest.inflate import Cut, inflated
-from stillwatch.ingest.json_records import json_lines
-from stillwatch.ingest.json_text import written
-from stillwatch.ingest.lines import Block, Line, blocks, lines
-from stillwatch.ingest.nearest import field_near
 from stillwatch.ingest.plan import Planned, Source, described, planned, sources_of
 from stillwatch.ingest.sieve import Period, Sieve, Tally
+from stillwatch.ingest.sifting import Sifter
 from stillwatch.ingest.sources import NOTHING, Aside, FileInput, Input, OnBytes, find
-from stillwatch.ingest.values import Malformed, Record
 
 AUTO: Final = "auto"
 
@@ -163,26 +159,22 @@ def _batches(
             sieve.reject(one.input.path, 0, f"not in a known format; saw {one.found.saw}", b"")
             continue
         fields = (account_key,) if account_key is not None else known.account_fields
-        read = _parquet if one.found.container == detect.PARQUET else _text
         before = sieve.tally.read
-        reason = yield from read(one, known, fields, sieve, on_bytes)
+        sifter = Sifter(one.input.path, known, fields, sieve)
+        if one.found.container == detect.PARQUET:
+            reason = yield from _parquet(one, sifter, sieve, on_bytes)
+        else:
+            reason = yield from _text(one, sifter, on_bytes)
         if reason is not None:
             cuts.append(cut(one.input.path, sieve.tally.read - before - 1, reason))
     if not sieve.is_empty:
         yield sieve.take()
 
 
-def _text(
-    one: Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
-) -> Generator[Sifted, None, str | None]:
+def _text(one: Planned, sifter: Sifter, on_bytes: OnBytes) -> Generator[Sifted, None, str | None]:
     """The batches of an input of text, and why it could not be read to its end."""
     whole = _UntilCut(one.input, on_bytes)
-    read = detect.TEXT_READERS.get(one.found.container, json_lines)
-    if read is json_lines and format.plain is not None:
-        plain = format.plain(fields)
-        yield from _plain_lines(one.input.path, blocks(whole.chunks()), plain, format, fields, sieve)
-    else:
-        yield from _items(one.input.path, read(lines(whole.chunks())), format, fields, sieve)
+    yield from sifter.text(one.found.container, whole.chunks())
     return whole.reason
 
 
@@ -206,49 +198,8 @@ class _UntilCut:
         self._on_bytes(size)
 
 
-def _plain_lines(
-    path: str,
-    found: Iterable[Line | Block],
-    plain: Plain,
-    format: Format,
-    fields: Sequence[str],
-    sieve: Sieve,
-) -> Iterator[Sifted]:
-    """Lines by the fast way where they are plainly good, else as all others."""
-    for some in found:
-        if isinstance(some, Line):
-            yield from _items(path, json_lines((some,)), format, fields, sieve)
-            continue
-        rows, size = plain(some), len(some.raw) // some.size
-        careful = list(some.each()) if None in rows else []
-        for index, row in enumerate(rows):
-            if row is None:
-                yield from _items(path, json_lines((careful[index],)), format, fields, sieve)
-                continue
-            sieve.add(row, path, some.number + index, size)
-            if sieve.is_full:
-                yield sieve.take()
-
-
-def _items(
-    path: str, items: Iterable[Item], format: Format, fields: Sequence[str], sieve: Sieve
-) -> Iterator[Sifted]:
-    for item in items:
-        if isinstance(item, Fault):
-            sieve.reject(path, *item)
-        else:
-            for row, record in _rows(format, item.record, fields):
-                if isinstance(row, Malformed):
-                    whole = item.raw if record is item.record else None
-                    sieve.reject(path, item.line, _reason(row, record), whole or written(record))
-                else:
-                    sieve.add(row, path, item.line, item.size)
-        if sieve.is_full:
-            yield sieve.take()
-
-
 def _parquet(
-    one: Planned, format: Format, fields: Sequence[str], sieve: Sieve, on_bytes: OnBytes
+    one: Planned, sifter: Sifter, sieve: Sieve, on_bytes: OnBytes
 ) -> Generator[Sifted, None, str | None]:
     """As :func:`_text`, of Parquet."""
     path, cut = one.input.path, None
@@ -257,65 +208,18 @@ def _parquet(
     except parquet_rows.Damaged as error:
         sieve.reject(path, 0, str(error), b"")
         return str(error)
-    wanted = None
-    if format.columns is not None:
-        wanted = format.columns.names | {part for field in fields for part in (field, field.split(".", 1)[0])}
     unheard = _size(one)  # a compressed one has been heard while it was unpacked
     with file:
-        for batch in parquet_rows.batches(file, wanted):
+        for batch in parquet_rows.batches(file, sifter.columns):
             heard = unheard if isinstance(batch, Fault) else unheard * batch.rows.num_rows // batch.left
             on_bytes(heard)
             unheard -= heard
             if isinstance(batch, Fault):
                 sieve.reject(path, *batch)
                 cut = batch.reason
-                continue
-            checked = format.columns.read(batch.rows, fields) if format.columns is not None else None
-            if checked is None:
-                yield from _single(batch, path, format, fields, sieve)
             else:
-                if not sieve.is_empty:
-                    yield sieve.take()
-                yield sieve.columns(checked, path, batch.first)
+                yield from sifter.table(batch)
     return cut
-
-
-def _single(
-    batch: parquet_rows.Batch, path: str, format: Format, fields: Sequence[str], sieve: Sieve
-) -> Iterator[Sifted]:
-    size = batch.rows.nbytes // max(batch.rows.num_rows, 1)
-    for line, record in enumerate(parquet_rows.records(batch.rows), batch.first):
-        for row, held in _rows(format, record, fields):
-            if isinstance(row, Malformed):
-                sieve.reject(path, line, _reason(row, held), written(held))
-            else:
-                sieve.add(row, path, line, size)
-        if sieve.is_full:
-            yield sieve.take()
-
-
-def _rows(format: Format, record: Record, fields: Sequence[str]) -> Iterator[tuple[Row | Malformed, Record]]:
-    """What each model call of a record says, or why it cannot be read, with the part that holds it."""
-    try:
-        for part in format.unpack(record):
-            yield _row(format, part, fields), part
-    except Malformed as error:
-        yield error, record
-
-
-def _row(format: Format, record: Record, fields: Sequence[str]) -> Row | Malformed:
-    try:
-        return format.read(record, fields)
-    except Malformed as error:
-        return error
-    except RecursionError:
-        return Malformed("record", "nested too deeply")
-
-
-def _reason(error: Malformed, record: Record) -> str:
-    """Why a record was turned away, and the field that may have been meant where one is missing."""
-    meant = field_near(error.field, record) if error.is_missing else None
-    return f"{error} (is it {meant}?)" if meant else str(error)
 
 
 def _size(one: Planned) -> int:

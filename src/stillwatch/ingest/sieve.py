@@ -118,6 +118,13 @@ class Sieve:
         self._rows.clear()
 
 
+def turned_away(schema: pa.Schema, source: str, reason: str, digest: Callable[[bytes], str]) -> Sifted:
+    """Return a whole input that was not taken, as the one reject of a batch of ``schema``."""
+    sieve = Sieve(schema, digest, Period(None, None))
+    sieve.reject(source, 0, reason, b"")
+    return sieve.take()
+
+
 def _empty_columns(schema: pa.Schema) -> list[list[object]]:
     return [[] for _ in schema]
 

@@ -25,6 +25,8 @@ from stillwatch.engines.parquet import sync
 
 _ENTRY: Final = struct.Struct("<II")  # bytes of the entry, and their CRC-32
 _SUFFIX: Final = ".inbox"
+_ASIDE: Final = "damaged"
+_SEGMENT: Final = 2**26  # bytes at which another segment is begun: whoever seals holds one in memory
 
 
 class InboxFullError(Exception):
@@ -56,14 +58,21 @@ class Inbox:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._schema, self._most = folder, schema, most_bytes
+        self._seed = _seed_of(schema)
         self._changed = threading.Condition()
         self._waiting: list[bytes] = []
         self._taken = self._kept = 0  # batches, in the order in which they came
         self._failed: dict[int, OSError] = {}  # number of the last batch of a group that was not kept
         self._writing = False
-        self._number = max(map(_number, self._closed_paths()), default=0)
+        named = [*self._closed_paths(), *(folder / _ASIDE).glob(f"*{_SUFFIX}")]
+        self._number = max(map(_number, named), default=0)
         self._bytes = sum(path.stat().st_size for path in self._closed_paths())
         self._file: FileIO | None = None
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait to be sealed."""
+        return self._bytes
 
     def put(self, batch: pa.RecordBatch) -> None:
         """Keep a batch; returns once it is on the disk.
@@ -72,7 +81,7 @@ class Inbox:
             InboxFullError: there is no room until something is sealed; nothing was kept.
             OSError: the disk is full or broken; nothing was kept.
         """
-        entry = _entry(batch)
+        entry = _entry(batch, self._seed)
         with self._changed:
             if self._bytes + len(entry) > self._most:
                 raise InboxFullError
@@ -91,13 +100,25 @@ class Inbox:
                 self._file = None
             paths = self._closed_paths()
         for path in paths:
-            yield _read(path, self._schema)
+            yield _read(path, self._schema, self._seed)
 
     def forget(self, segment: Segment) -> None:
         """Remove a segment whose rows are safe elsewhere."""
         with self._changed, suppress(FileNotFoundError):
             self._bytes -= segment.path.stat().st_size
             segment.path.unlink()
+
+    def set_aside(self, segment: Segment) -> Path:
+        """Move a damaged segment out of the way, with what could not be read of it; return where it is now.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        aside = self._folder / _ASIDE
+        aside.mkdir(exist_ok=True)
+        with self._changed:
+            self._bytes -= segment.path.stat().st_size
+            return segment.path.replace(aside / segment.path.name)
 
     def _wait_for(self, mine: int) -> None:
         """Wait until a batch is kept; whoever finds nobody writing writes for all who wait."""
@@ -143,6 +164,9 @@ class Inbox:
         return None
 
     def _open(self) -> FileIO:
+        if self._file is not None and self._file.tell() >= _SEGMENT:
+            self._file.close()
+            self._file = None
         if self._file is None:
             self._number += 1
             self._file = (self._folder / f"{self._number:012}{_SUFFIX}").open("xb", buffering=0)
@@ -164,17 +188,23 @@ def _write_all(file: FileIO, text: bytes) -> None:
         left = left[file.write(left) or 0 :]
 
 
-def _entry(batch: pa.RecordBatch) -> bytes:
+def _seed_of(schema: pa.Schema) -> int:
+    """What checksums begin with: what was written with another schema must not be read as if it fitted."""
+    told = "".join(f"{field.name} {field.type} {field.nullable}\n" for field in schema)
+    return zlib.crc32(told.encode())
+
+
+def _entry(batch: pa.RecordBatch, seed: int) -> bytes:
     text: bytes = batch.serialize().to_pybytes()
-    return _ENTRY.pack(len(text), zlib.crc32(text)) + text
+    return _ENTRY.pack(len(text), zlib.crc32(text, seed)) + text
 
 
-def _read(path: Path, schema: pa.Schema) -> Segment:
+def _read(path: Path, schema: pa.Schema, seed: int) -> Segment:
     content, at, batches = path.read_bytes(), 0, []
     while at + _ENTRY.size <= len(content):
         length, crc = _ENTRY.unpack_from(content, at)
         text = content[at + _ENTRY.size : at + _ENTRY.size + length]
-        if len(text) < length or zlib.crc32(text) != crc:
+        if len(text) < length or zlib.crc32(text, seed) != crc:
             break
         batches.append(pa.ipc.read_record_batch(pa.py_buffer(text), schema))
         at += _ENTRY.size + length

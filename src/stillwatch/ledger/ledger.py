@@ -50,6 +50,11 @@ class Ledger:
             if self._layout.key.exists():
                 self._check_key()
 
+    @property
+    def root(self) -> Path:
+        """The ledger's folder."""
+        return self._layout.root
+
     @contextmanager
     def in_use(self, waiting: Waiting = in_silence) -> Iterator[None]:
         """Keep every file where it is meanwhile: whoever would take some away waits until the end.
@@ -75,6 +80,16 @@ class Ledger:
     def stage_accounts(self, records: pa.RecordBatch) -> None:
         """Take ACCOUNT_SKETCH rows, as :meth:`stage` takes sketches."""
         self._stage(self._accounts, records, ACCOUNT_SKETCH)
+
+    def flush(self) -> None:
+        """Write what is staged to the disk: from then on the next seal has it, whoever seals.
+
+        Raises:
+            LedgerError: the ledger's folder cannot be written; what was not flushed before may be lost.
+        """
+        with explained(self._layout.root):
+            self._sketches.flush()
+            self._accounts.flush()
 
     def seal(self, engine: Engine) -> Sealed:
         """Bring everything staged into the ledger, each exchange and each account once.

@@ -7,7 +7,7 @@ thread of its own. What holds an exchange twice is left to the engine.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,8 +19,10 @@ from stillwatch.contracts import SKETCH, conform
 from stillwatch.ledger.ordering import ordered
 from stillwatch.ledger.queries import IDENTITY
 from stillwatch.ledger.repeats import has_repeats
+from stillwatch.ledger.storage import opened
 
 _TIME: Final = SKETCH.get_field_index("timestamp")
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Window(NamedTuple):
@@ -40,8 +42,13 @@ class Run(NamedTuple):
 
 
 def span_of(path: Path) -> Run:
-    """Return a run with the times that its footer gives."""
-    metadata = pq.read_metadata(path)
+    """Return a run, or a part, with the times that its footer gives.
+
+    Raises:
+        LedgerError: it is damaged.
+    """
+    with opened(path) as file:
+        metadata = file.metadata
     ends = [metadata.row_group(group).column(_TIME).statistics for group in (0, metadata.num_row_groups - 1)]
     return Run(path, ends[0].min, ends[1].max)
 
@@ -49,6 +56,13 @@ def span_of(path: Path) -> Run:
 def overlapping(runs: Iterable[Run], window: Window) -> list[Path]:
     """Return the runs to open for a window: few where the log came in order of time."""
     return [run.path for run in runs if run.first < window.until and run.last >= window.since]
+
+
+def narrowed(runs: Iterable[Run], window: Window) -> Window:
+    """Return the window from the first exchange of its runs to their last, as far as footers tell."""
+    own = [run for run in runs if run.first < window.until and run.last >= window.since]
+    since, until = min(run.first for run in own), max(run.last for run in own) + _MICROSECOND
+    return window._replace(since=max(window.since, since), until=min(window.until, until))
 
 
 def merged(runs: Sequence[Path], window: Window) -> pa.Table | None:

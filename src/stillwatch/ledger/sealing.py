@@ -17,7 +17,7 @@ from stillwatch.ledger import queries
 from stillwatch.ledger.arrivals import Arrivals, told_apart
 from stillwatch.ledger.journal import Journal, Sealed, clear_workplace
 from stillwatch.ledger.layout import HOUR, Layout
-from stillwatch.ledger.merging import Run, Window, merged, overlapping, span_of
+from stillwatch.ledger.merging import Run, Window, merged, narrowed, overlapping, span_of
 from stillwatch.ledger.parts import by_hour, conformed, place, write_part
 
 _WINDOW_ROWS: Final = 250_000  # exchanges that are sorted at once: some 100 MB
@@ -76,8 +76,8 @@ def _merge_all(engine: Engine, layout: Layout, arrived: Arrivals) -> Iterator[_P
 
 
 def _merge(layout: Layout, spans: list[Run], window: Window) -> list[_Part] | None:
-    """Write a window's hours aside, None where the ledger holds some of them or an exchange came twice."""
-    if any(layout.parts(hour) for hour in window.hours):
+    """Write a window's hours aside, None where the ledger holds that time or an exchange came twice."""
+    if _held(layout, narrowed(spans, window)):
         return None
     rows = merged(overlapping(spans, window), window)
     return None if rows is None else _write(layout, rows.to_batches())
@@ -85,12 +85,19 @@ def _merge(layout: Layout, spans: list[Run], window: Window) -> list[_Part] | No
 
 def _sort_out(engine: Engine, layout: Layout, spans: list[Run], window: Window) -> list[_Part]:
     """Write a window's hours aside, each exchange once and without what the ledger holds."""
+    window = narrowed(spans, window)
     engine.bind("staged", overlapping(spans, window))
-    engine.bind("held", [part for hour in window.hours for part in layout.parts(hour)], SKETCH)
+    engine.bind("held", _held(layout, window), SKETCH)
     contested = layout.sealing / "contested.parquet"
     engine.write(queries.contested(window.since, window.until), contested)
     engine.bind("contested", [contested])
     return _write(layout, engine.stream(queries.kept(window.since, window.until)))
+
+
+def _held(layout: Layout, window: Window) -> list[Path]:
+    """Return the ledger's parts that hold exchanges of the window's time: others hold none of its own."""
+    parts = [span_of(part) for hour in window.hours for part in layout.parts(hour)]
+    return overlapping(parts, window)
 
 
 def _write(layout: Layout, batches: Iterable[pa.RecordBatch]) -> list[_Part]:

@@ -1,0 +1,1 @@
+"""The live service: what gateways send, ask and are told."""

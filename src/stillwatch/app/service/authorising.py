@@ -1,0 +1,18 @@
+"""Who may do what: the question that every door asks before it reads anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from starlette.requests import HTTPConnection
+
+INGEST: Final = "ingest"
+"""Scope of whoever sends records."""
+
+Authorise = Callable[[HTTPConnection, str], None]
+"""Returns where the connection's bearer token has the scope; else raises ApiError, 401 or 403.
+
+It is called on the event loop and must not wait for a disk or a database. Calls by gRPC are shown to it as a
+connection whose headers are the call's metadata.
+"""
