@@ -53,7 +53,7 @@ def app(tmp_path, told) -> StillwatchMiddleware:
         model,
         guard=Guard(tmp_path / "now"),
         account_of=by_key(KEYS),
-        told=lambda account, ruling: told.append((account, ruling.outcome)),
+        told=lambda account, ruling, call_id: told.append((account, ruling.outcome)),
     )
 
 

@@ -56,3 +56,35 @@ def reduced_line(line: bytes) -> bytes:
         return line
     ending = line[len(line.rstrip(b"\r\n")) :]
     return _EVENT + b" " + json.dumps(reduced_answer(event)).encode() + ending
+
+
+def reduced_request_body(body: bytes, max_tokens: int) -> bytes:
+    """Return the body of a request reduced; one that is no JSON object stays, since the model will say so."""
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        return body
+    return json.dumps(reduced_request(asked, max_tokens)).encode() if isinstance(asked, dict) else body
+
+
+def reduced_answer_body(body: bytes) -> bytes:
+    """Return the body of an answer reduced; one that is no JSON stays."""
+    try:
+        return json.dumps(reduced_answer(json.loads(body))).encode()
+    except ValueError:
+        return body
+
+
+class Streamed:
+    """A stream of server-sent events that is reduced as its pieces come, wherever they are cut."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def take(self, piece: bytes, *, ends: bool) -> bytes:
+        """Return what can be passed on by now: whole lines, and at the end the rest."""
+        *lines, self._held = (self._held + piece).split(b"\n")
+        if not ends:
+            return b"".join(reduced_line(line) + b"\n" for line in lines)
+        rest, self._held = [*lines, self._held], b""
+        return b"\n".join(reduced_line(line) for line in rest)

@@ -1,0 +1,1 @@
+"""The live service: processes that `stillwatch serve` looks after."""
