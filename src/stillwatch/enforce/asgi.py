@@ -8,7 +8,7 @@ from typing import Any, Final
 from stillwatch.enforce.answers import refusal
 from stillwatch.enforce.guard import Guard, Ruling
 from stillwatch.enforce.identity import AccountOf
-from stillwatch.enforce.reduction import HEADER, Streamed, reduced_answer_body, reduced_request_body
+from stillwatch.enforce.reduction import HEADER, Streamed, limit_of, reduced_answer_body, reduced_request_body
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -53,7 +53,7 @@ class StillwatchMiddleware:
             text = b'{"error": {"message": "The request is too large.", "type": "invalid_request_error"}}'
             await _answer(send, 413, (("content-type", "application/json"),), text)
             return
-        body = reduced_request_body(body, max_tokens)
+        body = reduced_request_body(body, max_tokens, limit_of(scope["path"]))
         length = (b"content-length", str(len(body)).encode())
         headers = [
             pair

@@ -76,6 +76,12 @@ class Guard:
         terms = None if held is None or account_id is None else held.find(account_id)
         return _NOTHING if terms is None else self._ruling(terms)
 
+    def reduces(self, account_id: str | None) -> bool:
+        """Whether answers to this account are to be reduced; takes nothing from a budget."""
+        held = self.current.held
+        terms = None if held is None or account_id is None else held.find(account_id)
+        return terms is not None and terms.action == "reduce" and self._ruling(terms).action == "reduce"
+
     def _ruling(self, terms: Terms) -> Ruling:
         if terms.action in (_ALLOW, "observe"):
             return Ruling(_ALLOW, "observed", terms)

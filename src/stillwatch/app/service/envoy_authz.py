@@ -44,25 +44,25 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: igno
         refused = refusal(ruling)
         if refused is not None:
             return _denied(refused, ruling.action)
-        passed = external_auth_pb2.OkHttpResponse(headers=header_options(announced(ruling)))
+        passed = external_auth_pb2.OkHttpResponse(headers=_options(announced(ruling)))
         return external_auth_pb2.CheckResponse(status=status_pb2.Status(code=code_pb2.OK), ok_response=passed)
 
 
 def _denied(refused: Answer, action: str) -> external_auth_pb2.CheckResponse:
     response = external_auth_pb2.DeniedHttpResponse(
         status=http_status_pb2.HttpStatus(code=refused.status),
-        headers=header_options([*refused.headers, (ACTION, action)]),
+        headers=_options([*refused.headers, (ACTION, action)]),
         body=refused.body.decode(),
     )
     denied = status_pb2.Status(code=code_pb2.PERMISSION_DENIED)
     return external_auth_pb2.CheckResponse(status=denied, denied_response=response)
 
 
-def header_options(headers: list[tuple[str, str]]) -> list[base_pb2.HeaderValueOption]:
+def _options(headers: list[tuple[str, str]]) -> list[base_pb2.HeaderValueOption]:
     """Return headers that take the place of those of the same name, whoever set them."""
     return [
         base_pb2.HeaderValueOption(
-            header=base_pb2.HeaderValue(key=name, raw_value=value.encode()), append_action=_OVERWRITE
+            header=base_pb2.HeaderValue(key=name, value=value), append_action=_OVERWRITE
         )
         for name, value in headers
     ]

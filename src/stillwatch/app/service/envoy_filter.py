@@ -11,18 +11,24 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import grpc
+from envoy.config.core.v3 import base_pb2
 from envoy.extensions.filters.http.ext_proc.v3 import processing_mode_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2 as messages
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 from envoy.type.v3 import http_status_pb2
 
 from stillwatch.app.service.desk import Desk
-from stillwatch.app.service.envoy_authz import header_options
 from stillwatch.app.service.envoy_identity import MetadataPath, account_by_headers, account_by_metadata
 from stillwatch.app.service.forward_auth import ACTION, announced
 from stillwatch.enforce.answers import Answer, refusal
 from stillwatch.enforce.guard import Ruling
-from stillwatch.enforce.reduction import HEADER, Streamed, reduced_answer_body, reduced_request_body
+from stillwatch.enforce.reduction import (
+    HEADER,
+    Streamed,
+    limit_of,
+    reduced_answer_body,
+    reduced_request_body,
+)
 
 _Mode = processing_mode_pb2.ProcessingMode
 _BODIES: Final = _Mode(
@@ -37,6 +43,7 @@ _STREAM: Final = _Mode(
     response_header_mode=_Mode.SEND,
     response_body_mode=_Mode.STREAMED,
 )
+_OVERWRITE = base_pb2.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH: Final = "content-length"
 
 
@@ -59,15 +66,16 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):  # type:
     ) -> AsyncIterator[messages.ProcessingResponse]:
         """Serve one request: a message for each part of it that Envoy was asked for."""
         ruling, streamed = Ruling("allow", ""), Streamed()
-        is_stream = False
+        is_stream, limit = False, ""
         async for part in request_iterator:
             kind = part.WhichOneof("request")
             if kind == "request_headers":
                 ruling = self._ruled(part, context.peer())
+                limit = limit_of(_named(part.request_headers, ":path"))
                 yield _begun(ruling)
             elif kind == "request_body":
                 most = ruling.terms.max_tokens if ruling.terms else 0
-                yield _rewritten(kind, reduced_request_body(part.request_body.body, most))
+                yield _rewritten(kind, reduced_request_body(part.request_body.body, most, limit))
             elif kind == "response_headers":
                 is_stream = _is_stream(part.response_headers)
                 yield _announced(is_stream)
@@ -98,7 +106,7 @@ def _begun(ruling: Ruling) -> messages.ProcessingResponse:
     refused = refusal(ruling)
     if refused is not None:
         return messages.ProcessingResponse(immediate_response=_immediate(refused, ruling.action))
-    mutation = messages.HeaderMutation(set_headers=header_options(announced(ruling)))
+    mutation = messages.HeaderMutation(set_headers=_options(announced(ruling)))
     if ruling.action != "reduce":
         common = messages.CommonResponse(header_mutation=mutation)
         return messages.ProcessingResponse(request_headers=messages.HeadersResponse(response=common))
@@ -110,7 +118,7 @@ def _begun(ruling: Ruling) -> messages.ProcessingResponse:
 
 
 def _immediate(refused: Answer, action: str) -> messages.ImmediateResponse:
-    headers = header_options([*refused.headers, (ACTION, action)])
+    headers = _options([*refused.headers, (ACTION, action)])
     return messages.ImmediateResponse(
         status=http_status_pb2.HttpStatus(code=refused.status),
         headers=messages.HeaderMutation(set_headers=headers),
@@ -120,12 +128,15 @@ def _immediate(refused: Answer, action: str) -> messages.ImmediateResponse:
 
 
 def _is_stream(headers: messages.HttpHeaders) -> bool:
-    kinds = [_value(each) for each in headers.headers.headers if each.key == "content-type"]
-    return any(kind.startswith("text/event-stream") for kind in kinds)
+    return _named(headers, "content-type").startswith("text/event-stream")
+
+
+def _named(headers: messages.HttpHeaders, name: str) -> str:
+    return next((_value(each) for each in headers.headers.headers if each.key == name), "")
 
 
 def _announced(is_stream: bool) -> messages.ProcessingResponse:
-    mutation = messages.HeaderMutation(set_headers=header_options([HEADER]), remove_headers=[_LENGTH])
+    mutation = messages.HeaderMutation(set_headers=_options([HEADER]), remove_headers=[_LENGTH])
     common = messages.CommonResponse(header_mutation=mutation)
     return messages.ProcessingResponse(
         response_headers=messages.HeadersResponse(response=common),
@@ -135,7 +146,7 @@ def _announced(is_stream: bool) -> messages.ProcessingResponse:
 
 def _rewritten(kind: str, body: bytes) -> messages.ProcessingResponse:
     """Put another body in the place of a whole one, with its length."""
-    length = header_options([(_LENGTH, str(len(body)))])
+    length = _options([(_LENGTH, str(len(body)))])
     common = messages.CommonResponse(
         body_mutation=messages.BodyMutation(body=body),
         header_mutation=messages.HeaderMutation(set_headers=length),
@@ -147,3 +158,13 @@ def _passed(body: bytes) -> messages.ProcessingResponse:
     mutation = messages.BodyMutation(body=body) if body else messages.BodyMutation(clear_body=True)
     common = messages.CommonResponse(body_mutation=mutation)
     return messages.ProcessingResponse(response_body=messages.BodyResponse(response=common))
+
+
+def _options(headers: list[tuple[str, str]]) -> list[base_pb2.HeaderValueOption]:
+    """Return headers that take the place of those of the same name; Envoy reads their raw form alone here."""
+    return [
+        base_pb2.HeaderValueOption(
+            header=base_pb2.HeaderValue(key=name, raw_value=value.encode()), append_action=_OVERWRITE
+        )
+        for name, value in headers
+    ]
