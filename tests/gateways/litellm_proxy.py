@@ -27,7 +27,9 @@ def litellm_proxy(
     *,
     keys: Mapping[str, Mapping[str, str]],
     upstream: str,
-    collector: str,
+    collector: str = "",
+    config: Path = CONFIG,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Run the proxy, yield its base address once it answers, and end it by its process id.
 
@@ -37,10 +39,12 @@ def litellm_proxy(
         keys: API key -> ``user_id``, ``key_alias``, ``team_id``, ``org_id``.
         upstream: base address of the model provider.
         collector: address that takes the log.
+        config: with the modules that it names beside it.
+        environment: more of it.
     """
     key_file, port = folder / "keys.json", free_port()
     key_file.write_text(json.dumps(keys))
-    environment = {
+    variables = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
         "KEY_FILE": str(key_file),
@@ -50,11 +54,12 @@ def litellm_proxy(
         "DEFAULT_FLUSH_INTERVAL_SECONDS": str(FLUSH_SECONDS),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # no price list from the network
         "LITELLM_MASTER_KEY": f"sk-{secrets.token_hex(24)}",
+        **(environment or {}),
     }
-    command = [str(executable), "--config", str(CONFIG), "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(executable), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "proxy.out").open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
         address = f"http://127.0.0.1:{port}"

@@ -59,9 +59,10 @@ def spoken(ruling: Ruling) -> str:
     told = [_WORDS[ruling.action]]
     if ruling.action == "throttle":
         told.append(f"Try again in {_wait(ruling)} s.")
+    told.append(f"Decision {ruling.terms.decision_id}.")
     if ruling.terms.verify_url:
-        told.append(f"Verify at {ruling.terms.verify_url} .")
-    return " ".join([*told, f"Decision {ruling.terms.decision_id}."])
+        told.append(f"Verify at {ruling.terms.verify_url}")
+    return " ".join(told)
 
 
 def _wait(ruling: Ruling) -> int:

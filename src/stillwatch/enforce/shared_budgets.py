@@ -10,12 +10,13 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from stillwatch.enforce.budgets import BURST, HOUR, Budget, Budgets
 
 _PREFIX: Final = "stillwatch:budget:"
-_PATIENCE: Final = 0.01
+_PATIENCE: Final = 0.02
 _AGAIN: Final = 1.0
 _TAKE: Final = """
 local rate, most = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -71,6 +72,8 @@ class SharedBudgets:
         self._errors: type[Exception] = redis.RedisError
         self._own, self._ticks = Budgets(processes, ticks), ticks
         self._again = 0.0
+        with suppress(self._errors, OSError):
+            client.script_load(_TAKE)  # connected by the time that a request waits for it
         self._lock = threading.Lock()
         self.divided = 0  # requests that were taken from this process' own part
         self.trouble = ""  # why the server was not asked; empty while it answers
