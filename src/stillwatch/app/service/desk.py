@@ -38,3 +38,13 @@ class Desk:
             skipped = f"skipped(this gateway cannot {ruling.action})" if ruling.action in cannot else ""
             self.outcomes.tell(account_id, ruling, call_id, skipped)
         return ruling
+
+    def troubles(self) -> dict[str, str]:
+        """Return what does not work as it should, by what it is; nothing where all does."""
+        found = {
+            "snapshot": self.guard.current.trouble,
+            "service": "it has not renewed the snapshot for a while" if self.guard.is_stale else "",
+            "budgets": self.guard.budgets.trouble,
+            "outcomes": self.outcomes.trouble,
+        }
+        return {name: trouble for name, trouble in found.items() if trouble}

@@ -98,21 +98,10 @@ class Gate:
         if path == "/healthz":
             await answer(send, 200, TEXT, b"ok\n")
         elif path == "/readyz":
-            troubles = self.desk_troubles()
-            status = 503 if self.desk.guard.current.refresh().held is None else 200
-            await answer(send, status, JSON, json.dumps({"ready": status == 200, **troubles}).encode())
+            ready = self.desk.guard.current.refresh().held is not None
+            told = {"ready": ready, **self.desk.troubles()}
+            await answer(send, 200 if ready else 503, JSON, json.dumps(told).encode())
         elif path == "/metrics":
             await answer(send, 200, CONTENT_TYPE, metrics_text(self.desk))
         else:
             await answer(send, 404, JSON, b'{"error":"there is no such path"}')
-
-    def desk_troubles(self) -> dict[str, str]:
-        """Return what does not work as it should, by what it is; nothing where all does."""
-        guard = self.desk.guard
-        found = {
-            "snapshot": guard.current.trouble,
-            "service": "it has not renewed the snapshot for a while" if guard.is_stale else "",
-            "budgets": guard.budgets.trouble,
-            "outcomes": self.desk.outcomes.trouble,
-        }
-        return {name: trouble for name, trouble in found.items() if trouble}

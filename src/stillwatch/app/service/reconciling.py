@@ -55,8 +55,8 @@ class Reconciled(NamedTuple):
         share = 100 * self.unruled / max(self.logged, 1)
         return (
             f"{self.unruled:,} of {self.logged:,} requests ({share:.1f} %) of accounts under a decision were "
-            f"served without a ruling, of {self.accounts:,} accounts: a gateway does not ask its gate, or gets "
-            "no answer and lets requests pass"
+            f"served without a ruling, of {self.accounts:,} accounts: a gateway does not ask its gate, or "
+            "gets no answer and lets requests pass"
         )
 
 
