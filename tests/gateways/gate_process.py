@@ -20,7 +20,8 @@ SOURCE = Path(__file__).parents[2] / "src"
 _PROGRAM = """
 import sys; sys.path.insert(0, {source!r})
 from pathlib import Path
-from stillwatch.app.service.serving_gate import GateSettings, serve_gate
+from stillwatch.app.service.gate_settings import GateSettings
+from stillwatch.app.service.serving_gate import serve_gate
 serve_gate(GateSettings(**{settings!r} | {{name: Path(path) for name, path in {paths!r}.items()}}),
 {authorise})
 """
@@ -40,7 +41,7 @@ def running_gate(
     snapshot: Path, *, outcomes: Path | None = None, token: str = "", **settings: object
 ) -> Iterator[RunningGate]:
     """Serve a gate of these settings, yield its addresses once it answers, and end it by its process id."""
-    port, grpc_port = free_port(), free_port()
+    port, grpc_port = settings.pop("port", None) or free_port(), free_port()
     paths = {"snapshot": str(snapshot)} | ({"outcomes": str(outcomes)} if outcomes else {})
     if "keys" in settings:
         paths["keys"] = str(settings.pop("keys"))

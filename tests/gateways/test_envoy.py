@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 from deciding import (
     DECIDED,
     MUCH,
@@ -23,7 +27,7 @@ from deciding import (
 from documented import documented
 from envoy_proxy import envoy_proxy
 from gate_process import RunningGate, running_gate
-from loopback_server import serving
+from loopback_server import free_port, serving
 
 from stillwatch.enforce.snapshot import Terms
 
@@ -146,3 +150,59 @@ def test_everything_that_happened_is_told(envoy, folder, way):
     skipped = ("reduce", "skipped(this gateway cannot reduce)")
     expected = ("reduce", "enforced") if way == "envoy-ext-proc" else skipped
     until(lambda: expected in outcomes_of(folder / "outcomes", "reduced"), 3)
+
+
+@pytest.mark.parametrize(("mode", "status"), [("true", 200), ("false", 403)])
+def test_without_a_gate_requests_go_on_or_wait_as_the_gateway_is_told(way, folder, upstream, mode, status):
+    own = folder / f"{way} alone {mode}"
+    own.mkdir()
+    dead = {"8787": str(free_port()), "8788": str(free_port())}
+    filters = documented(way, **{"failure_mode_allow: true": f"failure_mode_allow: {mode}"})
+    with envoy_proxy(own, upstream, filters, documented("envoy-clusters", **dead)) as address:
+        expected = 500 if (way, mode) == ("envoy-ext-proc", "false") else status
+        assert ask(address, "blocked").status == expected
+
+
+def test_a_request_too_long_to_be_rewritten_is_refused(envoy, way):
+    answered = ask(envoy, "reduced", padding="x" * 2**21)
+    assert answered.status == (413 if way == "envoy-ext-proc" else 200)
+
+
+@pytest.mark.parametrize(
+    ("way", "by"), [(way, "header") for way in WAYS] + [(way, "metadata") for way in WAYS[1:]]
+)
+def test_a_verified_token_says_who_it_is_and_a_client_does_not(way, by, folder, upstream):
+    own = folder / f"token {way} {by}"
+    own.mkdir()
+    named = {"identity_header": "x-account-id", "trusted_hops": ("127.0.0.1",)}
+    settings = named if by == "header" else {"metadata": "envoy.filters.http.jwt_authn:payload.sub"}
+    decide(own / "snapshot")
+    with running_gate(own / "snapshot", **settings) as gate:
+        clusters = documented("envoy-clusters", **{"8787": str(gate.port), "8788": str(gate.grpc_port)})
+        filters = documented("envoy-jwt", KEYS=jwks()) + documented(way)
+        if way == "envoy-ext-authz-http":  # its first filter takes the header away: before the token is read
+            first, *rest = yaml.safe_load(documented(way))
+            filters = yaml.safe_dump([first, *yaml.safe_load(documented("envoy-jwt", KEYS=jwks())), *rest])
+        with envoy_proxy(own, upstream, filters, clusters) as address:
+            for account, status in (("blocked", 403), ("honest", 200)):
+                sent = {"authorization": f"Bearer {jwt(account)}", "x-account-id": "honest"}
+                assert ask(address, account, headers=sent).status == status
+            assert ask(address, "blocked", headers={"authorization": "Bearer none"}).status == 401
+
+
+_SECRET = b"a secret of the tests, and of nobody else"
+
+
+def jwks() -> str:
+    return json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "k": _encoded(_SECRET)}]})
+
+
+def jwt(account: str) -> str:
+    """A token as an identity provider would sign it."""
+    parts = ({"alg": "HS256"}, {"iss": "https://accounts.example.com", "sub": account, "exp": 4_000_000_000})
+    signed = ".".join(_encoded(json.dumps(part).encode()) for part in parts)
+    return f"{signed}.{_encoded(hmac.digest(_SECRET, signed.encode(), 'sha256'))}"
+
+
+def _encoded(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()

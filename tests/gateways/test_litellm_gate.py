@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,10 @@ from documented import documented
 from gate_process import RunningGate, running_gate
 from litellm_proxy import CONFIG, litellm_proxy
 from log_collector import collecting
-from loopback_server import serving
+from loopback_server import free_port, serving
 from small_wheel import build_wheel, lay_out
 
+from stillwatch.app.service.reconciling import Decided, Logged, reconcile
 from stillwatch.enforce.snapshot import Terms
 
 KEYS = {key_of(account): {"user_id": account, "key_alias": account} for account in ACCOUNTS}
@@ -215,3 +217,34 @@ def test_an_outcome_has_the_call_id_that_litellm_logs(proxy, folder, log):
     records = [each for line in log.path.read_bytes().splitlines() for each in json.loads(line)]
     (logged,) = [each for each in records if each["litellm_call_id"] == call]
     assert logged["metadata"]["user_api_key_user_id"] == "rehearsed"
+
+
+@pytest.fixture
+def unreached(litellm: Path, tmp_path: Path, upstream: str) -> Iterator[tuple[str, Path]]:
+    """A proxy whose guardrail nobody answers, and that lets requests pass then; with its log."""
+    config = configured(tmp_path / "proxy", documented("litellm-guardrail", **{"8787": str(free_port())}))
+    with (
+        collecting(tmp_path / "log.jsonl") as collector,
+        litellm_proxy(
+            litellm, config.parent, keys=KEYS, upstream=upstream, collector=collector.address, config=config
+        ) as address,
+    ):
+        yield address, collector.path
+
+
+def test_a_proxy_that_lets_requests_past_its_gate_shows_up_as_a_number(unreached, tmp_path):
+    address, log = unreached
+    began = time.time()
+    for account in ("blocked", "honest", "blocked"):
+        assert ask(address, account).status == 200
+    until(lambda: log.exists() and log.read_text().count('"litellm_call_id"') >= 3, 20)
+    records = [each for line in log.read_bytes().splitlines() for each in json.loads(line)]
+    assert {each["status"] for each in records} == {"success"}  # the proxy's own log sees nothing
+    logged = [
+        Logged(each["startTime"], each["metadata"]["user_api_key_user_id"], each["litellm_call_id"], None)
+        for each in records
+    ]
+    decided = {"blocked": Decided(began - 60, began + 600)}
+    found = reconcile(logged, decided, tmp_path / "outcomes")
+    assert (found.logged, found.unruled, found.accounts) == (2, 2, 1)
+    assert "2 of 2 requests (100.0 %)" in found.alert

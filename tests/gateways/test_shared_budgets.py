@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import ExitStack
 import pytest
 from deciding import DECIDED, ask, decide, key_file, until
 from gate_process import RunningGate, running_gate
+from loopback_server import free_port
 from redis_server import RedisServer
 
 from stillwatch.enforce.shared_budgets import SharedBudgets
@@ -69,8 +71,6 @@ def test_two_gates_and_two_accounts_share_one_budget_while_redis_is_there(gates,
 
 
 def test_a_server_that_hangs_holds_up_one_request_a_second_and_no_longer_than_its_patience(tmp_path):
-    import socket
-
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()  # takes connections and never answers
@@ -105,3 +105,16 @@ def test_without_a_client_budgets_are_divided_and_say_so(monkeypatch):
     assert "divided by 2" in divided.trouble
     assert divided.take("cmp", 3600) == 0
     assert budgets_for("", 2).trouble == ""
+
+
+def test_gates_of_one_service_listen_on_one_port_and_two_services_do_not(tmp_path):
+    decide(tmp_path / "snapshot")
+    port = free_port()
+    with running_gate(tmp_path / "snapshot", port=port, processes=2, grpc_port=None) as first:
+        with running_gate(tmp_path / "snapshot", port=port, processes=2, grpc_port=None) as second:
+            assert first.pid != second.pid
+        with urllib.request.urlopen(f"{first.http}/healthz", timeout=5) as response:
+            assert response.status == 200
+    alone = running_gate(tmp_path / "snapshot", port=port, grpc_port=None)
+    with alone, socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -21,51 +21,12 @@ from stillwatch.app.service.envoy_authz import Authorization
 from stillwatch.app.service.envoy_filter import Processor
 from stillwatch.app.service.envoy_identity import metadata_path
 from stillwatch.app.service.gate import Authorise, Gate
+from stillwatch.app.service.gate_settings import GateSettings
 from stillwatch.app.service.grpc_tokens import TokenCheck
 from stillwatch.app.service.guardrail import told_fields
-from stillwatch.enforce.guard import Guard
-from stillwatch.enforce.identity import AccountOf, by_hashed_key, by_hop, first_of, nobody
-from stillwatch.enforce.keys import KeyFile
-from stillwatch.enforce.outcomes import Outcomes
-from stillwatch.enforce.shared_budgets import budgets_for
 
 _MOST_BODY: Final = 32 * 2**20
 _GRACE: Final = 2.0
-
-
-@dataclass(frozen=True)
-class GateSettings:
-    """What a gate process needs to know."""
-
-    snapshot: Path  # the file that the service writes
-    outcomes: Path | None = None  # folder for what became of decisions
-    host: str = "127.0.0.1"
-    port: int = 8787
-    grpc_port: int | None = 8788  # None: no gRPC
-    processes: int = 1  # gates that serve the same accounts; among them budgets are divided without Redis
-    redis: str = ""  # URL of the server through which budgets are shared
-    keys: Path | None = None  # key file: whose each API key is
-    identity_header: str = ""  # a header in which a trusted hop names the account
-    trusted_hops: tuple[str, ...] = ()  # addresses or networks of such hops
-    metadata: str = ""  # where Envoy's filters leave the account, as NAMESPACE:NAME.NAME
-    account_key: str | None = None  # field of LiteLLM's log that names the account
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-
-    def identity(self) -> AccountOf:
-        """Return what tells whose request it is; a header that no hop was trusted for is not looked at."""
-        ways: list[AccountOf] = []
-        if self.identity_header and self.trusted_hops:
-            ways.append(by_hop(self.identity_header, self.trusted_hops))
-        if self.keys is not None:
-            ways.append(by_hashed_key(KeyFile(self.keys)))
-        return first_of(*ways) if ways else nobody
-
-    def desk(self) -> Desk:
-        """Return the desk that rules by these settings."""
-        budgets = budgets_for(self.redis, self.processes)
-        guard = Guard(self.snapshot, processes=self.processes, budgets=budgets)
-        return Desk(guard, self.identity(), Outcomes(self.outcomes))
 
 
 def serve_gate(settings: GateSettings, authorise: Authorise | None = None) -> None:
@@ -89,9 +50,10 @@ async def _serve(settings: GateSettings, authorise: Authorise | None) -> None:
     server = _Server(_http(settings, app))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.end)
+    listening = _listening(settings)
     over_grpc = None if settings.grpc_port is None else await _grpc(settings, desk, authorise)
     try:
-        await server.serve()
+        await server.serve(sockets=[listening])
     finally:
         if over_grpc is not None:
             await over_grpc.stop(_GRACE)
@@ -111,11 +73,28 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _listening(settings: GateSettings) -> socket.socket:
+    """Return the socket of the HTTP door; several gates of one service may have it at once.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    own = socket.socket(family, socket.SOCK_STREAM)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if settings.processes > 1:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        own.bind((settings.host, settings.port))
+    except OSError:
+        own.close()
+        raise
+    return own
+
+
 def _http(settings: GateSettings, app: Gate) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         http="httptools",
         lifespan="off",
         interface="asgi3",
@@ -132,16 +111,27 @@ def _http(settings: GateSettings, app: Gate) -> uvicorn.Config:
 
 async def _grpc(settings: GateSettings, desk: Desk, authorise: Authorise | None) -> grpc.aio.Server:
     checks = [] if authorise is None else [TokenCheck(authorise, desk)]
-    options = [("grpc.max_receive_message_length", _MOST_BODY), ("grpc.so_reuseport", 1)]
+    options = [
+        ("grpc.max_receive_message_length", _MOST_BODY),
+        ("grpc.so_reuseport", int(settings.processes > 1)),
+    ]
     server = grpc.aio.server(interceptors=checks, options=options)
     where = metadata_path(settings.metadata) if settings.metadata else None
     external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(desk, where), server)
     external_processor_pb2_grpc.add_ExternalProcessorServicer_to_server(Processor(desk, where), server)
-    address = f"{settings.host}:{settings.grpc_port}"
-    if settings.tls_certificate is None or settings.tls_key is None:
-        server.add_insecure_port(address)
-    else:
-        pair = settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes()
-        server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+    _open(server, settings)
     await server.start()
     return server
+
+
+def _open(server: grpc.aio.Server, settings: GateSettings) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{host}:{settings.grpc_port}"
+    try:
+        if settings.tls_certificate is None or settings.tls_key is None:
+            server.add_insecure_port(address)
+        else:
+            pair = settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes()
+            server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+    except RuntimeError as error:  # how gRPC says that somebody else listens there
+        raise OSError(errno.EADDRINUSE, f"{address} cannot be listened on") from error
