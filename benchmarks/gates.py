@@ -37,9 +37,9 @@ from stillwatch.enforce.snapshot import Terms, write_snapshot
 
 DECISIONS: Final = 1_000_000
 LOAD: Final = Path(__file__).parent / "speed" / "http_load.py"
-PAIRS: Final = 4_000
-BLOCKS: Final = {"whole": 48, "streamed": 24}
-BLOCK: Final = 25
+PAIRS: Final = 3_000
+BLOCKS: Final = {"whole": 120, "streamed": 60}
+BLOCK: Final = 8
 
 Row = dict[str, Any]
 
@@ -82,7 +82,7 @@ def over_http(gate: RunningGate) -> list[Row]:
     rows = []
     for door, requests in (("forward-auth", forward(accounts)), ("LiteLLM guardrail", guardrail(accounts))):
         for mode, number in (("closed", 32), ("open", 1_000)):
-            found = load(mode, gate.port, number, 12, requests)
+            found = load(mode, gate.port, number, 8, requests)
             rows.append({"door": door, "load": f"{mode}, {number}", **found})
     return rows
 
@@ -172,7 +172,7 @@ def paired(without: str, with_it: str) -> Row:
 
 
 def inside_litellm(path: Path, folder: Path) -> list[Row]:
-    """Ask a proxy without the hook and one with it, block by block, and compare their processor time."""
+    """Ask a proxy without the hook and with it, block by block, and compare its processor time."""
     rows = []
     with fast_upstream() as upstream, litellm_pair(path, folder, upstream) as pair:
         for kind, blocks in BLOCKS.items():
@@ -194,7 +194,7 @@ def inside_litellm(path: Path, folder: Path) -> list[Row]:
 
 
 def _block(pair: tuple[Proxy, Proxy], kind: str, number: int) -> tuple[float, float]:
-    """Ask both proxies, each first at every other time."""
+    """Ask both ways, each first at every other time."""
     without, with_it = pair
     if number % 2:
         guarded = with_it.ask(kind, BLOCK)

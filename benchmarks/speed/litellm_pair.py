@@ -1,4 +1,4 @@
-"""Two LiteLLM proxies that differ in the hook alone, and the processor time that each of them spends."""
+"""A LiteLLM proxy that serves one key with the hook and another without it, and its processor time."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
-from documented import documented
 from install_litellm import install_litellm
 from litellm_proxy import CONFIG, litellm_proxy
 from small_wheel import build_wheel, lay_out
 
-_KEY = "sk-benchmark"
+_KEYS = ("sk-without", "sk-with")
+_USERS = Path(__file__).with_name("hook_by_key.py")
 
 
 class Proxy:
-    """One proxy, asked by one client."""
+    """The proxy, asked by one client with one key."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, key: str) -> None:
         netloc = urlsplit(address).netloc
-        self._client, self._pid = HTTPConnection(netloc), _listening(netloc.rpartition(":")[2])
+        self._client, self._pid, self._key = (
+            HTTPConnection(netloc),
+            _listening(netloc.rpartition(":")[2]),
+            key,
+        )
 
     def ask(self, kind: str, requests: int) -> float:
         """Send requests and return the milliseconds of processor time that the proxy spent on each."""
         body = {"model": "assistant-large", "messages": [{"role": "user", "content": "word " * 100}]}
         text = json.dumps(body | ({"stream": True} if kind == "streamed" else {}))
-        headers = {"authorization": f"Bearer {_KEY}", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
         before = _spent(self._pid)
         for _ in range(requests):
             self._client.request("POST", "/v1/chat/completions", text, headers)
@@ -43,27 +47,25 @@ class Proxy:
 
 @contextmanager
 def litellm_pair(snapshot: Path, folder: Path, upstream: str) -> Iterator[tuple[Proxy, Proxy]]:
-    """Run both, yield the one without the hook and the one with it."""
+    """Run the proxy, yield it as it is without the hook and with it."""
     executable = install_litellm()
     wheel = lay_out(build_wheel(folder / "dist"), folder / "wheel")
-    hook = yaml.safe_load(documented("litellm-hook"))["litellm_settings"]["callbacks"]
     variables = {"PYTHONPATH": str(wheel), "STILLWATCH_SNAPSHOT": str(snapshot)}
     variables["STILLWATCH_OUTCOMES"] = str(folder / "outcomes")
-    peers = {"keys": {_KEY: {"user_id": "account-0000007"}}, "upstream": upstream, "environment": variables}
-    plain, hooked = _config(folder / "without", []), _config(folder / "with", hook)
-    with (
-        litellm_proxy(executable, plain.parent, config=plain, **peers) as without,
-        litellm_proxy(executable, hooked.parent, config=hooked, **peers) as with_it,
-    ):
-        yield Proxy(without), Proxy(with_it)
+    config = _config(folder / "proxy")
+    with litellm_proxy(
+        executable, config.parent, keys={}, upstream=upstream, config=config, environment=variables
+    ) as address:
+        yield Proxy(address, _KEYS[0]), Proxy(address, _KEYS[1])
 
 
-def _config(folder: Path, callbacks: list[str]) -> Path:
+def _config(folder: Path) -> Path:
     folder.mkdir()
     config = yaml.safe_load(CONFIG.read_text())
-    config["litellm_settings"]["callbacks"] = callbacks
+    config["litellm_settings"]["callbacks"] = []
+    config["general_settings"]["custom_auth"] = f"{_USERS.stem}.authenticate"
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    shutil.copy(CONFIG.with_name("key_file_auth.py"), folder)
+    shutil.copy(_USERS, folder)
     return folder / "config.yaml"
 
 
