@@ -53,7 +53,7 @@ def app(tmp_path, told) -> StillwatchMiddleware:
         model,
         guard=Guard(tmp_path / "now"),
         account_of=by_key(KEYS),
-        told=lambda account, ruling: told.append((account, ruling.outcome)),
+        told=lambda account, ruling, call_id: told.append((account, ruling.outcome)),
     )
 
 
@@ -74,7 +74,13 @@ def ask(app: Any, key: str, body: Any, pieces: int = 1) -> tuple[int, dict[str, 
         sent.append(message)
 
     headers = [(b"authorization", f"Bearer {key}".encode()), (b"content-length", str(len(text)).encode())]
-    asyncio.run(app({"type": "http", "headers": headers, "client": ("127.0.0.1", 1)}, receive, send))
+    asyncio.run(
+        app(
+            {"type": "http", "path": "/v1/chat/completions", "headers": headers, "client": ("127.0.0.1", 1)},
+            receive,
+            send,
+        )
+    )
     start, *rest = sent
     head = {name.decode().lower(): value.decode() for name, value in start["headers"]}
     return start["status"], head, b"".join(message["body"] for message in rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from stillwatch.enforce.answers import refusal
 from stillwatch.enforce.budgets import Budgets
-from stillwatch.enforce.guard import LOOK_EVERY, Guard
+from stillwatch.enforce.guard import LOOK_EVERY, STALE_AFTER, Guard
 from stillwatch.enforce.snapshot import Terms, write_snapshot
 
 BLOCK = Terms("block", "dec_1", "cmp_1", ("payment-shared",), "1", 0.0, dry_run=False)
@@ -124,3 +125,32 @@ def test_a_customer_learns_what_happened_how_long_it_lasts_and_what_to_name(path
     assert b'"verify_url": "https://v.example"' in answers["c"].body
     assert b"cmp_1" not in b"".join(answer.body for answer in answers.values())
     assert refusal(asked.rule("nobody")) is None
+
+
+@pytest.mark.parametrize(
+    ("closed", "renewed", "after", "action"),
+    [
+        (True, False, 1, "block"),  # nobody is there who could have renewed it
+        (True, True, 1, "allow"),  # it was not renewed
+        (False, False, 1, "allow"),
+        (True, False, 86_401, "allow"),  # and not for ever
+    ],
+)
+def test_a_decision_that_fails_closed_outlives_its_end_while_the_service_is_gone(
+    path, clock, closed, renewed, after, action
+):
+    asked = guard(path, clock, a=BLOCK._replace(expires_at=10_000.0, fail_closed=closed))
+    clock.now = 10_000.0 + after
+    at = clock.now if renewed else clock.now - STALE_AFTER - 1
+    os.utime(path, (at, at))
+    clock.now += LOOK_EVERY
+    assert asked.rule("a").action == action
+    assert asked.is_stale is not renewed
+
+
+def test_whether_answers_are_reduced_takes_nothing_from_a_budget(path, clock):
+    shared = BLOCK._replace(action="throttle", budget_per_hour=60)
+    asked = guard(path, clock, a=shared, b=BLOCK._replace(action="reduce"), c=BLOCK)
+    told = [asked.reduces(account) for account in ("a", "b", "c", "d", None)]
+    assert told == [False, True, False, False, False]
+    assert asked.rule("a")[:2] == ("allow", "skipped(within budget)")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.enforce.reduction import reduced_answer, reduced_line, reduced_request
+from stillwatch.enforce.reduction import Streamed, limit_of, reduced_answer, reduced_line, reduced_request
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -47,3 +48,50 @@ def test_what_holds_nothing_of_the_kind_stays_as_it_is(value):
     text = json.dumps(value)
     if not any(word in text for word in ("reasoning", "logprobs")):
         assert reduced_answer(value) == value
+
+
+def test_reasoning_is_not_asked_for_in_the_words_of_any_api():
+    asked = {"reasoning_effort": "high", "thinking": {"type": "enabled"}, "reasoning": {}, "model": "m"}
+    assert reduced_request(asked, 0) == {"model": "m"}
+    included = {"include": ["reasoning.encrypted_content", "message.output_text.logprobs", "file_search"]}
+    assert reduced_request(included, 0) == {"include": ["file_search"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        ("/v1/chat/completions", "max_tokens"),
+        ("/v1/completions?x=1", "max_tokens"),
+        ("/v1/messages/", "max_tokens"),
+        ("/v1/responses", "max_output_tokens"),
+        ("/v1/embeddings", ""),
+        ("/", ""),
+    ],
+)
+def test_each_api_names_its_limit_and_what_writes_nothing_gets_none(path, limit):
+    assert limit_of(path) == limit
+    assert reduced_request({"model": "m"}, 9, limit) == {"model": "m"} | ({limit: 9} if limit else {})
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "response.reasoning_summary_text.delta", "delta": "hm"},
+        {"type": "response.output_item.added", "item": {"type": "reasoning", "summary": []}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+    ],
+)
+def test_events_of_reasoning_are_passed_over(event):
+    assert reduced_line(b"data: " + json.dumps(event).encode() + b"\r") == b": left out\r"
+
+
+@given(st.lists(st.integers(0, 40), max_size=8))
+def test_a_stream_is_the_same_wherever_it_is_cut(cuts):
+    whole = b'data: {"choices": [{"delta": {"content": "a", "reasoning": "b"}}]}\r\n\r\ndata: [DONE]\n\n'
+    stream, passed, at = Streamed(), b"", 0
+    for cut in cuts:
+        passed += stream.take(whole[at : at + cut], ends=False)
+        at += cut
+    passed += stream.take(whole[at:], ends=True)
+    assert passed == b'data: {"choices": [{"delta": {"content": "a"}}]}\r\n\r\ndata: [DONE]\n\n'

@@ -46,7 +46,24 @@ def refusal(ruling: Ruling) -> Answer | None:
     }
     headers = [("content-type", "application/json"), ("x-stillwatch-decision", terms.decision_id)]
     if ruling.action == "throttle":
-        headers.append(("retry-after", str(max(math.ceil(ruling.retry_after), 1))))
+        headers.append(("retry-after", str(_wait(ruling))))
     if terms.verify_url:
         error["verify_url"] = terms.verify_url
     return Answer(_STATUS[ruling.action], tuple(headers), json.dumps({"error": error}).encode())
+
+
+def spoken(ruling: Ruling) -> str:
+    """Return the same in words, for gateways that pass nothing else on; empty where the request goes on."""
+    if ruling.action not in _STATUS or ruling.terms is None:
+        return ""
+    told = [_WORDS[ruling.action]]
+    if ruling.action == "throttle":
+        told.append(f"Try again in {_wait(ruling)} s.")
+    told.append(f"Decision {ruling.terms.decision_id}.")
+    if ruling.terms.verify_url:
+        told.append(f"Verify at {ruling.terms.verify_url}")
+    return " ".join(told)
+
+
+def _wait(ruling: Ruling) -> int:
+    return max(math.ceil(ruling.retry_after), 1)

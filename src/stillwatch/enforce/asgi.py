@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from stillwatch.enforce.answers import refusal
 from stillwatch.enforce.guard import Guard, Ruling
-from stillwatch.enforce.reduction import HEADER, reduced_answer, reduced_line, reduced_request
+from stillwatch.enforce.identity import AccountOf
+from stillwatch.enforce.reduction import HEADER, Streamed, limit_of, reduced_answer_body, reduced_request_body
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -16,11 +16,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-AccountOf = Callable[[Scope], str | None]
-"""Says whose request it is, by what the gateway itself knows; never by what a client says of itself."""
-
-Told = Callable[[str, Ruling], None]
-"""Takes the account and what happened, for the log of what was enforced."""
+Told = Callable[[str, Ruling, str], None]
+"""Takes the account, what happened and the id of the request, as :meth:`Outcomes.tell` does."""
 
 _MOST_BODY: Final = 32 * 2**20
 """Bytes of a request that are held to be reduced; a longer one is not read."""
@@ -41,7 +38,7 @@ class StillwatchMiddleware:
         account = self._account_of(scope)
         ruling = self._guard.rule(account)
         if ruling.outcome and account is not None and self._told is not None:
-            self._told(account, ruling)
+            self._told(account, ruling, _request_id(scope))
         answer = refusal(ruling)
         if answer is not None:
             await _answer(send, answer.status, answer.headers, answer.body)
@@ -56,7 +53,7 @@ class StillwatchMiddleware:
             text = b'{"error": {"message": "The request is too large.", "type": "invalid_request_error"}}'
             await _answer(send, 413, (("content-type", "application/json"),), text)
             return
-        body = _without(body, max_tokens)
+        body = reduced_request_body(body, max_tokens, limit_of(scope["path"]))
         length = (b"content-length", str(len(body)).encode())
         headers = [
             pair
@@ -81,7 +78,7 @@ class _Reducing:
     def __init__(self, send: Send) -> None:
         self._send, self._held = send, b""
         self._begun: Message = {}
-        self._streams = False
+        self._streams, self._lines = False, Streamed()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -101,36 +98,21 @@ class _Reducing:
             await self._send(self._begun)
 
     async def _pass(self, body: bytes, *, more: bool) -> None:
-        self._held += body
         if self._streams:
-            await self._stream(more=more)
-        elif not more:
-            text = _answered(self._held)
+            text = self._lines.take(body, ends=not more)
+            await self._send({"type": "http.response.body", "body": text, "more_body": more})
+            return
+        self._held += body
+        if not more:
+            text = reduced_answer_body(self._held)
             length = (b"content-length", str(len(text)).encode())
             await self._send({**self._begun, "headers": [*self._begun["headers"], length]})
             await self._send({"type": "http.response.body", "body": text, "more_body": False})
 
-    async def _stream(self, *, more: bool) -> None:
-        *lines, self._held = self._held.split(b"\n")
-        if not more:
-            lines, self._held = [*lines, self._held], b""
-        text = b"\n".join(reduced_line(line) for line in lines) + (b"\n" if more and lines else b"")
-        await self._send({"type": "http.response.body", "body": text, "more_body": more})
 
-
-def _without(body: bytes, max_tokens: int) -> bytes:
-    try:
-        asked = json.loads(body)
-    except ValueError:
-        return body  # the application says what is wrong with it
-    return json.dumps(reduced_request(asked, max_tokens)).encode() if isinstance(asked, dict) else body
-
-
-def _answered(body: bytes) -> bytes:
-    try:
-        return json.dumps(reduced_answer(json.loads(body))).encode()
-    except ValueError:
-        return body
+def _request_id(scope: Scope) -> str:
+    found = next((value for name, value in scope["headers"] if name.lower() == b"x-request-id"), b"")
+    return bytes(found).decode("latin-1")
 
 
 async def _whole(receive: Receive) -> bytes | None:

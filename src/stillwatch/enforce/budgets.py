@@ -5,11 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-_HOUR: Final = 3600.0
-_BURST: Final = 60.0
+HOUR: Final = 3600.0
+BURST: Final = 60.0
 """Seconds whose requests may come at once: a campaign that was silent has saved no more than that."""
+
+
+class Budget(Protocol):
+    """Where requests of a campaign are taken from."""
+
+    @property
+    def trouble(self) -> str:
+        """Why budgets are not shared as they should be; empty where they are."""
+
+    def take(self, campaign_id: str, per_hour: int) -> float:
+        """Take one request from a campaign's budget; return 0, or the seconds until there is one to take."""
 
 
 class Budgets:
@@ -17,6 +28,8 @@ class Budgets:
 
     Where gateways share nothing, each of their processes has its part of a budget.
     """
+
+    trouble = ""
 
     def __init__(self, processes: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         """Share each budget out among so many processes.
@@ -31,8 +44,8 @@ class Budgets:
 
     def take(self, campaign_id: str, per_hour: int) -> float:
         """Take one request from a campaign's budget; return 0, or the seconds until there is one to take."""
-        rate = per_hour / _HOUR / self._processes
-        most = max(rate * _BURST, 1.0)
+        rate = max(per_hour, 1) / HOUR / self._processes
+        most = max(rate * BURST, 1.0)
         with self._lock:
             now = self._clock()
             left, then = self._left.get(campaign_id, (most, now))

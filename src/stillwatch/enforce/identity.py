@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from stillwatch.enforce.keys import KeyFile
+
 Scope = MutableMapping[str, Any]
+AccountOf = Callable[[Scope], str | None]
+"""Says whose request it is, by what the gateway itself knows; never by what a client says of itself."""
 
 
-def by_key(accounts: Mapping[str, str]) -> Callable[[Scope], str | None]:
+def nobody(scope: Scope) -> str | None:
+    """Know nobody: what holds until the operator says how accounts are told."""
+    return None
+
+
+def by_key(accounts: Mapping[str, str]) -> AccountOf:
     """Return what tells an account by the bearer key of a request.
 
     Args:
@@ -17,13 +27,23 @@ def by_key(accounts: Mapping[str, str]) -> Callable[[Scope], str | None]:
     """
 
     def account_of(scope: Scope) -> str | None:
-        scheme, _, key = _header(scope, b"authorization").partition(" ")
-        return accounts.get(key.strip()) if scheme.lower() == "bearer" else None
+        key = _key(scope)
+        return accounts.get(key) if key else None
 
     return account_of
 
 
-def by_hop(header: str, trusted: Iterable[str]) -> Callable[[Scope], str | None]:
+def by_hashed_key(keys: KeyFile) -> AccountOf:
+    """Return what tells an account by the bearer key of a request, whose hash the key file holds."""
+
+    def account_of(scope: Scope) -> str | None:
+        key = _key(scope)
+        return keys.account_of(key) if key else None
+
+    return account_of
+
+
+def by_hop(header: str, trusted: Iterable[str]) -> AccountOf:
     """Return what tells an account by a header that a trusted hop sets.
 
     Args:
@@ -35,15 +55,38 @@ def by_hop(header: str, trusted: Iterable[str]) -> Callable[[Scope], str | None]
 
     def account_of(scope: Scope) -> str | None:
         client = scope.get("client")
-        try:
-            address = ip_address(client[0]) if client else None
-        except ValueError:  # a socket in the file system has no address
-            return None
-        if address is None or not any(address in network for network in networks):
+        if client is None or not is_trusted(client[0]):
             return None
         return _header(scope, name) or None
 
+    @lru_cache(4096)
+    def is_trusted(client: str) -> bool:
+        try:
+            address = ip_address(client)
+        except ValueError:  # a socket in the file system has no address
+            return False
+        return any(address in network for network in networks)
+
     return account_of
+
+
+def first_of(*ways: AccountOf) -> AccountOf:
+    """Return what asks several ways in turn, until one knows whose request it is."""
+
+    def account_of(scope: Scope) -> str | None:
+        for way in ways:
+            found = way(scope)
+            if found is not None:
+                return found
+        return None
+
+    return account_of
+
+
+def _key(scope: Scope) -> str:
+    """Return the key of a request: of a bearer, or as Anthropic's clients send it."""
+    scheme, _, key = _header(scope, b"authorization").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else _header(scope, b"x-api-key").strip()
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -105,6 +105,7 @@ class Current:
         """Read ``path`` when it is there; until then nothing is decided of anybody."""
         self._path = path
         self._held: Snapshot | None = None
+        self.renewed = 0.0  # when the service last wrote or touched it, in seconds since 1970
         self.trouble = ""  # why the newest file is not in use, for who looks after the gateway
         self.refresh()
 
@@ -118,6 +119,7 @@ class Current:
         try:
             if self._held is None or _identity(self._path.stat()) != self._held.identity:
                 self._held = Snapshot(self._path)
+                self.renewed = self._held.identity[1] / 1e9
             self.trouble = ""
         except (OSError, SnapshotError) as error:
             self.trouble = str(error)

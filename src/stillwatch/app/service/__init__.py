@@ -1,1 +1,1 @@
-"""The live service: what gateways send, ask and are told."""
+"""The live service: the processes that `stillwatch serve` looks after."""

@@ -1,0 +1,170 @@
+"""Envoy's external processing: rules on a request and, where less is to be returned, rewrites both ways.
+
+A request of whom nothing is decided costs one message: bodies come only where Envoy is asked for them, by
+the mode that the answer to the headers sets. An answer that is streamed is rewritten line by line as it
+passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+from envoy.config.core.v3 import base_pb2
+from envoy.extensions.filters.http.ext_proc.v3 import processing_mode_pb2
+from envoy.service.ext_proc.v3 import external_processor_pb2 as messages
+from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
+from envoy.type.v3 import http_status_pb2
+
+from stillwatch.app.service.desk import Desk
+from stillwatch.app.service.envoy_identity import MetadataPath, account_by_headers, account_by_metadata
+from stillwatch.app.service.forward_auth import ACTION, announced
+from stillwatch.enforce.answers import Answer, refusal
+from stillwatch.enforce.guard import Ruling
+from stillwatch.enforce.reduction import (
+    HEADER,
+    Streamed,
+    limit_of,
+    reduced_answer_body,
+    reduced_request_body,
+)
+
+_Mode = processing_mode_pb2.ProcessingMode
+_BODIES: Final = _Mode(
+    request_header_mode=_Mode.SEND,
+    request_body_mode=_Mode.BUFFERED,
+    response_header_mode=_Mode.SEND,
+    response_body_mode=_Mode.BUFFERED,
+)
+_STREAM: Final = _Mode(
+    request_header_mode=_Mode.SEND,
+    request_body_mode=_Mode.BUFFERED,
+    response_header_mode=_Mode.SEND,
+    response_body_mode=_Mode.STREAMED,
+)
+_OVERWRITE = base_pb2.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
+_LENGTH: Final = "content-length"
+
+
+class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):  # type: ignore[misc]
+    """Rules on requests and reduces what a decision asks to reduce."""
+
+    def __init__(self, desk: Desk, metadata: MetadataPath | None = None) -> None:
+        """Answer from this desk.
+
+        Args:
+            desk: rules.
+            metadata: where one of Envoy's filters leaves the account; None to go by headers.
+        """
+        self._desk, self._metadata = desk, metadata
+
+    async def Process(  # noqa: N802 - the name in Envoy's interface
+        self,
+        request_iterator: AsyncIterator[messages.ProcessingRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[messages.ProcessingResponse]:
+        """Serve one request: a message for each part of it that Envoy was asked for."""
+        ruling, streamed = Ruling("allow", ""), Streamed()
+        is_stream, limit = False, ""
+        async for part in request_iterator:
+            kind = part.WhichOneof("request")
+            if kind == "request_headers":
+                ruling = self._ruled(part, context.peer())
+                limit = limit_of(_named(part.request_headers, ":path"))
+                yield _begun(ruling)
+            elif kind == "request_body":
+                most = ruling.terms.max_tokens if ruling.terms else 0
+                yield _rewritten(kind, reduced_request_body(part.request_body.body, most, limit))
+            elif kind == "response_headers":
+                is_stream = _is_stream(part.response_headers)
+                yield _announced(is_stream)
+            elif kind == "response_body" and is_stream:
+                body = part.response_body
+                yield _passed(streamed.take(body.body, ends=body.end_of_stream))
+            elif kind == "response_body":
+                yield _rewritten(kind, reduced_answer_body(part.response_body.body))
+            else:
+                yield messages.ProcessingResponse(**{kind: messages.TrailersResponse()})
+
+    def _ruled(self, part: messages.ProcessingRequest, peer: str) -> Ruling:
+        headers = [(each.key, _value(each)) for each in part.request_headers.headers.headers]
+        call_id = next((value for name, value in headers if name == "x-request-id"), "")
+        if self._metadata is not None:
+            account = account_by_metadata(part.metadata_context.filter_metadata, self._metadata)
+        else:
+            account = account_by_headers(self._desk.identity, headers, peer)
+        return self._desk.rule(account, call_id)
+
+
+def _value(header: Any) -> str:
+    return header.raw_value.decode("latin-1") if header.raw_value else str(header.value)
+
+
+def _begun(ruling: Ruling) -> messages.ProcessingResponse:
+    """Answer the headers of a request: refuse it, ask for its body, or let it go on."""
+    refused = refusal(ruling)
+    if refused is not None:
+        return messages.ProcessingResponse(immediate_response=_immediate(refused, ruling.action))
+    mutation = messages.HeaderMutation(set_headers=_options(announced(ruling)))
+    if ruling.action != "reduce":
+        common = messages.CommonResponse(header_mutation=mutation)
+        return messages.ProcessingResponse(request_headers=messages.HeadersResponse(response=common))
+    mutation.remove_headers.extend(["accept-encoding", _LENGTH])  # a compressed answer could not be read
+    common = messages.CommonResponse(header_mutation=mutation)
+    return messages.ProcessingResponse(
+        request_headers=messages.HeadersResponse(response=common), mode_override=_BODIES
+    )
+
+
+def _immediate(refused: Answer, action: str) -> messages.ImmediateResponse:
+    headers = _options([*refused.headers, (ACTION, action)])
+    return messages.ImmediateResponse(
+        status=http_status_pb2.HttpStatus(code=refused.status),
+        headers=messages.HeaderMutation(set_headers=headers),
+        body=refused.body,
+        details="stillwatch",
+    )
+
+
+def _is_stream(headers: messages.HttpHeaders) -> bool:
+    return _named(headers, "content-type").startswith("text/event-stream")
+
+
+def _named(headers: messages.HttpHeaders, name: str) -> str:
+    return next((_value(each) for each in headers.headers.headers if each.key == name), "")
+
+
+def _announced(is_stream: bool) -> messages.ProcessingResponse:
+    mutation = messages.HeaderMutation(set_headers=_options([HEADER]), remove_headers=[_LENGTH])
+    common = messages.CommonResponse(header_mutation=mutation)
+    return messages.ProcessingResponse(
+        response_headers=messages.HeadersResponse(response=common),
+        mode_override=_STREAM if is_stream else _BODIES,
+    )
+
+
+def _rewritten(kind: str, body: bytes) -> messages.ProcessingResponse:
+    """Put another body in the place of a whole one, with its length."""
+    length = _options([(_LENGTH, str(len(body)))])
+    common = messages.CommonResponse(
+        body_mutation=messages.BodyMutation(body=body),
+        header_mutation=messages.HeaderMutation(set_headers=length),
+    )
+    return messages.ProcessingResponse(**{kind: messages.BodyResponse(response=common)})
+
+
+def _passed(body: bytes) -> messages.ProcessingResponse:
+    mutation = messages.BodyMutation(body=body) if body else messages.BodyMutation(clear_body=True)
+    common = messages.CommonResponse(body_mutation=mutation)
+    return messages.ProcessingResponse(response_body=messages.BodyResponse(response=common))
+
+
+def _options(headers: list[tuple[str, str]]) -> list[base_pb2.HeaderValueOption]:
+    """Return headers that take the place of those of the same name; Envoy reads their raw form alone here."""
+    return [
+        base_pb2.HeaderValueOption(
+            header=base_pb2.HeaderValue(key=name, raw_value=value.encode()), append_action=_OVERWRITE
+        )
+        for name, value in headers
+    ]

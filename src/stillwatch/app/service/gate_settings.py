@@ -1,0 +1,48 @@
+"""What a gate process needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillwatch.app.service.desk import Desk
+from stillwatch.enforce.guard import Guard
+from stillwatch.enforce.identity import AccountOf, by_hashed_key, by_hop, first_of, nobody
+from stillwatch.enforce.keys import KeyFile
+from stillwatch.enforce.outcomes import Outcomes
+from stillwatch.enforce.shared_budgets import budgets_for
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """What a gate process needs to know."""
+
+    snapshot: Path  # the file that the service writes
+    outcomes: Path | None = None  # folder for what became of decisions
+    host: str = "127.0.0.1"
+    port: int = 8787
+    grpc_port: int | None = 8788  # None: no gRPC
+    processes: int = 1  # gates that serve the same accounts; among them budgets are divided without Redis
+    redis: str = ""  # URL of the server through which budgets are shared
+    keys: Path | None = None  # key file: whose each API key is
+    identity_header: str = ""  # a header in which a trusted hop names the account
+    trusted_hops: tuple[str, ...] = ()  # addresses or networks of such hops
+    metadata: str = ""  # where Envoy's filters leave the account, as NAMESPACE:NAME.NAME
+    account_key: str | None = None  # field of LiteLLM's log that names the account
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    def identity(self) -> AccountOf:
+        """Return what tells whose request it is; a header that no hop was trusted for is not looked at."""
+        ways: list[AccountOf] = []
+        if self.identity_header and self.trusted_hops:
+            ways.append(by_hop(self.identity_header, self.trusted_hops))
+        if self.keys is not None:
+            ways.append(by_hashed_key(KeyFile(self.keys)))
+        return first_of(*ways) if ways else nobody
+
+    def desk(self) -> Desk:
+        """Return the desk that rules by these settings."""
+        budgets = budgets_for(self.redis, self.processes)
+        guard = Guard(self.snapshot, processes=self.processes, budgets=budgets)
+        return Desk(guard, self.identity(), Outcomes(self.outcomes))
