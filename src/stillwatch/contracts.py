@@ -656,6 +656,10 @@ class StoreError(StillwatchError):
     """A store of decisions that cannot be reached, read or written."""
 
 
+class TokenError(StillwatchError):
+    """Tokens that cannot be read or written, or a token or scope that there is none of."""
+
+
 class DecisionError(StillwatchError):
     """A change that a decision, as it stands, does not admit of."""
 

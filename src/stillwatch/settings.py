@@ -277,6 +277,123 @@ class ReplaySettings(ScanSettings):
     )
 
 
+class ServeSettings(Settings):
+    """What ``stillwatch serve`` can be told."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SERVE_")
+
+    state: Path = Field(
+        Path("state"), description="Folder that keeps the ledger, decisions, tokens and the audit log."
+    )
+    policy: FilePath | None = Field(
+        None,
+        description="Policy that says what is asked of gateways; looked at again when it changes.",
+        json_schema_extra={"default_text": "none, and everything is observed"},
+    )
+    allow: FilePath | None = Field(
+        None, description="Allow list: whoever is in it is never acted on; looked at again when it changes."
+    )
+    labels: FilePath | None = Field(
+        None, description="Labels to obey, beside those that the state folder holds."
+    )
+    sketch_key: Path = Field(
+        default_factory=lambda: config_folder() / "sketch.key",
+        description="Secret that keys the fingerprints; made at first use.",
+        json_schema_extra={"default_text": "~/.config/stillwatch/sketch.key"},
+    )
+    database: str | None = Field(
+        None,
+        description="Where decisions are kept: postgresql://user@host/database, or a file.",
+        json_schema_extra={"default_text": "decisions.db in the state folder"},
+    )
+    watch: tuple[Path, ...] = Field(
+        (),
+        description="Log file or folder to follow, through rotation; may be given more than once.",
+        json_schema_extra={"default_text": "none"},
+    )
+    format: Format = Field("auto", description="Format of the watched logs, see `stillwatch formats`.")
+    account_key: str | None = Field(
+        None,
+        description="Field of the log that names the account.",
+        json_schema_extra={"default_text": "the format's user, then its key"},
+    )
+    tick: float = Field(60.0, gt=0, le=86_400, description="Seconds between two looks at what has come in.")
+    fdr: float = Field(
+        0.01,
+        gt=0,
+        le=0.5,
+        description="False discovery rate: what part of the campaigns called may be none, in (0, 0.5].",
+    )
+    memory: Memory = Field(
+        "4GiB", description="Memory for judging; queries get a quarter of it, and spill to disk beyond."
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Threads to work with, at most 1,024.",
+        json_schema_extra={"default_text": "all cores"},
+    )
+    host: str = Field("127.0.0.1", description="Address at which records, operators and the page come in.")
+    port: int = Field(8790, ge=0, lt=2**16, description="Its port.")
+    otlp_port: int = Field(
+        4317, ge=0, lt=2**16, description="Its port for OpenTelemetry by gRPC; 0 for none."
+    )
+    gate_host: str = Field("127.0.0.1", description="Address at which gateways ask for decisions.")
+    gate_port: int = Field(8787, ge=0, lt=2**16, description="Its port for HTTP.")
+    gate_grpc_port: int = Field(8788, ge=0, lt=2**16, description="Its port for gRPC; 0 for none.")
+    gates: int = Field(1, ge=1, le=64, description="Processes that answer gateways.")
+    gate_tokens: bool = Field(
+        False,
+        description="Gateways must show a token with the scope decide, on this machine too.",
+        json_schema_extra={"default_text": "off, and needed from other machines alone"},
+    )
+    redis: str | None = Field(
+        None,
+        description="Redis through which all gates share budgets, such as redis://127.0.0.1:6379.",
+        json_schema_extra={"default_text": "none, and each gate has its part of a budget"},
+    )
+    keys: FilePath | None = Field(None, description="Whose each API key is: hash of the key, account.")
+    identity_header: str | None = Field(
+        None, description="Header in which a trusted hop names the account; needs --trusted-hop."
+    )
+    trusted_hop: tuple[str, ...] = Field(
+        (),
+        description="Address or network whose identity header is believed; may be given more than once.",
+        json_schema_extra={"default_text": "none, and no such header is believed"},
+    )
+    metadata: str | None = Field(
+        None, description="Where Envoy's filters leave the account, as NAMESPACE:NAME.NAME."
+    )
+    tls_certificate: FilePath | None = Field(None, description="Certificate, as PEM, for every port.")
+    tls_key: FilePath | None = Field(None, description="Its private key, as PEM.")
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("--tls-certificate and --tls-key go together")
+        if self.identity_header and not self.trusted_hop:
+            raise ValueError("--identity-header needs --trusted-hop: anybody can send such a header")
+        if self.state.is_file():
+            raise ValueError(f"--state {self.state} is a file")
+        return self
+
+    @property
+    def workers(self) -> int:
+        """Threads to start: the setting, or every core that this process may use."""
+        return self.threads or available_cores()
+
+    @property
+    def query_memory(self) -> str:
+        """What of the memory queries may hold."""
+        return f"{int(memory_bytes(self.memory) * QUERY_PART) >> 20}MiB"
+
+    @property
+    def store(self) -> str | Path:
+        """Where decisions are kept."""
+        return self.database or self.state / "decisions.db"
+
+
 class SimulateSettings(Settings):
     """What ``stillwatch simulate`` can be told."""
 

@@ -15,7 +15,7 @@ from stillwatch.app.allow import AllowList, Entry, read_allow
 from stillwatch.campaigns.labels import FILE, Kind, Label, Said, in_force, read_labels
 from stillwatch.contracts import DECLARED, conform
 from stillwatch.engines.engine import Engine
-from stillwatch.settings import ScanSettings
+from stillwatch.settings import ScanSettings, ServeSettings
 from stillwatch.sketch.key import SketchKey
 from stillwatch.sketch.organizations import organization_fps
 
@@ -45,7 +45,7 @@ class Known:
     labels: tuple[Label, ...]
 
     @classmethod
-    def read(cls, settings: ScanSettings) -> Known:
+    def read(cls, settings: ScanSettings | ServeSettings) -> Known:
         """Read both; labels of ``--labels`` and of the state add up.
 
         Raises:

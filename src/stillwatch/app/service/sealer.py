@@ -17,6 +17,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from stillwatch.app.service.mending import BusyError, refuse_to_wait
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.contracts import StillwatchError
 from stillwatch.engines.engine import Engine
@@ -40,10 +41,6 @@ _COMPACT_ROWS: Final = 2_000_000  # at one time, as nobody can read meanwhile
 _LONGEST_PAUSE: Final = 300.0  # seconds after failures in a row
 
 Stage = Callable[[pa.RecordBatch], None]
-
-
-class _Busy(Exception):  # noqa: N818 - it describes the ledger
-    """Somebody reads the ledger: what wants it alone is done another time."""
 
 
 class Sealer:
@@ -99,10 +96,10 @@ class Sealer:
             StillwatchError: the ledger cannot be written, or the query not run; nothing is lost.
         """
         try:
-            with alone(self._ledger.root, _refuse_to_wait) as layout:
+            with alone(self._ledger.root, refuse_to_wait) as layout:
                 hours = _worth_it(crowded_hours(layout), datetime.now(UTC))
                 return compact(layout, self._engine, hours, lambda _: None).hours
-        except _Busy:
+        except BusyError:
             return 0
 
     def _run(self) -> None:
@@ -132,10 +129,10 @@ class Sealer:
         if self._looked_for_damage:
             return
         try:
-            with alone(self._ledger.root, _refuse_to_wait) as layout:
+            with alone(self._ledger.root, refuse_to_wait) as layout:
                 self._note_damage(set_aside_damaged(layout))
                 self._looked_for_damage = True
-        except (_Busy, StillwatchError, OSError) as error:
+        except (BusyError, StillwatchError, OSError) as error:
             _log.warning("could not look for damaged files: %s", error)
 
     def _move(self, inbox: Inbox, stage: Stage) -> None:
@@ -174,7 +171,3 @@ def _worth_it(hours: list[Crowded], now: datetime) -> list[Crowded]:
             chosen.append(hour)
             rows += hour.rows
     return sorted(chosen)
-
-
-def _refuse_to_wait() -> None:
-    raise _Busy

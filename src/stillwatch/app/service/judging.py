@@ -1,0 +1,66 @@
+"""The judge's process: a tick after another, and the snapshot renewed beside it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+
+from stillwatch.app.decision_store import AUDIT
+from stillwatch.app.service.judge import Judge
+from stillwatch.app.service.mending import mend
+from stillwatch.app.service.opening import Opened
+from stillwatch.app.service.publisher import Publisher
+from stillwatch.app.service.rules import Rules
+from stillwatch.contracts import StillwatchError
+from stillwatch.decisions.audit import AuditLog
+from stillwatch.decisions.store import open_store
+from stillwatch.engines.engine import open_engine
+from stillwatch.ledger.ledger import Ledger
+from stillwatch.settings import ServeSettings
+from stillwatch.sketch.key import load_or_create_key
+
+_log = logging.getLogger(__name__)
+
+
+def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
+    """Judge each tick until told to stop.
+
+    Raises:
+        StillwatchError: the policy, the key or the ledger is wrong; a service must not start then.
+    """
+    key, rules = load_or_create_key(settings.sketch_key), Rules(settings)
+    ledger = Ledger(settings.state / "ledger", key.id)
+    store = Opened(lambda: open_store(settings.store))
+    publisher = Publisher(settings.state, rules, store)
+    audit = AuditLog(settings.state / AUDIT)
+    spill = settings.state / "spill" / "judge"
+    with open_engine(memory=settings.query_memory, threads=settings.threads, spill=spill) as engine:
+        judge = Judge(settings, key, ledger, engine, rules, store, audit)
+        publisher.start()
+        try:
+            _tick_until(judge, ledger, settings, stopping)
+        finally:
+            publisher.stop()
+
+
+def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping: threading.Event) -> None:
+    due = time.monotonic()
+    while not stopping.wait(max(0.0, due - time.monotonic())):
+        due = max(due + settings.tick, time.monotonic())
+        status = judge.tick(datetime.now(UTC))
+        if status.error is not None:
+            _log.error("the tick failed: %s", status.error)
+        if status.broken_ledger:
+            _set_aside(ledger)
+        _log.info("tick", extra={"seen": status.seen, "seconds": status.seconds})
+
+
+def _set_aside(ledger: Ledger) -> None:
+    """Move damaged files of the ledger out of the way, so that the next tick has the rest."""
+    try:
+        for path in mend(ledger.root):
+            _log.error("damaged file set aside: %s", path)
+    except (StillwatchError, OSError) as error:
+        _log.warning("could not look for damaged files: %s", error)

@@ -1,0 +1,161 @@
+"""The service as a whole: its processes, started, started again when they die, and ended together."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from typing import Final
+
+from stillwatch.app.service.logs import log_json
+from stillwatch.contracts import StillwatchError
+from stillwatch.settings import ServeSettings
+
+REFUSED: Final = 2
+"""How a process ends that cannot do what it was asked for, however often it is started."""
+
+_GRACE: Final = 30.0  # seconds that a process has to end: the intake seals what waits
+_LONGEST_PAUSE: Final = 30.0  # seconds before a process that dies again and again is started again
+_SETTLED: Final = 60.0  # seconds after which a process counts as well
+
+_log = logging.getLogger(__name__)
+
+Work = Callable[[ServeSettings], None]
+
+
+def judge_process(settings: ServeSettings) -> None:
+    """Judge until the process is told to end."""
+    from stillwatch.app.service.judging import judge_until
+
+    judge_until(settings, ended_by_signal())
+
+
+def control_process(settings: ServeSettings) -> None:
+    """Receive, seal and answer operators until the process is told to end."""
+    from stillwatch.app.service.control import serve_control
+
+    serve_control(settings, ended_by_signal())
+
+
+def gate_process(settings: ServeSettings) -> None:
+    """Answer gateways until the process is told to end."""
+    from stillwatch.app.service.gating import gate_authorise, gate_settings
+    from stillwatch.app.service.serving_gate import serve_gate
+
+    serve_gate(gate_settings(settings), gate_authorise(settings))
+
+
+def ended_by_signal() -> threading.Event:
+    """Return what is set once this process is told to end."""
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    return stopping
+
+
+@dataclass
+class _Kept:
+    """A process that is to be there."""
+
+    name: str
+    work: Work
+    process: SpawnProcess | None = None
+    started: float = 0.0
+    failures: int = 0
+    due: float = field(default=0.0)
+
+
+class Supervisor:
+    """Keeps the processes of one service there."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        """Look after the processes that these settings ask for."""
+        self._settings, self._stopping = settings, threading.Event()
+        self._context = get_context("spawn")
+        gates = [_Kept(f"gate-{number + 1}", gate_process) for number in range(settings.gates)]
+        self._kept = [_Kept("intake", control_process), _Kept("judge", judge_process), *gates]
+
+    def stop(self) -> None:
+        """End every process, and then :meth:`run`."""
+        self._stopping.set()
+
+    def run(self) -> int:
+        """Start the processes and look after them; return the exit code of the service."""
+        code = 0
+        while not self._stopping.is_set():
+            for kept in self._kept:
+                if kept.process is None and time.monotonic() >= kept.due:
+                    self._start(kept)
+            living = [kept.process.sentinel for kept in self._kept if kept.process is not None]
+            wait(living, timeout=0.2)
+            if REFUSED in [self._note_end(kept) for kept in self._kept]:
+                code = REFUSED
+                break
+        self._end()
+        return code
+
+    def _start(self, kept: _Kept) -> None:
+        kept.process = self._context.Process(
+            target=run_process, args=(kept.work, self._settings), name=kept.name
+        )
+        kept.process.start()
+        kept.started = time.monotonic()
+        _log.info("started", extra={"what": kept.name, "pid": kept.process.pid})
+
+    def _note_end(self, kept: _Kept) -> int | None:
+        """Take note of a process that is gone; it is started again, later each time."""
+        process = kept.process
+        if process is None or process.exitcode is None:
+            return None
+        kept.process = None
+        settled = time.monotonic() - kept.started > _SETTLED
+        kept.failures = 1 if settled else kept.failures + 1
+        kept.due = time.monotonic() + min(2.0 ** (kept.failures - 1) / 2, _LONGEST_PAUSE)
+        _log.error("ended", extra={"what": kept.name, "exit_code": process.exitcode})
+        return process.exitcode
+
+    def _end(self) -> None:
+        """End every process: the intake seals what waits first."""
+        for kept in self._kept:
+            if kept.process is not None:
+                kept.process.terminate()
+        deadline = time.monotonic() + _GRACE
+        for kept in self._kept:
+            if kept.process is not None:
+                kept.process.join(max(0.0, deadline - time.monotonic()))
+                if kept.process.exitcode is None:
+                    kept.process.kill()
+                    kept.process.join()
+
+
+def run_process(work: Work, settings: ServeSettings) -> None:
+    """Do a process's work: log as the service does, and end when whoever started it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the supervisor tells
+    log_json()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        work(settings)
+    except StillwatchError as error:
+        print(f"stillwatch: {error}", file=sys.stderr, flush=True)
+        sys.exit(REFUSED)
+    except OSError as error:
+        print(f"stillwatch: {error}", file=sys.stderr, flush=True)
+        sys.exit(REFUSED if error.errno in _REFUSING else 1)
+
+
+_REFUSING: Final = frozenset({errno.EACCES, errno.EADDRINUSE, errno.EADDRNOTAVAIL})
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
