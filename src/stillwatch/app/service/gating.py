@@ -7,12 +7,9 @@ from functools import partial
 
 from stillwatch.app.service.gate import Authorise
 from stillwatch.app.service.gate_settings import GateSettings
-from stillwatch.app.service.publisher import SNAPSHOT
+from stillwatch.app.service.places import OUTCOMES, SNAPSHOT
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.settings import ServeSettings
-
-OUTCOMES = "outcomes"
-"""What the folder of outcomes is called in a state folder."""
 
 
 def gate_settings(settings: ServeSettings) -> GateSettings:

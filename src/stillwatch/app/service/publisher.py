@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from stillwatch.app.publishing import publish
+from stillwatch.app.service.places import SNAPSHOT
 from stillwatch.app.service.rules import Rules
 from stillwatch.contracts import StillwatchError
 from stillwatch.decisions.store import Store
-
-SNAPSHOT: Final = "snapshot"
-"""What the snapshot is called in a state folder."""
 
 _LOOK: Final = 0.25  # seconds between looks at the store's revision
 _WHOLE: Final = 60.0  # seconds after which what has expired is left out
