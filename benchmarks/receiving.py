@@ -202,7 +202,9 @@ def figures(
         "most MiB": round(max(warm)),
     }
     asked_for = {"records a body": asked.records, "senders": asked.senders, "rate asked": asked.rate}
-    return {"load": [asked_for], "received": [told], "resident memory": [resident_memory]}
+    trace = [round(size) for _, size, _ in memory[::10]]
+    found = {"load": [asked_for], "received": [told], "resident memory": [resident_memory]}
+    return found | {"resident MiB each ten seconds": trace}
 
 
 def main() -> None:

@@ -85,6 +85,7 @@ class Sealer:
             self._move(self._receiver.exchange_inbox, self._ledger.stage)
             self._move(self._receiver.account_inbox, self._ledger.stage_accounts)
             sealed = self._ledger.seal(self._engine)
+        pa.default_memory_pool().release_unused()  # else each larger seal would leave the process larger
         self.sealed += sealed
         self._receiver.note_seal()
         return sealed
