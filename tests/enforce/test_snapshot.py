@@ -46,6 +46,17 @@ def test_the_newest_file_counts_and_one_that_is_damaged_does_not(tmp_path):
     assert current.refresh().held.find("b") == THROTTLE
 
 
+def test_it_says_whether_anybody_gets_less(tmp_path):
+    path = tmp_path / "now"
+    for action, dry_run, reduces in (
+        ("reduce", False, True),
+        ("reduce", True, False),
+        ("block", False, False),
+    ):
+        write_snapshot(path, {"a": BLOCK._replace(action=action, dry_run=dry_run)})
+        assert Snapshot(path).reduces is reduces
+
+
 @pytest.mark.parametrize("cut", [0, 7, 31, 60, -1])
 def test_part_of_a_snapshot_is_none(tmp_path, cut):
     path = tmp_path / "now"

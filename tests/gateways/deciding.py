@@ -95,12 +95,13 @@ def ask(
     """Send one request with an account's key."""
     headers = {"authorization": f"Bearer {key_of(account)}", "content-type": "application/json"}
     headers |= more.pop("headers", {})
+    method = more.pop("method", "POST")
     body = {"model": "assistant-large", "messages": [{"role": "user", "content": "Count to four."}], **more}
     if stream:
         body["stream"] = True
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=10)
     try:
-        connection.request("POST", path, json.dumps(body), headers)
+        connection.request(method, path, json.dumps(body), headers)
         response = connection.getresponse()
         return Answered(
             response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()

@@ -168,6 +168,13 @@ def test_a_request_too_long_to_be_rewritten_is_refused(envoy, way):
     assert answered.status == (413 if way == "envoy-ext-proc" else 200)
 
 
+def test_an_answer_that_is_no_text_passes_as_it_is(envoy):
+    answered = ask(envoy, "reduced", method="PUT")  # which the model's provider does not know
+    assert (answered.status, answered.headers["content-type"]) == (501, "text/html;charset=utf-8")
+    assert b"Unsupported method" in answered.body
+    assert "x-stillwatch-reduced" not in answered.headers
+
+
 @pytest.mark.parametrize(
     ("way", "by"), [(way, "header") for way in WAYS] + [(way, "metadata") for way in WAYS[1:]]
 )

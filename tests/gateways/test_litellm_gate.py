@@ -191,6 +191,13 @@ def test_who_is_to_get_less_gets_less_where_the_hook_can_rewrite(hook, stream):
     assert "".join(words)
 
 
+def test_who_is_to_get_less_gets_everything_again_once_that_is_undone(hook, folder):
+    decide(folder / "snapshot", {})
+    until(lambda: b"reasoning_content" in ask(hook, "reduced", stream=True).body, 2)
+    decide(folder / "snapshot")
+    until(lambda: b"reasoning_content" not in ask(hook, "reduced", stream=True).body, 2)
+
+
 def test_what_the_guardrail_cannot_do_is_told(guardrail, folder):
     assert ask(guardrail, "reduced", max_tokens=900).status == 200
     skipped = ("reduce", "skipped(this gateway cannot reduce)")

@@ -77,6 +77,12 @@ class Decider:
             return data
         return _in_place(data, reduced_request(data, ruling.terms.max_tokens, limit))
 
+    @property
+    def reduces_anybody(self) -> bool:
+        """Whether the snapshot asks for anybody's answers to be reduced."""
+        held = self._guard.current.held
+        return held is not None and held.reduces
+
     def reduces(self, key: object) -> bool:
         """Whether answers to this key are to be reduced."""
         return self._guard.reduces(self.account_of(key))
@@ -97,16 +103,34 @@ def _refuse(refused: Answer) -> NoReturn:
 
 def _made() -> Any:
     """Return the hook as an instance of LiteLLM's own class; its methods have to be the class' own."""
+    litellm: Any = importlib.import_module("litellm")
     base: Any = importlib.import_module("litellm.integrations.custom_logger").CustomLogger
     decider = Decider(configured())
+    answers = _reducing_answers(base, decider)
 
     class Hook(base):  # type: ignore[misc]
-        """What LiteLLM calls."""
+        """What LiteLLM calls before a request goes on."""
 
         async def async_pre_call_hook(
             self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
         ) -> dict[str, Any]:
-            return decider.before(user_api_key_dict, data, call_type)
+            passed = decider.before(user_api_key_dict, data, call_type)
+            if decider.reduces_anybody is not (answers in litellm.callbacks):
+                (litellm.callbacks.append if decider.reduces_anybody else litellm.callbacks.remove)(answers)
+            return passed
+
+    return Hook()
+
+
+def _reducing_answers(base: Any, decider: Decider) -> Any:
+    """Return what LiteLLM calls with answers.
+
+    It is among LiteLLM's callbacks only while there is somebody whose answers are reduced: LiteLLM leads
+    every part of every stream through whatever has such methods.
+    """
+
+    class Answers(base):  # type: ignore[misc]
+        """What LiteLLM calls with answers."""
 
         async def async_post_call_success_hook(
             self, data: dict[str, Any], user_api_key_dict: Any, response: Any
@@ -116,22 +140,18 @@ def _made() -> Any:
         async def async_post_call_streaming_iterator_hook(
             self, user_api_key_dict: Any, response: AsyncIterator[Any], request_data: dict[str, Any]
         ) -> AsyncIterator[Any]:
-            if not decider.reduces(user_api_key_dict):
-                async for chunk in response:
-                    yield chunk
-                return
-            reducer = Reducer()
+            reducer = Reducer() if decider.reduces(user_api_key_dict) else None
             async for chunk in response:
-                reduced = reducer.take(chunk)
-                if reduced is not None:
-                    yield reduced
+                passed = chunk if reducer is None else reducer.take(chunk)
+                if passed is not None:
+                    yield passed
 
         async def async_post_call_response_headers_hook(
             self, data: dict[str, Any], user_api_key_dict: Any, response: Any, **also: Any
         ) -> dict[str, str] | None:
             return dict([HEADER]) if decider.reduces(user_api_key_dict) else None
 
-    return Hook()
+    return Answers()
 
 
 _held: dict[str, Any] = {}

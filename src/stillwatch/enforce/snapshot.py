@@ -83,6 +83,7 @@ class Snapshot:
         if zlib.crc32(told) != crc:
             raise SnapshotError(f"{path}: its terms are damaged")
         self._terms = [_read(terms) for terms in json.loads(told)]
+        self.reduces = any(terms.action == "reduce" and not terms.dry_run for terms in self._terms)
 
     def __len__(self) -> int:
         return len(self._first)

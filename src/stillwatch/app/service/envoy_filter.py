@@ -31,20 +31,32 @@ from stillwatch.enforce.reduction import (
 )
 
 _Mode = processing_mode_pb2.ProcessingMode
-_BODIES: Final = _Mode(
-    request_header_mode=_Mode.SEND,
-    request_body_mode=_Mode.BUFFERED,
-    response_header_mode=_Mode.SEND,
-    response_body_mode=_Mode.BUFFERED,
-)
-_STREAM: Final = _Mode(
-    request_header_mode=_Mode.SEND,
-    request_body_mode=_Mode.BUFFERED,
-    response_header_mode=_Mode.SEND,
-    response_body_mode=_Mode.STREAMED,
-)
+
+
+def _mode(answer: int) -> Any:
+    """Return what Envoy is asked for of a request whose answer is to be reduced."""
+    return _Mode(
+        request_header_mode=_Mode.SEND,
+        request_body_mode=_Mode.BUFFERED,
+        response_header_mode=_Mode.SEND,
+        response_body_mode=answer,
+    )
+
+
+_WHOLE: Final = _mode(_Mode.BUFFERED)
+_PIECES: Final = _mode(_Mode.STREAMED)
 _OVERWRITE = base_pb2.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _LENGTH: Final = "content-length"
+_STREAM: Final = "text/event-stream"
+_JSON: Final = "application/json"
+_MOST_BODY: Final = 2**20 - 2**16
+"""Bytes of a request that Envoy holds as it is set up; of a longer one it waits for the rest for ever."""
+
+_TOO_LONG: Final = Answer(
+    413,
+    (("content-type", "application/json"),),
+    b'{"error": {"message": "The request is too large.", "type": "invalid_request_error"}}',
+)
 
 
 class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):  # type: ignore[misc]
@@ -66,22 +78,26 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):  # type:
     ) -> AsyncIterator[messages.ProcessingResponse]:
         """Serve one request: a message for each part of it that Envoy was asked for."""
         ruling, streamed = Ruling("allow", ""), Streamed()
-        is_stream, limit = False, ""
+        answers, limit = "", ""
         async for part in request_iterator:
             kind = part.WhichOneof("request")
             if kind == "request_headers":
                 ruling = self._ruled(part, context.peer())
                 limit = limit_of(_named(part.request_headers, ":path"))
-                yield _begun(ruling)
+                length = _named(part.request_headers, _LENGTH)
+                too_long = ruling.action == "reduce" and length.isdigit() and int(length) > _MOST_BODY
+                yield _immediate(_TOO_LONG, ruling.action) if too_long else _begun(ruling)
             elif kind == "request_body":
                 most = ruling.terms.max_tokens if ruling.terms else 0
                 yield _rewritten(kind, reduced_request_body(part.request_body.body, most, limit))
             elif kind == "response_headers":
-                is_stream = _is_stream(part.response_headers)
-                yield _announced(is_stream)
-            elif kind == "response_body" and is_stream:
+                answers = _named(part.response_headers, "content-type")
+                yield _announced(answers)
+            elif kind == "response_body" and answers.startswith(_STREAM):
                 body = part.response_body
                 yield _passed(streamed.take(body.body, ends=body.end_of_stream))
+            elif kind == "response_body" and not answers.startswith(_JSON):
+                yield messages.ProcessingResponse(response_body=messages.BodyResponse())
             elif kind == "response_body":
                 yield _rewritten(kind, reduced_answer_body(part.response_body.body))
             else:
@@ -105,7 +121,7 @@ def _begun(ruling: Ruling) -> messages.ProcessingResponse:
     """Answer the headers of a request: refuse it, ask for its body, or let it go on."""
     refused = refusal(ruling)
     if refused is not None:
-        return messages.ProcessingResponse(immediate_response=_immediate(refused, ruling.action))
+        return _immediate(refused, ruling.action)
     mutation = messages.HeaderMutation(set_headers=_options(announced(ruling)))
     if ruling.action != "reduce":
         common = messages.CommonResponse(header_mutation=mutation)
@@ -113,34 +129,34 @@ def _begun(ruling: Ruling) -> messages.ProcessingResponse:
     mutation.remove_headers.extend(["accept-encoding", _LENGTH])  # a compressed answer could not be read
     common = messages.CommonResponse(header_mutation=mutation)
     return messages.ProcessingResponse(
-        request_headers=messages.HeadersResponse(response=common), mode_override=_BODIES
+        request_headers=messages.HeadersResponse(response=common), mode_override=_WHOLE
     )
 
 
-def _immediate(refused: Answer, action: str) -> messages.ImmediateResponse:
+def _immediate(refused: Answer, action: str) -> messages.ProcessingResponse:
     headers = _options([*refused.headers, (ACTION, action)])
-    return messages.ImmediateResponse(
+    response = messages.ImmediateResponse(
         status=http_status_pb2.HttpStatus(code=refused.status),
         headers=messages.HeaderMutation(set_headers=headers),
         body=refused.body,
         details="stillwatch",
     )
-
-
-def _is_stream(headers: messages.HttpHeaders) -> bool:
-    return _named(headers, "content-type").startswith("text/event-stream")
+    return messages.ProcessingResponse(immediate_response=response)
 
 
 def _named(headers: messages.HttpHeaders, name: str) -> str:
     return next((_value(each) for each in headers.headers.headers if each.key == name), "")
 
 
-def _announced(is_stream: bool) -> messages.ProcessingResponse:
+def _announced(kind: str) -> messages.ProcessingResponse:
+    """Announce that less is returned, and ask for the answer: an object whole, anything else in pieces."""
+    if not kind.startswith((_STREAM, _JSON)):
+        return messages.ProcessingResponse(response_headers=messages.HeadersResponse(), mode_override=_PIECES)
     mutation = messages.HeaderMutation(set_headers=_options([HEADER]), remove_headers=[_LENGTH])
     common = messages.CommonResponse(header_mutation=mutation)
     return messages.ProcessingResponse(
         response_headers=messages.HeadersResponse(response=common),
-        mode_override=_STREAM if is_stream else _BODIES,
+        mode_override=_PIECES if kind.startswith(_STREAM) else _WHOLE,
     )
 
 
