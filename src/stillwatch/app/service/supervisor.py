@@ -41,7 +41,7 @@ def judge_process(settings: ServeSettings) -> None:
 
 def control_process(settings: ServeSettings) -> None:
     """Receive, seal and answer operators until the process is told to end."""
-    from stillwatch.app.service.control import serve_control
+    from stillwatch.app.service.serving_control import serve_control
 
     serve_control(settings, ended_by_signal())
 
