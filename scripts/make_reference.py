@@ -36,6 +36,7 @@ from stillwatch.settings import (
     ReplaySettings,
     ReportSettings,
     ScanSettings,
+    ServeSettings,
     Settings,
     SimulateSettings,
     default_text,
@@ -105,6 +106,7 @@ SETTINGS = (
     ("scan", ScanSettings),
     ("report", ReportSettings),
     ("replay", ReplaySettings),
+    ("serve", ServeSettings),
     ("simulate", SimulateSettings),
     ("ledger expire", ExpireSettings),
 )

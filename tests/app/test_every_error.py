@@ -147,6 +147,11 @@ def sealed_text(desk: Desk) -> Mistake:
     )
 
 
+def token(desk: Desk) -> Mistake:
+    arguments = ["tokens", "create", "litellm", "--scope", "write", "--state", desk.state]
+    return Mistake(arguments, "", "there is no scope 'write'", "Choose from ingest, decide, read, operate")
+
+
 def too_many_rejects(desk: Desk) -> Mistake:
     with desk.log.open("a") as file:
         file.write("{broken\n" * 50)
@@ -177,6 +182,7 @@ MISTAKES: dict[str, Callable[[Desk], Mistake]] = {
     "RunFolderError": run_folder,
     "SealedTextError": sealed_text,
     "StoreError": store,
+    "TokenError": token,
     "TooManyRejectsError": too_many_rejects,
     "UnknownSubjectError": unknown_subject,
     "UsageError": usage,

@@ -20,7 +20,14 @@ from stillwatch.app import cli
 from stillwatch.contracts import Cue
 from stillwatch.evidence.phrases import catalogue
 from stillwatch.linking.facets import facets
-from stillwatch.settings import ExpireSettings, ReplaySettings, ScanSettings, SimulateSettings, variable_name
+from stillwatch.settings import (
+    ExpireSettings,
+    ReplaySettings,
+    ScanSettings,
+    ServeSettings,
+    SimulateSettings,
+    variable_name,
+)
 from stillwatch.simulate.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +35,8 @@ DOCS = ROOT / "docs"
 LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 LABEL = [f"label {name}" for name in ("add", "list")]
 DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
-DECIDING = ["policy test", "audit verify", *DECISIONS]
+TOKENS = [f"tokens {name}" for name in ("create", "list", "revoke")]
+DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +59,7 @@ def test_every_command_setting_and_error_is_documented(reference):
     ]
     settings = [
         f"`{variable_name(settings, name)}`"
-        for settings in (ScanSettings, ReplaySettings, SimulateSettings, ExpireSettings)
+        for settings in (ScanSettings, ReplaySettings, ServeSettings, SimulateSettings, ExpireSettings)
         for name in settings.model_fields
     ]
     errors = [f"`{error.__name__}`" for error in reference.error_classes()]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the peers' modules lie beside this file
+sys.path.insert(0, str(Path(__file__).parents[1] / "story"))  # and the service's beside its story
 
 from gateway_run import GatewayRun, run_gateway
 from install_litellm import LiteLLMUnavailableError, install_litellm

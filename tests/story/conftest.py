@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules lie beside this file
+
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 COMMAND_SECONDS = 240
 SCALE = "0.2"

@@ -74,16 +74,32 @@ def serve(
 
 
 def _serve(settings: ServeSettings) -> int:
-    from stillwatch.app import console
+    from stillwatch.app.service.addresses import check_addresses, warn_of_open_doors
     from stillwatch.app.service.logs import log_json
+    from stillwatch.app.service.rules import Rules
+    from stillwatch.app.service.sole_service import sole_service
     from stillwatch.app.service.supervisor import Supervisor
-    from stillwatch.app.service.tokens import SCOPES, Tokens
+    from stillwatch.sketch.key import load_or_create_key
 
     settings.state.mkdir(parents=True, exist_ok=True)
-    log_json()
-    supervisor = Supervisor(settings)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: supervisor.stop())
+    with sole_service(settings.state):
+        check_addresses(settings)
+        Rules(settings)  # what is wrong is one line here, before anything is started
+        load_or_create_key(settings.sketch_key)
+        log_json()
+        warn_of_open_doors(settings)
+        supervisor = Supervisor(settings)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: supervisor.stop())
+        _greet(settings)
+        return supervisor.run()
+
+
+def _greet(settings: ServeSettings) -> None:
+    """Say where the service is, and what to do first."""
+    from stillwatch.app import console
+    from stillwatch.app.service.tokens import SCOPES, Tokens
+
     scheme = "https" if settings.tls_certificate else "http"
     lines = [
         f"Records and operators: {scheme}://{settings.host}:{settings.port}",
@@ -95,7 +111,6 @@ def _serve(settings: ServeSettings) -> int:
             f"stillwatch tokens create me --state {settings.state} --scope {','.join(SCOPES)}"
         )
     console.show(*lines)
-    return supervisor.run()
 
 
 State = Annotated[

@@ -12,6 +12,7 @@ import grpc
 import uvicorn
 from starlette.applications import Starlette
 
+from stillwatch.app.service.addresses import Address, listening
 from stillwatch.app.service.errors import (
     ApiError,
     api_error_handler,
@@ -111,8 +112,6 @@ class _Server(uvicorn.Server):
 async def _serve(settings: ServeSettings, app: Starlette, stopping: threading.Event) -> None:
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         http=PatientProtocol,
         lifespan="off",
         access_log=False,
@@ -123,10 +122,11 @@ async def _serve(settings: ServeSettings, app: Starlette, stopping: threading.Ev
         ssl_keyfile=None if settings.tls_key is None else str(settings.tls_key),
         timeout_graceful_shutdown=5,
     )
+    own = listening(Address("--port", settings.host, settings.port))  # uvicorn would end the process itself
     server = _Server(config)
     ending = asyncio.create_task(_end_when(server, stopping))
     try:
-        await server.serve()
+        await server.serve(sockets=[own])
     finally:
         ending.cancel()
 

@@ -1,0 +1,99 @@
+"""The whole with real gateways: a campaign is throttled as one at both, nobody honest is, and undo holds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pytest
+from live_service import until
+from watched_gateways import Sent, Watched, watched
+from watched_world import World
+
+from stillwatch.app.service.reconciling import Decided
+
+SCALE = "0.2"
+REQUESTS = 400
+UNDONE_WITHIN = 2.0
+
+
+class Seen(NamedTuple):
+    """The gateways once the log was sent and its last requests were driven through them."""
+
+    gateways: Watched
+    throttled: dict[str, list[str]]
+    since: float  # seconds since 1970
+    sent: list[Sent]
+
+    @property
+    def decided(self) -> set[str]:
+        return {name for accounts in self.throttled.values() for name in accounts}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    command = [sys.executable, "-m", "stillwatch", "simulate", "demo", "--scale", SCALE, "--seed", "5"]
+    subprocess.run([*command, "--out", str(folder), "--quiet"], check=True, timeout=120)
+    return World.read(folder)
+
+
+@pytest.fixture(scope="module")
+def seen(litellm: Path, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    with watched(tmp_path_factory.mktemp("watched"), litellm, world) as gateways:
+        gateways.send_accounts()
+        last = world.exchanges.num_rows - REQUESTS
+        for first, end in pairwise((0, last * 4 // 5, last)):
+            gateways.send_log(first, end)
+            gateways.wait_until_seen(end)
+        throttled = until(gateways.throttled, 60, "throttle")
+        since = time.time()
+        time.sleep(1)  # gates look twice a second
+        yield Seen(gateways, throttled, since, gateways.drive(world.last(REQUESTS)))
+
+
+def test_a_campaign_is_throttled_as_one_by_both_gateways(seen: Seen) -> None:
+    gateways = seen.gateways
+    for accounts in seen.throttled.values():
+        began = time.monotonic()
+        named = sorted(accounts)[:10]
+        sent = [gateways.ask(gateway, name) for name in named for gateway in gateways.addresses]
+        served = sum(one.status == 200 for one in sent)
+        most = 1 + gateways.budget * (time.monotonic() - began + 60) / 3600
+        assert served <= most, (served, most)
+        assert {one.gateway for one in sent if one.is_refused} == set(gateways.addresses)
+
+
+def test_nobody_honest_is_turned_away(seen: Seen) -> None:
+    gateways, members = seen.gateways, seen.gateways.world.members
+    assert seen.decided
+    assert seen.decided <= members
+    assert [one for one in seen.sent if one.status != 200 and one.account not in members] == []
+    assert any(one.is_refused for one in seen.sent)
+    assert {gateways.service.rule(name)[0] for name in gateways.world.honest} == {200}
+
+
+def test_what_litellm_logs_is_reconciled_and_nothing_went_past_the_gate(seen: Seen) -> None:
+    pushed = seen.gateways.logged(sum(one.gateway == "LiteLLM" for one in seen.sent))
+    assert isinstance(pushed, pa.Table)
+    assert pushed.num_rows > REQUESTS // 4
+    assert set(pushed["account_id"].to_pylist()) <= set(seen.gateways.world.names)
+    decided = {name: Decided(seen.since - 4, time.time() + 60) for name in seen.decided}
+    found = seen.gateways.reconciled(pushed, decided)
+    assert found.logged > 0
+    assert (found.unruled, found.alert) == (0, "")
+
+
+def test_what_is_undone_flows_again_within_two_seconds_at_both(seen: Seen) -> None:
+    decision, accounts = next(iter(seen.throttled.items()))
+    done = seen.gateways.undo(decision, sorted(accounts)[0])
+    assert max(done.seconds.values()) <= UNDONE_WITHIN, done
+    outcomes = seen.gateways.outcomes()
+    assert outcomes["throttle", "enforced"] > 0
+    assert outcomes["throttle", "skipped(within budget)"] > 0
