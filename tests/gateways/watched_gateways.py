@@ -119,9 +119,7 @@ class Watched:
     def throttled(self) -> dict[str, list[str]]:
         """Return the accounts of each decision in force that throttles."""
         found = self.service.decisions("--status", "in-force")
-        return {
-            one["id"]: self.service.members(one["id"]) for one in found if one["action"] == "throttle"
-        }
+        return {one["id"]: self.service.members(one["id"]) for one in found if one["action"] == "throttle"}
 
     def drive(self, asked: Sequence[Asked]) -> list[Sent]:
         """Send requests through the gateways in turn, from a few threads, in about this order."""

@@ -62,6 +62,7 @@ app.add_typer(decision_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(serve_commands.tokens)
 app.command()(serve_commands.serve)
+app.command()(serve_commands.gate)
 
 
 def _without_colour(wanted: bool) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stillwatch.app.options import Json, option
-from stillwatch.contracts import MissingExtraError
+from stillwatch.contracts import MissingExtraError, UsageError
 from stillwatch.settings import ServeSettings, span_of
+
+if TYPE_CHECKING:
+    from stillwatch.app.service.supervisor import Work
 
 tokens = typer.Typer(name="tokens", no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -78,7 +82,7 @@ def _serve(settings: ServeSettings) -> int:
     from stillwatch.app.service.logs import log_json
     from stillwatch.app.service.rules import Rules
     from stillwatch.app.service.sole_service import sole_service
-    from stillwatch.app.service.supervisor import Supervisor
+    from stillwatch.app.service.supervisor import service
     from stillwatch.sketch.key import load_or_create_key
 
     settings.state.mkdir(parents=True, exist_ok=True)
@@ -88,11 +92,65 @@ def _serve(settings: ServeSettings) -> int:
         load_or_create_key(settings.sketch_key)
         log_json()
         warn_of_open_doors(settings)
-        supervisor = Supervisor(settings)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: supervisor.stop())
         _greet(settings)
-        return supervisor.run()
+        return _look_after(settings, service(settings))
+
+
+def _look_after(settings: ServeSettings, works: Mapping[str, Work]) -> int:
+    from stillwatch.app.service.supervisor import Supervisor
+
+    supervisor = Supervisor(settings, works)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: supervisor.stop())
+    return supervisor.run()
+
+
+def gate(
+    state: Annotated[str | None, _of("state", "DIR", _KEEP)] = None,
+    redis: Annotated[str | None, _of("redis", "URL", _GATE)] = None,
+    gate_host: Annotated[str | None, _of("gate_host", "ADDRESS", _GATE)] = None,
+    gate_port: Annotated[str | None, _of("gate_port", "PORT", _GATE)] = None,
+    gate_grpc_port: Annotated[str | None, _of("gate_grpc_port", "PORT", _GATE)] = None,
+    gates: Annotated[str | None, _of("gates", "N", _GATE)] = None,
+    gate_tokens: Annotated[bool | None, _of("gate_tokens", "", _GATE)] = None,
+    keys: Annotated[str | None, _of("keys", "FILE", _GATE)] = None,
+    identity_header: Annotated[str | None, _of("identity_header", "NAME", _GATE)] = None,
+    trusted_hop: Annotated[list[str] | None, _of("trusted_hop", "NETWORK", _GATE)] = None,
+    metadata: Annotated[str | None, _of("metadata", "PLACE", _GATE)] = None,
+    account_key: Annotated[str | None, _of("account_key", "FIELD", _GATE)] = None,
+    tls_certificate: Annotated[str | None, _of("tls_certificate", "FILE", _WORK)] = None,
+    tls_key: Annotated[str | None, _of("tls_key", "FILE", _WORK)] = None,
+) -> None:
+    """Answer gateways on a machine of their own: decisions come through Redis from a service elsewhere.
+
+    The service has to run with the same --redis. Hooks on this machine can map the snapshot that is kept in
+    the state folder. While Redis is away everything goes on from the last snapshot.
+
+    Examples:
+
+        stillwatch gate --state gate/ --redis redis://10.0.0.5:6379
+    """
+    given = {name: value for name, value in locals().items() if value not in (None, [])}
+    settings = ServeSettings.read(**given)
+    if settings.redis is None:
+        raise UsageError(
+            "nothing says where decisions come from",
+            remedy="Name the Redis that the service has",
+            field="--redis",
+        )
+    _need_libraries()
+    raise typer.Exit(_gate(settings))
+
+
+def _gate(settings: ServeSettings) -> int:
+    from stillwatch.app.service.logs import log_json
+    from stillwatch.app.service.sole_service import sole_service
+    from stillwatch.app.service.supervisor import gates_alone
+
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with sole_service(settings.state):
+        log_json()
+        return _look_after(settings, gates_alone(settings))
 
 
 def _greet(settings: ServeSettings) -> None:

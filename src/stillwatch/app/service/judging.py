@@ -12,6 +12,7 @@ from stillwatch.app.service.judge import Judge
 from stillwatch.app.service.mending import mend
 from stillwatch.app.service.opening import Opened
 from stillwatch.app.service.publisher import Publisher
+from stillwatch.app.service.pushing import SnapshotPush
 from stillwatch.app.service.rules import Rules
 from stillwatch.contracts import StillwatchError
 from stillwatch.decisions.audit import AuditLog
@@ -33,7 +34,8 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
     key, rules = load_or_create_key(settings.sketch_key), Rules(settings)
     ledger = Ledger(settings.state / "ledger", key.id)
     store = Opened(lambda: open_store(settings.store))
-    publisher = Publisher(settings.state, rules, store)
+    push = SnapshotPush(settings.redis) if settings.redis else None
+    publisher = Publisher(settings.state, rules, store, push)
     audit = AuditLog(settings.state / AUDIT)
     spill = settings.state / "spill" / "judge"
     with open_engine(memory=settings.query_memory, threads=settings.threads, spill=spill) as engine:

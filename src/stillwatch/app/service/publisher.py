@@ -13,6 +13,7 @@ from typing import Final
 
 from stillwatch.app.publishing import publish
 from stillwatch.app.service.places import SNAPSHOT
+from stillwatch.app.service.pushing import PushError, SnapshotPush
 from stillwatch.app.service.rules import Rules
 from stillwatch.contracts import StillwatchError
 from stillwatch.decisions.store import Store
@@ -27,8 +28,14 @@ _log = logging.getLogger(__name__)
 class Publisher:
     """Writes the snapshot when the store, the allow list or a label changes; in a thread once started."""
 
-    def __init__(self, state: Path, rules: Rules, store: Callable[[], Store]) -> None:
-        """Publish what ``store`` holds to the state folder, without those that ``rules`` exempt."""
+    def __init__(
+        self, state: Path, rules: Rules, store: Callable[[], Store], push: SnapshotPush | None = None
+    ) -> None:
+        """Publish what ``store`` holds to the state folder, without those that ``rules`` exempt.
+
+        Where gates are on other machines, ``push`` takes it there.
+        """
+        self._push, self._pushed = push, False
         self._path, self._rules, self._store = state / SNAPSHOT, rules, store
         self._known: tuple[int, frozenset[str]] | None = None
         self._written = self._signed = 0.0
@@ -52,6 +59,7 @@ class Publisher:
         Raises:
             StoreError: the database is away; the old snapshot stays.
             OSError: the snapshot cannot be written; the old one stays.
+            PushError: Redis is away; it is pushed at the next look.
         """
         now = datetime.now(UTC)
         self._rules.look()
@@ -60,16 +68,20 @@ class Publisher:
             done = publish(store, self._path, now, exempt)
             self._known = done.revision, exempt
             self._written = self._signed = time.monotonic()
+            self._pushed = False
         elif time.monotonic() - self._signed >= _SIGN_OF_LIFE:
             os.utime(self._path)
             self._signed = time.monotonic()
+        if self._push is not None and not self._pushed:
+            self._push.push(self._path)
+            self._pushed = True
 
     def _run(self) -> None:
         while True:
             try:
                 self.look()
                 self.error = None
-            except (StillwatchError, OSError) as error:
+            except (StillwatchError, PushError, OSError) as error:
                 if str(error) != self.error:
                     _log.error("the snapshot cannot be renewed: %s", error)
                 self.error = str(error)

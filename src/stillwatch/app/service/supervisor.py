@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
@@ -54,11 +54,34 @@ def gate_process(settings: ServeSettings) -> None:
     serve_gate(gate_settings(settings), gate_authorise(settings))
 
 
+def pull_process(settings: ServeSettings) -> None:
+    """Keep the snapshot that a service elsewhere pushes, until the process is told to end."""
+    from stillwatch.app.service.places import SNAPSHOT
+    from stillwatch.app.service.pushing import SnapshotPull
+
+    assert settings.redis is not None
+    SnapshotPull(settings.redis, settings.state / SNAPSHOT).run(ended_by_signal())
+
+
 def ended_by_signal() -> threading.Event:
     """Return what is set once this process is told to end."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     return stopping
+
+
+def service(settings: ServeSettings) -> dict[str, Work]:
+    """Return the processes of a whole service."""
+    return {"intake": control_process, "judge": judge_process, **_gates(settings)}
+
+
+def gates_alone(settings: ServeSettings) -> dict[str, Work]:
+    """Return the processes of a machine that has gates, and a service elsewhere."""
+    return {"pull": pull_process, **_gates(settings)}
+
+
+def _gates(settings: ServeSettings) -> dict[str, Work]:
+    return {f"gate-{number + 1}": gate_process for number in range(settings.gates)}
 
 
 @dataclass
@@ -76,12 +99,11 @@ class _Kept:
 class Supervisor:
     """Keeps the processes of one service there."""
 
-    def __init__(self, settings: ServeSettings) -> None:
-        """Look after the processes that these settings ask for."""
+    def __init__(self, settings: ServeSettings, works: Mapping[str, Work]) -> None:
+        """Look after processes that do ``works``, by name."""
         self._settings, self._stopping = settings, threading.Event()
         self._context = get_context("spawn")
-        gates = [_Kept(f"gate-{number + 1}", gate_process) for number in range(settings.gates)]
-        self._kept = [_Kept("intake", control_process), _Kept("judge", judge_process), *gates]
+        self._kept = [_Kept(name, work) for name, work in works.items()]
 
     def stop(self) -> None:
         """End every process, and then :meth:`run`."""
