@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stillwatch.app.service import openapi
 from stillwatch.app.service.authorising import READ, Authorise
 from stillwatch.app.service.control_metrics import metrics_text
 from stillwatch.app.service.errors import ApiError, answered
@@ -40,6 +41,7 @@ def control_routes(view: View, authorise: Authorise, *, open_metrics: bool = Tru
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _endpoint(partial(_readyz, view, pool)), methods=["GET"]),
         Route("/metrics", _endpoint(told), methods=["GET"]),
+        Route("/openapi.json", _openapi, methods=["GET"]),
         *files,
     ]
 
@@ -55,6 +57,10 @@ def _endpoint(answer: Callable[..., Any]) -> Callable[[Request], Any]:
 async def _healthz(request: Request) -> Response:
     """Answer as long as the process answers anything."""
     return json_answer({"status": "ok"})
+
+
+async def _openapi(request: Request) -> Response:
+    return Response(openapi.text(), media_type="application/json", headers={"cache-control": "no-cache"})
 
 
 async def _readyz(view: View, pool: ThreadPoolExecutor, request: Request) -> Response:
