@@ -6,9 +6,11 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+_STYLE: Final = "page.css"
+
 FILES: Final = {
     "/": ("page.html", "text/html; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.css": (_STYLE, "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
 }
 """What is served, by its path: the name of its file and its type."""
@@ -22,5 +24,10 @@ POLICY: Final = (
 
 @cache
 def content(name: str) -> bytes:
-    """Return a file of the page."""
-    return (resources.files(__name__) / name).read_bytes()
+    """Return a file of the page; its style sheet begins with the report's, so that both look alike."""
+    own = (resources.files(__name__) / name).read_bytes()
+    return _report_style() + own if name == _STYLE else own
+
+
+def _report_style() -> bytes:
+    return (resources.files("stillwatch.evidence") / "templates" / "report.css").read_bytes()
