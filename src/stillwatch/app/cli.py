@@ -22,6 +22,7 @@ from stillwatch.app import (
     label_commands,
     ledger_commands,
     policy_commands,
+    top_command,
 )
 from stillwatch.app.options import Json, Quiet, of_replay, of_scan, option
 from stillwatch.contracts import StillwatchError, Verdict
@@ -59,6 +60,7 @@ app.add_typer(ledger_commands.app)
 app.add_typer(policy_commands.app)
 app.add_typer(decision_commands.app)
 app.add_typer(audit_commands.app)
+app.command()(top_command.top)
 
 
 def _without_colour(wanted: bool) -> None:
