@@ -200,8 +200,8 @@ def controlled(
 ) -> Iterator[httpx.Client]:
     """A control plane at a free port, and a client that has a token of it."""
     store = options.pop("store", None) or furnished(state)
-    receiver = Receiver(state, KEY, Limits(workers=2))
-    view = options.pop("view", None) or view_of(state, store, receiver)
+    view = options.pop("view", None) or view_of(state, store, Receiver(state, KEY, Limits(workers=2)))
+    receiver = view.receiver or Receiver(state, KEY, Limits(workers=2))
     app = control_plane(
         [
             *receiving.routes(receiver, authorise),

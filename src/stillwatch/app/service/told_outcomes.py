@@ -23,7 +23,7 @@ _AT_ONCE: Final = 32 * 2**20  # bytes
 _RECENT: Final = 3600.0  # seconds
 _MOST_RECENT: Final = 2_000_000
 
-_Number = tuple[int, int]
+_Number = tuple[int, int, str]
 
 
 class Told(NamedTuple):
@@ -76,7 +76,8 @@ class ToldOutcomes:
         """Read whole lines of a file from where it was left; return how many bytes."""
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            number = status.st_dev, status.st_ino
+            writer = path.name.partition(".")[0]  # numbers of files that are gone are given again
+            number = status.st_dev, status.st_ino, writer
             begin = self._read_to.get(number, 0)
             if begin > status.st_size:  # another file got the number
                 begin = 0

@@ -127,7 +127,7 @@ function unfolding(key, words, load) {
 function campaign(each) {
   const called = each.verdict === "campaign";
   return make("article", {class: "entry"},
-    make("h3", {}, make("bdi", {}, each.summary), make("span", {class: `tag ${called ? "called" : "watch"}`}, called ? "campaign" : "watch")),
+    make("h3", {}, make("bdi", {}, each.summary), make("span", {class: `tag ${called ? "called" : "suspected"}`}, called ? "campaign" : "watch")),
     make("p", {class: "line"},
       make("code", {}, each.campaign_id),
       make("span", {}, make("b", {}, number(each.accounts)), " accounts"),
