@@ -664,6 +664,10 @@ class DecisionError(StillwatchError):
     """A change that a decision, as it stands, does not admit of."""
 
 
+class ServiceError(StillwatchError):
+    """A running service that does not answer, or refuses to."""
+
+
 class ContractError(StillwatchError):
     """A stage made a table that breaks its schema: a defect in stillwatch, not in the input."""
 

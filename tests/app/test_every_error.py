@@ -132,6 +132,13 @@ def run_folder(desk: Desk) -> Mistake:
     )
 
 
+def service(desk: Desk) -> Mistake:
+    token = desk.state.parent / "read.token"
+    token.write_text("any")
+    arguments = ["top", "--url", "http://127.0.0.1:1", "--token-file", token]  # where nobody ever listens
+    return Mistake(arguments, "http://127.0.0.1:1: ", "it does not answer", "See that `stillwatch serve`")
+
+
 def store(desk: Desk) -> Mistake:
     file = desk.state / "decisions.db"
     return Mistake(
@@ -181,6 +188,7 @@ MISTAKES: dict[str, Callable[[Desk], Mistake]] = {
     "MissingExtraError": missing_extra,
     "RunFolderError": run_folder,
     "SealedTextError": sealed_text,
+    "ServiceError": service,
     "StoreError": store,
     "TokenError": token,
     "TooManyRejectsError": too_many_rejects,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
+import sys
 from collections.abc import Callable, Iterator
-from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,9 @@ from stillwatch.evidence.phrases import phrases_in
 from stillwatch.evidence.report import render_report
 from stillwatch.evidence.tables import RunTables
 from stillwatch.evidence.wording import CampaignWording, Scaffold, Wordings
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules lie beside this file
+from headless import CONTRAST, FAULTS, axe_script, open_browser, resize
 
 WIDTHS = (360, 768, 1280, 2560)
 SCHEMES = ("light", "dark")
@@ -31,12 +31,6 @@ WORDING = Wordings(
     ("-",),
     "2026-07-06",
 )
-FAULTS = """
-  const done = arguments[0];
-  axe.run(document, {resultTypes: ['violations']}).then(result => done(result.violations
-    .filter(fault => fault.impact === 'serious' || fault.impact === 'critical')
-    .map(fault => `${fault.id}: ${fault.nodes[0].html} ${fault.nodes[0].failureSummary}`)), done);
-"""
 FOCUSED = """
   const style = getComputedStyle(document.activeElement);
   const box = document.activeElement.getBoundingClientRect();
@@ -59,58 +53,11 @@ AXES_MEASURED = """
     };
   });
 """
-CONTRAST = """
-  const probe = document.createElement('canvas').getContext('2d');
-  const channels = colour => {
-    probe.fillStyle = colour; probe.fillRect(0, 0, 1, 1);
-    return [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const luminance = colour => channels(colour)
-    .map(value => value / 255).map(value => value <= .04045 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4)
-    .reduce((sum, value, index) => sum + value * [.2126, .7152, .0722][index], 0);
-  const ratio = (one, other) => {
-    const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-    return (high + .05) / (low + .05);
-  };
-  const value = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  return Object.fromEntries(arguments[0].map(name => [name, ratio(value(name), value('--paper'))]));
-"""
-
-
-def _required(found: object, name: str) -> Any:
-    """``found``, or a skip that says what is missing; in CI the test must run."""
-    if found is not None:
-        return found
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is missing, and CI must open the report in a browser")
-    pytest.skip(f"{name} is not installed: the report was not opened in a browser")
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    try:
-        from selenium import webdriver
-    except ImportError:
-        webdriver = None  # type: ignore[assignment]
-    webdriver = _required(webdriver, "selenium")
-    options = webdriver.ChromeOptions()
-    options.binary_location = _required(shutil.which("chromium") or shutil.which("google-chrome"), "Chromium")
-    driver = _required(shutil.which("chromedriver"), "chromedriver")
-    for switch in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    session = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    session.set_script_timeout(120)
+    session = open_browser(tmp_path_factory.mktemp("profile"))
     yield session
     session.quit()
 
@@ -131,18 +78,7 @@ def opened(
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    """The script of axe-core, which a package of its own ships."""
-    found = resources.files("axe_playwright_python") if find_spec("axe_playwright_python") else None
-    return str((_required(found, "axe-core") / "axe.min.js").read_text("utf-8"))
-
-
-def _resize(browser: Any, width: int, scheme: str) -> None:
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
-    )
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    return axe_script()
 
 
 def test_it_asks_for_nothing_and_complains_of_nothing(opened: Any):
@@ -159,7 +95,7 @@ def test_it_asks_for_nothing_and_complains_of_nothing(opened: Any):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_charts_are_drawn_and_nothing_runs_over_the_edge(opened: Any, width: int, scheme: str):
-    _resize(opened, width, scheme)
+    resize(opened, width, scheme)
     charts = opened.execute_script(AXES_MEASURED)
     assert len(charts) == 3 * 5  # five for each campaign, one width of each
     for chart in charts:
@@ -174,7 +110,7 @@ def test_charts_are_drawn_and_nothing_runs_over_the_edge(opened: Any, width: int
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_text_stands_out_from_the_page(opened: Any, scheme: str):
-    _resize(opened, 1280, scheme)
+    resize(opened, 1280, scheme)
     texts = opened.execute_script(CONTRAST, ["--ink", "--muted"])
     shapes = opened.execute_script(CONTRAST, ["--linking", "--extraction", "--against", "--accent"])
     assert min(texts.values()) >= 4.5, texts
@@ -184,7 +120,7 @@ def test_text_stands_out_from_the_page(opened: Any, scheme: str):
 def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(opened: Any):
     from selenium.webdriver.common.keys import Keys
 
-    _resize(opened, 1280, "light")
+    resize(opened, 1280, "light")
     opened.refresh()
     things = opened.find_elements("css selector", "a, summary, [tabindex]")
     for place in range(len(things)):
@@ -195,7 +131,7 @@ def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(opened: 
 def test_enter_unfolds_and_folds_and_a_link_leads_to_its_place(opened: Any):
     from selenium.webdriver.common.keys import Keys
 
-    _resize(opened, 1280, "light")
+    resize(opened, 1280, "light")
     assert opened.find_elements("css selector", "details[open]") == []
     summaries = opened.find_elements("css selector", "summary")
     for summary in summaries:
@@ -209,7 +145,7 @@ def test_enter_unfolds_and_folds_and_a_link_leads_to_its_place(opened: Any):
 
 
 def test_it_prints_in_light_colours_with_the_accounts_shown(opened: Any):
-    _resize(opened, 1280, "dark")
+    resize(opened, 1280, "dark")
     opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
     assert opened.execute_script("return getComputedStyle(document.body).color") == "rgb(27, 34, 41)"
     unfolded = "getComputedStyle(document.querySelector('details'), '::details-content').contentVisibility"
@@ -238,7 +174,7 @@ def test_axe_finds_no_serious_fault_folded_or_not(
         )
         for width in (360, 1280):
             for scheme in SCHEMES:
-                _resize(browser, width, scheme)
+                resize(browser, width, scheme)
                 assert browser.execute_async_script(FAULTS) == [], (width, scheme, unfolded)
 
 

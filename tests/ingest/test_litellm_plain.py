@@ -140,3 +140,8 @@ def test_what_is_passed_over_is_checked_all_the_same(litellm_record, ballast):
 
     assert found is None or found == careful(raw, litellm.FORMAT.account_fields)
     assert found is None or ballast == b"1e999"
+
+
+@pytest.mark.parametrize("field", ['metadata.a"b', "a\\b", "a\nb", "metadata.\ud800"])
+def test_an_account_field_that_no_struct_can_have_is_left_to_the_careful_reader(field):
+    assert plainly(b'{"id":"1"}', (field,)) is None

@@ -23,6 +23,7 @@ from stillwatch.app import (
     ledger_commands,
     policy_commands,
     serve_commands,
+    top_command,
 )
 from stillwatch.app.options import Json, Quiet, of_replay, of_scan, option
 from stillwatch.contracts import StillwatchError, Verdict
@@ -63,6 +64,7 @@ app.add_typer(audit_commands.app)
 app.add_typer(serve_commands.tokens)
 app.command()(serve_commands.serve)
 app.command()(serve_commands.gate)
+app.command()(top_command.top)
 
 
 def _without_colour(wanted: bool) -> None:

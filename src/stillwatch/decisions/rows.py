@@ -7,15 +7,19 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, and_, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, func, literal, select
 
 from stillwatch.contracts import Verdict
-from stillwatch.decisions.columns import unescaped
+from stillwatch.decisions.columns import Words, unescaped
 from stillwatch.decisions.decision import Asked, Decision, Member, Status
 from stillwatch.decisions.lifecycle import REFUSED_FOR, Before, Key
 from stillwatch.decisions.policy import Measure
 from stillwatch.decisions.schema import DECISIONS, MEMBERS, REVISION, SIGHTED
 
+Kind = tuple[str, str, bool]
+"""Status, action, and whether it is a dry run."""
+
+_FEW = 500  # decisions that are named in a query
 _STANDING = [status.value for status in Status if status.stands]
 _REFUSED = [status.value for status in Status if status.refused]
 _ASKED = tuple(Asked.__dataclass_fields__)
@@ -41,6 +45,51 @@ def members(connection: Connection, decision_id: str) -> list[Member]:
     columns = [MEMBERS.c[name] for name in Member.__dataclass_fields__]
     rows = connection.execute(select(*columns).where(own)).all()
     return sorted((Member(*row) for row in rows), key=lambda member: member.account_id)
+
+
+def members_after(connection: Connection, decision_id: str, after: str, most: int) -> list[Member]:
+    """Return at most so many accounts of a decision that come after one, in the order of their bytes."""
+    order: ColumnElement[str] = MEMBERS.c.account_id
+    if connection.dialect.name == "postgresql":  # whose own order is that of a language
+        order = order.collate("C")
+    columns = [MEMBERS.c[name] for name in Member.__dataclass_fields__]
+    own = and_(MEMBERS.c.decision_id == decision_id, order > literal(after, Words))
+    return [
+        Member(*row) for row in connection.execute(select(*columns).where(own).order_by(order).limit(most))
+    ]
+
+
+def tally(connection: Connection) -> tuple[dict[Kind, int], dict[Kind, int]]:
+    """Return how many decisions of each kind there are, and how many accounts those that stand have."""
+    kind = DECISIONS.c.status, DECISIONS.c.action, DECISIONS.c.dry_run
+    decided = select(*kind, func.count()).group_by(*kind)
+    together = (
+        select(*kind, func.count())
+        .join(MEMBERS, MEMBERS.c.decision_id == DECISIONS.c.id)
+        .where(DECISIONS.c.status.in_(_STANDING), MEMBERS.c.out_at.is_(None))
+        .group_by(*kind)
+    )
+    decisions_, accounts = (
+        {(status, action, bool(dry)): count for status, action, dry, count in connection.execute(asked)}
+        for asked in (decided, together)
+    )
+    return decisions_, accounts
+
+
+def under_decision(connection: Connection, since: datetime, until: datetime) -> set[str]:
+    """Return the accounts that were in a decision in force from ``since`` to ``until`` without a break."""
+    asked = (
+        select(MEMBERS.c.account_id)
+        .join(DECISIONS, MEMBERS.c.decision_id == DECISIONS.c.id)
+        .where(
+            DECISIONS.c.status == Status.IN_FORCE.value,
+            DECISIONS.c.expires_at >= until,
+            func.coalesce(DECISIONS.c.approved_at, DECISIONS.c.issued_at) < since,
+            MEMBERS.c.since < since,
+            MEMBERS.c.out_at.is_(None),
+        )
+    )
+    return set(connection.execute(asked).scalars())
 
 
 def member(connection: Connection, decision_id: str, account_id: str) -> Member | None:
@@ -78,9 +127,10 @@ def accounts_of(connection: Connection, found: Sequence[Decision]) -> dict[str, 
 def counts_of(connection: Connection, found: Iterable[Decision]) -> dict[str, int]:
     """Return how many accounts each of these decisions has, without those that a person took out."""
     told = {decision.id: 0 for decision in found}
+    own = [MEMBERS.c.decision_id.in_(list(told))] if len(told) <= _FEW else []
     asked = (
         select(MEMBERS.c.decision_id, func.count())
-        .where(MEMBERS.c.out_at.is_(None))
+        .where(MEMBERS.c.out_at.is_(None), *own)
         .group_by(MEMBERS.c.decision_id)
     )
     told |= {name: count for name, count in connection.execute(asked) if name in told}

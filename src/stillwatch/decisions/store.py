@@ -33,6 +33,14 @@ class Said(NamedTuple):
     why: str = ""
 
 
+class Tally(NamedTuple):
+    """How many decisions there are."""
+
+    revision: int  # of the store
+    decisions: dict[tuple[str, str, bool], int]  # by status, action, and whether it is a dry run
+    accounts: dict[tuple[str, str, bool], int]  # of those that stand, without those that were taken out
+
+
 class Store:
     """Decisions, their accounts and their revision; several threads and processes may use it at once."""
 
@@ -85,6 +93,26 @@ class Store:
         with self._database.reading() as connection:
             self.find(connection, decision_id)
             return rows.members(connection, decision_id)
+
+    def accounts_after(self, decision_id: str, after: str, most: int) -> list[Member]:
+        """Return the accounts of a decision that come after one in order, at most so many.
+
+        Raises:
+            UnknownSubjectError: there is no decision with this id.
+        """
+        with self._database.reading() as connection:
+            self.find(connection, decision_id)
+            return rows.members_after(connection, decision_id, after, most)
+
+    def tally(self) -> Tally:
+        """Return how many decisions there are of each kind, and how many accounts they have."""
+        with self._database.reading() as connection:
+            return Tally(rows.revision(connection), *rows.tally(connection))
+
+    def under_decision(self, since: datetime, until: datetime) -> set[str]:
+        """Return the accounts that were under a decision in force from ``since`` to ``until``."""
+        with self._database.reading() as connection:
+            return rows.under_decision(connection, since, until)
 
     def of_account(self, account_id: str) -> list[Decision]:
         """Return the decisions that an account is in, whatever their status."""

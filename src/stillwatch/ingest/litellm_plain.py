@@ -112,7 +112,7 @@ _NO_RESPONSE: Final = _Response()
 
 def plain(account_fields: Sequence[str]) -> Plain:
     """A reader of lines whose account is in one of ``account_fields``."""
-    if not all(field.rpartition(".")[0] in ("", "metadata") for field in account_fields):
+    if not all(map(_is_plain, account_fields)):
         return lambda block: [None] * block.size
     decoder = msgspec.json.Decoder(_payload(account_fields))
     accounts = [attrgetter(_attribute(field)) for field in account_fields]
@@ -125,6 +125,12 @@ def plain(account_fields: Sequence[str]) -> Plain:
             return [_row_or_none(payload, accounts) for payload in payloads]
 
     return read
+
+
+def _is_plain(field: str) -> bool:
+    """Whether a struct can have the field; JSON would write some signs of a name in more than one way."""
+    odd = any(sign in '\\"' or sign < " " or "\ud800" <= sign <= "\udfff" for sign in field)
+    return field.rpartition(".")[0] in ("", "metadata") and not odd
 
 
 def _payloads(decoder: msgspec.json.Decoder[Any], block: Block) -> Sequence[Any]:

@@ -10,6 +10,12 @@ from starlette.requests import HTTPConnection
 INGEST: Final = "ingest"
 """Scope of whoever sends records."""
 
+READ: Final = "read"
+"""Scope of whoever looks at what was found and decided."""
+
+OPERATE: Final = "operate"
+"""Scope of whoever approves, rejects and undoes decisions."""
+
 Authorise = Callable[[HTTPConnection, str], None]
 """Returns where the connection's bearer token has the scope; else raises ApiError, 401 or 403.
 

@@ -18,17 +18,25 @@ class ApiError(Exception):
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, remedy: str, retry_after: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        remedy: str,
+        retry_after: int | None = None,
+        field: str | None = None,
     ) -> None:
-        """``status`` is of HTTP, ``retry_after`` in seconds."""
+        """``status`` is of HTTP, ``retry_after`` in seconds, ``field`` what of the input is wrong."""
         super().__init__(message)
         self.status, self.code, self.message, self.remedy = status, code, message, remedy
-        self.retry_after = retry_after
+        self.retry_after, self.field = retry_after, field
 
     @property
     def body(self) -> dict[str, Any]:
         """The body of the answer, as a JSON document."""
-        return {"error": {"code": self.code, "message": self.message, "remedy": self.remedy}}
+        place = {} if self.field is None else {"field": self.field}
+        return {"error": {"code": self.code, "message": self.message, "remedy": self.remedy, **place}}
 
     @property
     def headers(self) -> Mapping[str, str]:

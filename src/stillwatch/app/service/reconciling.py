@@ -87,6 +87,13 @@ def reconcile(
         OSError: the folder cannot be read.
     """
     told, broken = _call_ids(outcomes)
+    return held_against(logged, decided, told, grace)._replace(broken_lines=broken)
+
+
+def held_against(
+    logged: Iterable[Logged], decided: Mapping[str, Decided], told: Collection[str], grace: float = 5.0
+) -> Reconciled:
+    """Hold a gateway's log against the call ids of which gates told an outcome; see :func:`reconcile`."""
     counts = {"ruled": 0, "turned_away": 0, "unruled": 0}
     past: set[str] = set()
     number = 0
@@ -99,7 +106,7 @@ def reconcile(
         counts[kind] += 1
         if kind == "unruled":
             past.add(request.account_id)
-    return Reconciled(number, **counts, accounts=len(past), broken_lines=broken)
+    return Reconciled(number, **counts, accounts=len(past), broken_lines=0)
 
 
 def _kind(request: Logged, told: Collection[str]) -> str:
@@ -129,10 +136,11 @@ def read_outcomes(folder: Path) -> Iterator[Outcome | None]:
     for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
         with suppress(FileNotFoundError), path.open("rb") as file:  # one may be put away meanwhile
             for line in file:
-                yield _outcome(line)
+                yield outcome_of(line)
 
 
-def _outcome(line: bytes) -> Outcome | None:
+def outcome_of(line: bytes) -> Outcome | None:
+    """Return what one line tells, None where it cannot be read."""
     try:
         told: Any = json.loads(line)
         known = {name: told[name] for name in Outcome._fields if name in told}

@@ -10,23 +10,19 @@ from typing import Final
 
 import grpc
 import uvicorn
-from starlette.applications import Starlette
 
 from stillwatch.app.service.addresses import Address, listening
-from stillwatch.app.service.errors import (
-    ApiError,
-    api_error_handler,
-    stillwatch_error_handler,
-    unexpected_error_handler,
-)
 from stillwatch.app.service.otlp_grpc import serve_otlp_grpc
 from stillwatch.app.service.patience import PatientProtocol
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.receiving import routes
 from stillwatch.app.service.sealer import Sealer
 from stillwatch.app.service.tokens import Tokens
+from stillwatch.app.service.view import View
 from stillwatch.app.service.watching import Watcher
-from stillwatch.contracts import StillwatchError
+from stillwatch.decisions.address import address_of
+from stillwatch.decisions.database import Database
+from stillwatch.decisions.store import Store
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ServeSettings
@@ -51,9 +47,13 @@ def serve_control(settings: ServeSettings, stopping: threading.Event) -> None:
         engine = stack.enter_context(open_engine(memory=_SEAL_MEMORY, threads=1, spill=spill))
         receiver = Receiver(settings.state, key)
         sealer = Sealer(receiver, ledger, engine, every=min(_SEAL_EVERY, settings.tick))
-        app = control_app(settings, receiver, sealer)
+        # Not opened: the judge makes the store, and records are taken while it is away.
+        store = Store(Database(address_of(settings.store)))
+        view = View(settings.state, store, receiver, sealer, policy=settings.policy)
         sealer.start()
         stack.callback(sealer.stop)
+        view.start()
+        stack.callback(view.close)
         stack.callback(receiver.close)
         for watcher in watchers(settings, receiver, key):
             watcher.start()
@@ -61,19 +61,14 @@ def serve_control(settings: ServeSettings, stopping: threading.Event) -> None:
         if settings.otlp_port:
             server = _otlp(settings, receiver)
             stack.callback(lambda: server.stop(grace=2).wait())
-        asyncio.run(_serve(settings, app, stopping))
+        asyncio.run(_serve(settings, control_app(settings, view, receiver), stopping))
 
 
-def control_app(settings: ServeSettings, receiver: Receiver, sealer: Sealer) -> Starlette:
+def control_app(settings: ServeSettings, view: View, receiver: Receiver) -> ASGIApp:
     """Return the application of the control plane."""
-    tokens = Tokens(settings.state)
-    return Starlette(
-        routes=list(routes(receiver, tokens.authorise)),
-        exception_handlers={
-            ApiError: api_error_handler,
-            StillwatchError: stillwatch_error_handler,
-            Exception: unexpected_error_handler,
-        },
+    authorise = Tokens(settings.state).authorise
+    return control_plane(
+        [*routes(receiver, authorise), *api_routes(view, authorise), *control_routes(view, authorise)]
     )
 
 
@@ -109,7 +104,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(settings: ServeSettings, app: Starlette, stopping: threading.Event) -> None:
+async def _serve(settings: ServeSettings, app: ASGIApp, stopping: threading.Event) -> None:
     config = uvicorn.Config(
         app,
         http=PatientProtocol,

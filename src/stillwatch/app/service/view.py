@@ -1,0 +1,91 @@
+"""What the service knows at this moment, gathered from where each part of it leaves what it found."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Final
+
+from stillwatch.app.decision_store import AUDIT
+from stillwatch.app.service.going_past import LEDGER, GoingPast
+from stillwatch.app.service.judge_report import JudgeReport
+from stillwatch.app.service.judged_tables import FOLDER as JUDGED
+from stillwatch.app.service.judged_tables import JudgedTables
+from stillwatch.app.service.ledger_hours import LedgerHours
+from stillwatch.app.service.receiver import Receiver
+from stillwatch.app.service.sealer import Sealer
+from stillwatch.app.service.told_outcomes import FOLDER as OUTCOMES
+from stillwatch.app.service.told_outcomes import ToldOutcomes
+from stillwatch.decisions.audit import AuditLog
+from stillwatch.decisions.store import Store, Tally
+
+_LOOK_EVERY: Final = 300.0  # seconds
+
+_log = logging.getLogger(__name__)
+
+
+class View:
+    """Reads the store, the judge's tables and report, the ledger and what gates told; any thread may ask."""
+
+    def __init__(
+        self,
+        state: Path,
+        store: Store,
+        receiver: Receiver | None = None,
+        sealer: Sealer | None = None,
+        *,
+        policy: Path | None = None,
+    ) -> None:
+        """Look at a state folder; nothing is read yet.
+
+        Args:
+            state: folder of the service.
+            store: of its decisions.
+            receiver: takes records in this process; None where none are taken here.
+            sealer: seals them in this process.
+            policy: file by which the judge decides; None: without one, everything is observed.
+        """
+        self.state, self.store, self.receiver, self.sealer = state, store, receiver, sealer
+        self.policy_file = policy
+        self.audit = AuditLog(state / AUDIT)
+        self.judged = JudgedTables(state / JUDGED)
+        self.hours = LedgerHours(state / LEDGER)
+        self.outcomes = ToldOutcomes(state / OUTCOMES)
+        self.going_past = GoingPast(state, store, self.outcomes)
+        self._tally: Tally | None = None
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to look, every few minutes, whether requests go past the gate; in a thread of its own."""
+        self._thread = threading.Thread(target=self._keep_looking, name="going past")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def judge(self) -> JudgeReport | None:
+        """Return what the judge said of its last tick, None where it said nothing yet."""
+        return JudgeReport.read(self.state)
+
+    def tally(self) -> Tally:
+        """Return how many decisions there are of each kind; counted once for each change of the store.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        told = self._tally
+        if told is None or told.revision != self.store.revision():
+            told = self._tally = self.store.tally()
+        return told
+
+    def _keep_looking(self) -> None:
+        while not self._ending.wait(_LOOK_EVERY):
+            try:
+                self.going_past.look()
+            except Exception as error:  # whatever it is, the next look may do better
+                _log.warning("could not look whether requests go past the gate: %s", error)
