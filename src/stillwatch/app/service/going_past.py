@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillwatch.app.service.places import LEDGER, SNAPSHOT
 from stillwatch.app.service.reconciling import Decided, Reconciled, held_against, logged_in
 from stillwatch.app.service.told_outcomes import ToldOutcomes
 from stillwatch.contracts import SKETCH
@@ -27,11 +28,6 @@ from stillwatch.enforce.snapshot import Current
 from stillwatch.ledger.layout import HOUR, hour_of
 from stillwatch.ledger.locks import visited
 from stillwatch.ledger.parts import present
-
-SNAPSHOT: Final = "snapshot"
-"""What gates map, in a state folder."""
-
-LEDGER: Final = "ledger"
 
 _COLUMNS: Final = ["timestamp", "account_id", "exchange_id", "status"]
 _LONGEST: Final = timedelta(minutes=30)

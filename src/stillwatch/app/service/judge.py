@@ -7,11 +7,12 @@ everything first: campaigns keep their names by the registry in the state folder
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,8 @@ from stillwatch.app.detection import detect
 from stillwatch.app.following import Basis, follow, remember
 from stillwatch.app.progress import Silent
 from stillwatch.app.replay import is_due
-from stillwatch.app.service.judged import Status, keep_judged, keep_status
+from stillwatch.app.service.judge_report import JudgeReport
+from stillwatch.app.service.judged import keep_judged
 from stillwatch.app.service.live_log import LiveLog, Moment
 from stillwatch.app.service.rules import Rules
 from stillwatch.app.stage_tables import InMemory
@@ -79,9 +81,9 @@ class Judge:
         self._newcomers: pa.Table | None = None
         self._judged = self._seen = 0
         self._found: Found | None = None
-        self.status = Status()
+        self.report = JudgeReport(pid=os.getpid())
 
-    def tick(self, now: datetime) -> Status:
+    def tick(self, now: datetime) -> JudgeReport:
         """Look at the ledger, decide, and say what was done; after an error the next tick tries again."""
         began, error, broken = time.monotonic(), None, False
         try:
@@ -94,8 +96,7 @@ class Judge:
                 self._decide(self._found, now)
         except StillwatchError as caught:
             error, broken = str(caught), isinstance(caught, EngineError)
-        self.status = replace(
-            self.status,
+        self._tell(
             at=now,
             seconds=round(time.monotonic() - began, 3),
             error=error,
@@ -103,8 +104,11 @@ class Judge:
             policy_version=self._rules.policy.version,
             policy_error=self._rules.error,
         )
-        keep_status(self._settings.state, self.status)
-        return self.status
+        self.report.write(self._settings.state)
+        return self.report
+
+    def _tell(self, **told: Any) -> None:
+        self.report = self.report.model_copy(update=told)
 
     def _look(self, moment: Moment, now: datetime) -> None:
         """Judge what was sent by this moment, or follow the campaigns that stand."""
@@ -114,7 +118,7 @@ class Judge:
         elif self._basis is not None and moment.seen > self._seen and self._basis.campaigns.num_rows:
             self._follow(moment, self._basis, standing)
         self._seen = moment.seen
-        self.status = replace(self.status, until=moment.until, seen=moment.seen)
+        self._tell(until=moment.until, seen=moment.seen)
 
     def _standing(self, moment: Moment, now: datetime) -> Standing:
         self._log.bind(moment.until)
@@ -134,8 +138,7 @@ class Judge:
         keep_judged(state, results)
         self._basis, self._newcomers = remember(self._engine, detection, moment.until), None
         self._judged = moment.seen
-        told = self.status
-        self.status = replace(told, judged_at=now, judgements=told.judgements + 1)
+        self._tell(judged_at=now, judgements=self.report.judgements + 1)
 
     def _follow(self, moment: Moment, basis: Basis, standing: Standing) -> None:
         self._log.bind(moment.until, basis.until - LOOK_BACK)
@@ -145,7 +148,7 @@ class Judge:
         self._newcomers = followed.newcomers
         records = self._records(followed.members)
         self._found = replace(self._found, accounts=followed.members, records=records)
-        self.status = replace(self.status, followed=self.status.followed + 1)
+        self._tell(followed=self.report.followed + 1)
 
     def _records(self, accounts: pa.Table) -> pa.Table:
         """Return the account records of those who are in a campaign."""

@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-FILE: Final = "judge.json"
-"""What it is called in a state folder."""
+from stillwatch.app.service.places import JUDGE
+from stillwatch.engines.parquet import replacing
 
 _LATE: Final = timedelta(minutes=10)
 
@@ -31,15 +31,25 @@ class JudgeReport(BaseModel):
     error: str | None = None
     policy_version: str | None = None
     policy_error: str | None = None
+    broken_ledger: bool = False  # a file of it could not be read at the last tick
 
     @classmethod
     def read(cls, state: Path) -> Self | None:
         """Return the report in a state folder, None where there is none that can be read."""
         try:
-            told: Any = json.loads((state / FILE).read_bytes())
+            told: Any = json.loads((state / JUDGE).read_bytes())
             return cls.model_validate(told)
         except (OSError, ValueError, ValidationError):
             return None
+
+    def write(self, state: Path) -> None:
+        """Replace the report in a state folder by this one.
+
+        Raises:
+            OSError: the disk is full, or the folder cannot be written.
+        """
+        with replacing(state / JUDGE) as unfinished:
+            unfinished.write_text(self.model_dump_json() + "\n", encoding="utf-8")
 
     def is_late(self, now: datetime) -> bool:
         """Whether it is so old that the judge cannot be well."""

@@ -12,19 +12,17 @@ import pyarrow.parquet as pq
 
 from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE
 
-FOLDER: Final = "judged"
-"""Of the tables in a state folder."""
-
 Rows = list[dict[str, Any]]
 _Version = tuple[int, int, int]
 
-_SCHEMAS: Final = {
+TABLES: Final = {
     "campaigns": CAMPAIGNS,
     "accounts": ACCOUNTS,
     "reasons": REASONS,
     "timeline": TIMELINE,
     "members": MEMBERS,
 }
+"""The tables of a judgement that are kept, with what they hold."""
 
 
 class JudgedTables:
@@ -95,7 +93,7 @@ class JudgedTables:
             with self._path(name).open("rb") as file:  # what was opened stays whole when it is replaced
                 return pq.read_table(file, filters=condition)
         except FileNotFoundError:
-            return _SCHEMAS[name].empty_table()
+            return TABLES[name].empty_table()
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.parquet"

@@ -11,6 +11,7 @@ from stillwatch.app.decision_store import AUDIT
 from stillwatch.app.service.judge import Judge
 from stillwatch.app.service.mending import mend
 from stillwatch.app.service.opening import Opened
+from stillwatch.app.service.places import LEDGER
 from stillwatch.app.service.publisher import Publisher
 from stillwatch.app.service.pushing import SnapshotPush
 from stillwatch.app.service.rules import Rules
@@ -32,7 +33,7 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
         StillwatchError: the policy, the key or the ledger is wrong; a service must not start then.
     """
     key, rules = load_or_create_key(settings.sketch_key), Rules(settings)
-    ledger = Ledger(settings.state / "ledger", key.id)
+    ledger = Ledger(settings.state / LEDGER, key.id)
     store = Opened(lambda: open_store(settings.store))
     push = SnapshotPush(settings.redis) if settings.redis else None
     publisher = Publisher(settings.state, rules, store, push)
@@ -51,12 +52,12 @@ def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping:
     due = time.monotonic()
     while not stopping.wait(max(0.0, due - time.monotonic())):
         due = max(due + settings.tick, time.monotonic())
-        status = judge.tick(datetime.now(UTC))
-        if status.error is not None:
-            _log.error("the tick failed: %s", status.error)
-        if status.broken_ledger:
+        report = judge.tick(datetime.now(UTC))
+        if report.error is not None:
+            _log.error("the tick failed: %s", report.error)
+        if report.broken_ledger:
             _set_aside(ledger)
-        _log.info("tick", extra={"seen": status.seen, "seconds": status.seconds})
+        _log.info("tick", extra={"seen": report.seen, "seconds": report.seconds})
 
 
 def _set_aside(ledger: Ledger) -> None:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+LEDGER: Final = "ledger"
 SNAPSHOT: Final = "snapshot"
 """Decisions in force, for gates."""
 
 OUTCOMES: Final = "outcomes"
 """Folder of what gates did."""
+
+JUDGED: Final = "judged"
+"""Folder of the tables of the last judgement."""
+
+JUDGE: Final = "judge.json"
+"""What the judge says of its last tick."""

@@ -10,10 +10,15 @@ from typing import Final
 
 import grpc
 import uvicorn
+from starlette.types import ASGIApp
 
 from stillwatch.app.service.addresses import Address, listening
+from stillwatch.app.service.api import api_routes
+from stillwatch.app.service.control import control_routes
+from stillwatch.app.service.control_plane import control_plane
 from stillwatch.app.service.otlp_grpc import serve_otlp_grpc
 from stillwatch.app.service.patience import PatientProtocol
+from stillwatch.app.service.places import LEDGER
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.receiving import routes
 from stillwatch.app.service.sealer import Sealer
@@ -41,7 +46,7 @@ def serve_control(settings: ServeSettings, stopping: threading.Event) -> None:
         StillwatchError: the key or the ledger is wrong.
     """
     key = load_or_create_key(settings.sketch_key)
-    ledger = Ledger(settings.state / "ledger", key.id)
+    ledger = Ledger(settings.state / LEDGER, key.id)
     spill = settings.state / "spill" / "seal"
     with ExitStack() as stack:
         engine = stack.enter_context(open_engine(memory=_SEAL_MEMORY, threads=1, spill=spill))

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from stillwatch.app.decision_store import AUDIT
-from stillwatch.app.service.going_past import LEDGER, GoingPast
+from stillwatch.app.service.going_past import GoingPast
 from stillwatch.app.service.judge_report import JudgeReport
-from stillwatch.app.service.judged_tables import FOLDER as JUDGED
 from stillwatch.app.service.judged_tables import JudgedTables
 from stillwatch.app.service.ledger_hours import LedgerHours
+from stillwatch.app.service.places import JUDGED, LEDGER, OUTCOMES
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.sealer import Sealer
-from stillwatch.app.service.told_outcomes import FOLDER as OUTCOMES
 from stillwatch.app.service.told_outcomes import ToldOutcomes
 from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.store import Store, Tally
