@@ -15,6 +15,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
+from deciding import decided
+
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 DOCS = Path(__file__).parents[2] / "docs"
 SECONDS = 240
@@ -327,3 +330,17 @@ def test_forget_reaches_labels_and_expire_leaves_them(stillwatch, state, scanned
     assert b"account-1" not in b"".join(contents(state).values())
     [kept] = (state / "labels.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(kept)["note"] == "account-2 resells, as (forgotten) does"
+
+
+def test_forget_reaches_decisions_and_the_audit_log_says_how_many_left(stillwatch, state):
+    decided(state, "account-1", "account-2")
+    told = document(stillwatch("ledger", "forget", state, "account-1", "--dry-run", "--json"))
+    assert told["decision_members"] == 2  # of what is observed at first, and of what acts
+    gone = document(stillwatch("ledger", "forget", state, "account-1", "--yes", "--json"))
+    assert (gone["decision_members"], gone["unknown"]) == (2, [])
+    assert b"account-1" not in b"".join(contents(state).values())
+    entry = json.loads((state / "audit.jsonl").read_text().splitlines()[-1])
+    assert {change["change"] for change in entry["changes"]} == {"forgotten"}
+    shown = document(stillwatch("decisions", "list", "--state", state, "--json"))
+    assert {one["accounts"] for one in shown["decisions"]} == {1}
+    assert stillwatch("audit", "verify", state / "audit.jsonl").returncode == 0

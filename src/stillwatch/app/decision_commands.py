@@ -334,8 +334,11 @@ def _tell_account(
 
 
 def _who(by: str | None) -> str:
-    if by is not None:
-        return by
+    return user() if by is None else by
+
+
+def user() -> str:
+    """Return who runs this process, empty where that has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container whose user has no name

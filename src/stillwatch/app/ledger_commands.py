@@ -24,6 +24,15 @@ app = typer.Typer(name="ledger", no_args_is_help=True, rich_markup_mode="markdow
 
 State = Annotated[Path, typer.Argument(metavar="STATE", help="Folder that `stillwatch scan` had as --state.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would go, and change nothing.")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="Store of decisions that is not in STATE: a file, or postgresql://user@host/database.",
+        show_default=False,
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -146,12 +155,13 @@ def expire(
 def forget(
     state: State,
     accounts: Annotated[list[str], typer.Argument(metavar="ACCOUNT", help="Ids of accounts, exactly.")],
+    database: Database = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Remove every trace of accounts: exchanges, records, what is staged, members of campaigns, labels.
+    """Remove every trace of accounts: exchanges, records, members of campaigns and of decisions, labels.
 
     It cannot reach run folders, gateway logs, account files, allow lists and backups: an account comes back
     when a log that holds it is scanned again. Account ids that begin with a dash follow after `--`.
@@ -163,9 +173,10 @@ def forget(
     """
     if not all(accounts):
         raise UsageError("it is empty", remedy="Name the account by its id", field="ACCOUNT")
+    from stillwatch.app.decision_commands import user
     from stillwatch.app.retention import Forgetting
 
-    request = Forgetting(frozenset(accounts))
+    request = Forgetting(frozenset(accounts), database, user())
     departure = _depart(state, request, dry_run=dry_run, yes=yes, quiet=quiet)
     named = {
         "accounts": sorted(request.accounts),

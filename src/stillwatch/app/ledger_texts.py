@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LISTED: Final = 10  # days, gaps and damaged files on the screen; --json has them all
 _BEYOND: Final = (
     "Not reached: run folders (delete the folder, `rm -r RUN`), gateway logs, account files, --allow lists, "
-    "copies and backups."
+    "copies and backups. The audit log names accounts that a person took out of a decision."
 )
 
 
@@ -92,6 +92,8 @@ def _goes(departure: Departure, verb: str) -> str:
     told.append(f"{members} ({_counted(departure.campaigns, 'campaign')} left without any)")
     if departure.labels:
         told.append(_counted(departure.labels, "label"))
+    if departure.decision_members:
+        told.append(_counted(departure.decision_members, "decision member"))
     return f"{verb} {', '.join(told)}"
 
 

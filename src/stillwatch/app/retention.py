@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from stillwatch.app import forgotten_decisions
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import is_run_folder
 from stillwatch.campaigns import labels
@@ -39,12 +40,14 @@ class Departure:
     campaign_members: int  # entries of members in the registry
     campaigns: int  # that have no member any more
     labels: int = 0  # of analysts, taken away or cut
+    decision_members: int = 0  # entries of members in decisions
     unknown: tuple[str, ...] = ()  # accounts that were to be forgotten and of which nothing is held
 
     @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to remove."""
-        return not any(asdict(self.removed).values()) and not self.campaign_members and not self.labels
+        others = self.campaign_members, self.labels, self.decision_members
+        return not any(asdict(self.removed).values()) and not any(others)
 
     def document(self) -> dict[str, Any]:
         """The counts for a program."""
@@ -52,6 +55,7 @@ class Departure:
             "campaign_members": self.campaign_members,
             "campaigns": self.campaigns,
             "labels": self.labels,
+            "decision_members": self.decision_members,
         }
         return {**asdict(self.removed), **counts}
 
@@ -64,6 +68,12 @@ class Request(Protocol):
 
     def forgotten(self) -> frozenset[str]:
         """Return the accounts of which no trace may stay, in the labels of analysts neither."""
+
+    def decided(self, state: Path) -> Mapping[str, int]:
+        """Return in how many decisions each account is of which no trace may stay."""
+
+    def forget_decided(self, state: Path) -> None:
+        """Take them out of those."""
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """Return the accounts that were named and of which neither ledger nor registry holds anything."""
@@ -84,6 +94,13 @@ class Expiry:
         """See :meth:`Request.forgotten`: what an analyst said stays until the account is forgotten."""
         return frozenset()
 
+    def decided(self, state: Path) -> Mapping[str, int]:
+        """See :meth:`Request.decided`: decisions have a time of their own."""
+        return {}
+
+    def forget_decided(self, state: Path) -> None:
+        """See :meth:`Request.forget_decided`."""
+
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """See :meth:`Request.unknown`: nobody is named."""
         return ()
@@ -94,6 +111,8 @@ class Forgetting:
     """Everything of ``accounts``."""
 
     accounts: frozenset[str]
+    database: str | None = None  # the store of decisions, where it is not in the state folder
+    by: str = ""  # who asks, for the audit log
 
     def plan(self, layout: Layout, on_bytes: Callable[[int], None]) -> tuple[Plan, Stays, frozenset[str]]:
         """See :meth:`Request.plan`: all others stay."""
@@ -103,6 +122,14 @@ class Forgetting:
     def forgotten(self) -> frozenset[str]:
         """See :meth:`Request.forgotten`."""
         return self.accounts
+
+    def decided(self, state: Path) -> Mapping[str, int]:
+        """See :meth:`Request.decided`."""
+        return forgotten_decisions.memberships(state, self.database, self.accounts)
+
+    def forget_decided(self, state: Path) -> None:
+        """See :meth:`Request.forget_decided`."""
+        forgotten_decisions.forget(state, self.database, self.accounts, self.by)
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """See :meth:`Request.unknown`."""
@@ -117,6 +144,7 @@ def foresee(state: Path, request: Request, progress: Progress, waiting: Waiting)
         LedgerError: there is no ledger, or a file in it is damaged.
         RunFolderError: the folder is a run, or its registry is damaged.
         InputError: its labels are damaged.
+        StoreError: its store of decisions is away.
     """
     with _held(state, waiting) as layout:
         return _worked_out(state, layout, request, progress)[1]
@@ -131,6 +159,7 @@ def remove(state: Path, request: Request, progress: Progress, waiting: Waiting) 
         LedgerError: there is no ledger, it cannot be written, or a file in it is damaged.
         RunFolderError: the folder is a run, or its registry is damaged.
         InputError: its labels are damaged.
+        StoreError: its store of decisions is away.
     """
     with _held(state, waiting) as layout:
         plan, departure, registry = _worked_out(state, layout, request, progress)
@@ -140,6 +169,8 @@ def remove(state: Path, request: Request, progress: Progress, waiting: Waiting) 
             registry.save(state / REGISTRY)
         if departure.labels:
             labels.forget(state / labels.FILE, request.forgotten())
+        if departure.decision_members:
+            request.forget_decided(state)
         sweep([state])
         progress.done()
     return departure
@@ -156,12 +187,14 @@ def _worked_out(
     told = labels.read_labels(state / labels.FILE)
     touched = [label for label in told if labels.without([label], request.forgotten()) != (label,)]
     named = frozenset(account for label in touched for account in (*label.members, label.subject))
+    decided = request.decided(state)
     departure = Departure(
         plan.removed(layout),
         _memberships(registry) - _memberships(kept),
         len(registry.members) - len(kept.members),
         len(touched),
-        request.unknown(found | named, registry),
+        sum(decided.values()),
+        request.unknown(found | named | decided.keys(), registry),
     )
     return plan, departure, kept
 

@@ -108,7 +108,19 @@ class TakenOut:
         return {"change": "taken out", "decision": self.decision_id, "account": self.account_id}
 
 
-Change = Added | Joined | Renewed | Approved | Ended | TakenOut
+@dataclass(frozen=True)
+class Forgotten:
+    """Accounts left a decision because no trace of them may stay; the audit log does not name them."""
+
+    decision_id: str
+    accounts: frozenset[str]
+
+    def told(self) -> dict[str, Any]:
+        """Return what the audit log says of it."""
+        return {"change": "forgotten", "decision": self.decision_id, "accounts": len(self.accounts)}
+
+
+Change = Added | Joined | Renewed | Approved | Ended | TakenOut | Forgotten
 
 
 def _iso(moment: datetime | None) -> str | None:

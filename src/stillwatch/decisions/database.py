@@ -65,6 +65,17 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def wipe(self) -> None:
+        """See that what was deleted is in no file any more; PostgreSQL does so by itself, in its own time.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        if self.dialect == "sqlite":
+            with self._told(), self._connected() as connection:
+                connection.exec_driver_sql("COMMIT")  # else the log could not be taken in
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """End every connection."""
         self._engine.dispose()
@@ -157,9 +168,12 @@ def _engine(address: Address) -> Engine:
 
 
 def _prepare(connection: Any, _: object) -> None:
-    """Let SQLAlchemy alone begin transactions, and SQLite keep what it acknowledged through a power cut."""
+    """Let SQLAlchemy alone begin transactions, and SQLite keep what it acknowledged through a power cut.
+
+    What is deleted is overwritten with zeros: an account that is forgotten is to be nowhere.
+    """
     connection.isolation_level = None
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {setting}")
 
 

@@ -92,6 +92,19 @@ def under_decision(connection: Connection, since: datetime, until: datetime) -> 
     return set(connection.execute(asked).scalars())
 
 
+def memberships(connection: Connection, accounts: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return which of these accounts are in which decision, or were before a person took them out."""
+    found: dict[str, set[str]] = {}
+    named = sorted(accounts)
+    for begin in range(0, len(named), _FEW):
+        own = MEMBERS.c.account_id.in_(named[begin : begin + _FEW])
+        for decision_id, account in connection.execute(
+            select(*MEMBERS.c["decision_id", "account_id"]).where(own)
+        ):
+            found.setdefault(decision_id, set()).add(account)
+    return {decision_id: frozenset(own) for decision_id, own in found.items()}
+
+
 def member(connection: Connection, decision_id: str, account_id: str) -> Member | None:
     """Return one account of a decision, None where it is none of it."""
     own = and_(MEMBERS.c.decision_id == decision_id, MEMBERS.c.account_id == account_id)

@@ -19,7 +19,7 @@ from stillwatch.contracts import StoreError, UnknownSubjectError
 from stillwatch.decisions import rows, writing
 from stillwatch.decisions.address import address_of
 from stillwatch.decisions.audit import AuditLog
-from stillwatch.decisions.changes import Change
+from stillwatch.decisions.changes import Change, Forgotten
 from stillwatch.decisions.database import Database
 from stillwatch.decisions.decision import Decision, Member, Status
 from stillwatch.decisions.schema import DECISIONS
@@ -28,7 +28,7 @@ from stillwatch.decisions.schema import DECISIONS
 class Said(NamedTuple):
     """Who changes what and why, as the audit log has it."""
 
-    kind: str  # settled, approved, rejected or undone
+    kind: str  # settled, approved, rejected, undone or forgotten
     by: str = ""  # a person; empty: the service itself
     why: str = ""
 
@@ -118,6 +118,29 @@ class Store:
         """Return the decisions that an account is in, whatever their status."""
         with self._database.reading() as connection:
             return rows.of_account(connection, account_id)
+
+    def memberships(self, accounts: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return which of these accounts are in which decision, or were before a person took them out."""
+        with self._database.reading() as connection:
+            return rows.memberships(connection, accounts)
+
+    def forget(self, audit: AuditLog, accounts: Iterable[str], at: datetime, by: str) -> None:
+        """Take accounts out of every decision so that no trace of them is left in the store.
+
+        The audit log is told how many left which decision. It keeps the names of accounts that a person took
+        out: an entry that could be removed would prove nothing.
+
+        Raises:
+            StoreError: the database is away, or the change could not be logged; nothing was changed.
+        """
+        named = frozenset(accounts)
+
+        def work(connection: Connection) -> Sequence[Change]:
+            found = rows.memberships(connection, named)
+            return [Forgotten(decision_id, own) for decision_id, own in sorted(found.items())]
+
+        self.change(audit, Said("forgotten", by, "asked for"), at, work)
+        self._database.wipe()
 
     def counts(self, decisions: Sequence[Decision]) -> dict[str, int]:
         """Return how many accounts each decision has, by its id."""

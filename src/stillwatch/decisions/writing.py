@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Connection, cast, delete, func, insert, literal, select, update
+from sqlalchemy import JSON, Connection, bindparam, cast, delete, func, insert, literal, select, update
 
 from stillwatch.contracts import Verdict
-from stillwatch.decisions.changes import Added, Approved, Change, Ended, Joined, Renewed, TakenOut
+from stillwatch.decisions.changes import Added, Approved, Change, Ended, Forgotten, Joined, Renewed, TakenOut
 from stillwatch.decisions.columns import Moment, Words, escaped
 from stillwatch.decisions.decision import Decision, Status
 from stillwatch.decisions.schema import DECISIONS, MEMBERS, REVISION, SIGHTED
@@ -36,6 +36,11 @@ def write(connection: Connection, change: Change, at: datetime, by: str, why: st
         case TakenOut(decision_id, account_id):
             own = (MEMBERS.c.decision_id == decision_id) & (MEMBERS.c.account_id == account_id)
             connection.execute(update(MEMBERS).where(own).values(out_at=at, out_by=by, out_why=why))
+        case Forgotten(decision_id, accounts):
+            leave = delete(MEMBERS).where(
+                MEMBERS.c.decision_id == decision_id, MEMBERS.c.account_id == bindparam("gone")
+            )
+            connection.execute(leave, [{"gone": account} for account in sorted(accounts)])
 
 
 def lock(connection: Connection) -> int:
