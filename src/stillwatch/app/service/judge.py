@@ -2,7 +2,8 @@
 
 It is the detection that a scan and a replay run. A judgement of everything comes when the log has grown by a
 part of itself; at every other tick the campaigns that stand are followed. A judge that starts anew judges
-everything first: campaigns keep their names by the registry in the state folder.
+everything first: campaigns keep their names by the registry in the state folder. What it judges again is no
+second judgement: that takes a log that has grown since the first.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from stillwatch.app.detection import detect
 from stillwatch.app.following import Basis, follow, remember
 from stillwatch.app.progress import Silent
 from stillwatch.app.replay import is_due
-from stillwatch.app.service.judged import Status, keep_judged, keep_status
+from stillwatch.app.service.judged import Status, keep_judged, keep_status, last_judgement
 from stillwatch.app.service.live_log import LiveLog, Moment
 from stillwatch.app.service.rules import Rules
 from stillwatch.app.stage_tables import InMemory
@@ -79,7 +80,8 @@ class Judge:
         self._newcomers: pa.Table | None = None
         self._judged = self._seen = 0
         self._found: Found | None = None
-        self.status = Status()
+        judged_at, judged = last_judgement(settings.state) or (None, 0)
+        self.status = Status(judged_at=judged_at, judged=judged)
 
     def tick(self, now: datetime) -> Status:
         """Look at the ledger, decide, and say what was done; after an error the next tick tries again."""
@@ -127,15 +129,22 @@ class Judge:
         detection = detect(
             self._engine, state, standing, rate, InMemory(), Silent(), self._kinds, self._signals
         )
-        results = detection.results
+        results, judged_at = detection.results, self._judgement_of(moment, now)
         self._found = Found(
-            now, results.campaigns, results.accounts, results.reasons, self._records(results.accounts)
+            judged_at, results.campaigns, results.accounts, results.reasons, self._records(results.accounts)
         )
         keep_judged(state, results)
         self._basis, self._newcomers = remember(self._engine, detection, moment.until), None
         self._judged = moment.seen
-        told = self.status
-        self.status = replace(told, judged_at=now, judgements=told.judgements + 1)
+        if judged_at != self.status.judged_at:
+            self.status = replace(self.status, judged_at=judged_at, judged=moment.seen)
+        self.status = replace(self.status, judgements=self.status.judgements + 1)
+
+    def _judgement_of(self, moment: Moment, now: datetime) -> datetime:
+        """Return when what there is now was judged: two judgements of nearly the same confirm nothing."""
+        before, judged = self.status.judged_at, self.status.judged
+        again = before is not None and judged <= moment.seen and not is_due(moment.seen, judged)
+        return before if again and before is not None else now
 
     def _follow(self, moment: Moment, basis: Basis, standing: Standing) -> None:
         self._log.bind(moment.until, basis.until - LOOK_BACK)

@@ -24,6 +24,7 @@ class Status:
     at: datetime | None = None  # of the last tick
     until: datetime | None = None  # what was sent by then it has seen
     judged_at: datetime | None = None
+    judged: int = 0  # exchanges, of which the last judgement was
     seen: int = 0  # exchanges
     judgements: int = 0
     followed: int = 0
@@ -43,6 +44,15 @@ def keep_status(state: Path, status: Status) -> None:
     told = {name: _told(value) for name, value in asdict(status).items()} | {"pid": os.getpid()}
     with replacing(state / STATUS) as unfinished:
         unfinished.write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+def last_judgement(state: Path) -> tuple[datetime, int] | None:
+    """Return when the service judged last, and how many exchanges, as far as the status says so."""
+    try:
+        told = json.loads((state / STATUS).read_text(encoding="utf-8"))
+        return datetime.fromisoformat(told["judged_at"]), int(told["judged"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def keep_judged(state: Path, results: Results) -> None:
