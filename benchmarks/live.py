@@ -25,7 +25,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / name) for name in ("gateways", "story")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "gateways"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "story"))
 
 from install_litellm import LiteLLMUnavailableError, install_litellm
 from watched_gateways import Sent, Undone, Watched, watched

@@ -96,7 +96,7 @@ class Watched:
         self._token = ""
 
     def send_log(self, first: int, last: int, rate: float = 0.0) -> None:
-        """Send a part of the log in the order of time, at most ``rate`` exchanges a second; 0 is as fast as it goes."""
+        """Send a part of the log in order, at most ``rate`` exchanges a second; 0 is as fast as it goes."""
         began, self._token = time.monotonic(), self._token or self.service.token("ingest")
         for start in range(first, last, BODY):
             part = self.world.exchanges.slice(start, min(BODY, last - start))
@@ -192,7 +192,7 @@ class Watched:
         return Counter((one.action, one.outcome) for one in told if one is not None)
 
     def logged(self, count: int) -> pa.Table:
-        """Return what LiteLLM pushed since the service began, once it is ``count`` requests, or all there is."""
+        """Return what LiteLLM pushed, once it is ``count`` requests, or after half a minute all there is."""
         began, table = time.monotonic(), self._pushed()
         while table.num_rows < count and time.monotonic() - began < 30:
             time.sleep(1)

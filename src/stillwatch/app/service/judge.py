@@ -2,7 +2,8 @@
 
 It is the detection that a scan and a replay run. A judgement of everything comes when the log has grown by a
 part of itself; at every other tick the campaigns that stand are followed. A judge that starts anew judges
-everything first: campaigns keep their names by the registry in the state folder.
+everything first: campaigns keep their names by the registry in the state folder. What it judges again is no
+second judgement: that takes a log that has grown since the first.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class Judge:
         self._newcomers: pa.Table | None = None
         self._judged = self._seen = 0
         self._found: Found | None = None
-        self.report = JudgeReport(pid=os.getpid())
+        before = JudgeReport.read(settings.state) or JudgeReport()
+        self.report = JudgeReport(pid=os.getpid(), judged_at=before.judged_at, judged=before.judged)
 
     def tick(self, now: datetime) -> JudgeReport:
         """Look at the ledger, decide, and say what was done; after an error the next tick tries again."""
@@ -131,14 +133,22 @@ class Judge:
         detection = detect(
             self._engine, state, standing, rate, InMemory(), Silent(), self._kinds, self._signals
         )
-        results = detection.results
+        results, judged_at = detection.results, self._judgement_of(moment, now)
         self._found = Found(
-            now, results.campaigns, results.accounts, results.reasons, self._records(results.accounts)
+            judged_at, results.campaigns, results.accounts, results.reasons, self._records(results.accounts)
         )
         keep_judged(state, results)
         self._basis, self._newcomers = remember(self._engine, detection, moment.until), None
         self._judged = moment.seen
-        self._tell(judged_at=now, judgements=self.report.judgements + 1)
+        if judged_at != self.report.judged_at:
+            self._tell(judged_at=judged_at, judged=moment.seen)
+        self._tell(judgements=self.report.judgements + 1)
+
+    def _judgement_of(self, moment: Moment, now: datetime) -> datetime:
+        """Return when what there is now was judged: two judgements of nearly the same confirm nothing."""
+        before, judged = self.report.judged_at, self.report.judged
+        again = before is not None and judged <= moment.seen and not is_due(moment.seen, judged)
+        return before if again and before is not None else now
 
     def _follow(self, moment: Moment, basis: Basis, standing: Standing) -> None:
         self._log.bind(moment.until, basis.until - LOOK_BACK)

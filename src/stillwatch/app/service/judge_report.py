@@ -24,6 +24,7 @@ class JudgeReport(BaseModel):
     at: datetime | None = None  # end of the tick
     until: datetime | None = None  # event time that was judged up to
     judged_at: datetime | None = None  # of the last judgement; between two campaigns are followed
+    judged: int = 0  # exchanges, of which that judgement was
     seen: int = 0  # exchanges
     judgements: int = 0
     followed: int = 0  # ticks that followed the campaigns of an earlier judgement

@@ -6,14 +6,16 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Final
 
 from stillwatch.app.decision_store import AUDIT
 from stillwatch.app.service.judge import Judge
 from stillwatch.app.service.mending import mend
 from stillwatch.app.service.opening import Opened
-from stillwatch.app.service.places import LEDGER
+from stillwatch.app.service.places import LEDGER, OUTCOMES
 from stillwatch.app.service.publisher import Publisher
 from stillwatch.app.service.pushing import SnapshotPush
+from stillwatch.app.service.reconciling import forget_outcomes
 from stillwatch.app.service.rules import Rules
 from stillwatch.contracts import StillwatchError
 from stillwatch.decisions.audit import AuditLog
@@ -22,6 +24,9 @@ from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ServeSettings
 from stillwatch.sketch.key import load_or_create_key
+
+_KEPT: Final = 30 * 86_400.0  # seconds that outcomes stay once the process that wrote them has ended
+_FORGET_EVERY: Final = 3_600.0
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +54,7 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
 
 
 def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping: threading.Event) -> None:
-    due = time.monotonic()
+    due = forget_at = time.monotonic()
     while not stopping.wait(max(0.0, due - time.monotonic())):
         due = max(due + settings.tick, time.monotonic())
         report = judge.tick(datetime.now(UTC))
@@ -57,7 +62,18 @@ def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping:
             _log.error("the tick failed: %s", report.error)
         if report.broken_ledger:
             _set_aside(ledger)
+        if time.monotonic() >= forget_at:
+            forget_at += _FORGET_EVERY
+            _forget_outcomes(settings)
         _log.info("tick", extra={"seen": report.seen, "seconds": report.seconds})
+
+
+def _forget_outcomes(settings: ServeSettings) -> None:
+    """Remove what processes told that ended long ago: it names accounts."""
+    try:
+        forget_outcomes(settings.state / OUTCOMES, time.time() - _KEPT)
+    except OSError as error:
+        _log.warning("old outcomes could not be removed: %s", error)
 
 
 def _set_aside(ledger: Ledger) -> None:
