@@ -118,6 +118,16 @@ def test_who_fell_silent_stays_and_who_comes_joins_while_the_campaign_is_called(
     assert desk.store.get(decision.id).status is Status.RELEASED
 
 
+def test_to_be_observed_lapses_with_the_rule_that_it_came_from(desk):
+    desk.settle(*throttled("ab", rule="no rule", action="observe", budget_per_hour=None))
+    [observed] = desk.of(Status.IN_FORCE)
+    for _ in range(2):
+        desk.settle(*throttled("abc"))
+    [stands] = desk.of(Status.IN_FORCE)
+    assert desk.asked() == dict.fromkeys("abc", "throttle")
+    assert (stands.rule, desk.store.get(observed.id).status) == ("sure", Status.RELEASED)
+
+
 def test_a_decision_ends_by_itself_unless_a_judgement_renews_it(desk):
     for _ in range(2):
         desk.settle(*throttled("a"))

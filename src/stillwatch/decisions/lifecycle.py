@@ -101,9 +101,14 @@ class _Step:
         return True
 
     def keep(self, decisions: Sequence[Decision], policy: tuple[str, bool] | None) -> None:
-        """Let decisions stand whose accounts are all silent, unless another policy holds by now."""
+        """Let decisions stand whose accounts are all silent, unless another policy holds by now.
+
+        To be observed asks nothing, so that it lapses with the rule that it came from.
+        """
         for decision in decisions:
-            if policy in (None, (decision.asked.policy_version, decision.asked.dry_run)):
+            if not decision.asked.acts:
+                self._end(decision, Status.RELEASED, "none of its accounts is observed by this rule now")
+            elif policy in (None, (decision.asked.policy_version, decision.asked.dry_run)):
                 self._renew([decision])
             else:
                 self._end(decision, Status.SUPERSEDED, "the policy that holds now asks something else")
