@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from control_desk import CAMPAIGN, MEMBERS_OF, SAID, WATCHED, controlled, furnished, view_of
+from control_desk import CAMPAIGN, MEMBERS_OF, SAID, WATCHED, controlled, furnished, view_of, write_judged
 from receiving_desk import ndjson, records
 
 from stillwatch.decisions.audit import verify_audit
@@ -278,6 +278,18 @@ def test_a_service_that_has_judged_nothing_yet_says_so(tmp_path):
         assert [each["part"] for each in status["troubles"]] == ["judge"]
         assert told(client.get("/v1/campaigns")) == {"campaigns": [], "total": 0, "next": None}
         assert told(client.get("/v1/policy"))["error"] is not None
+
+
+def test_tables_that_are_damaged_are_told_until_the_judge_writes_them_anew(tmp_path):
+    with controlled(tmp_path / "state") as client:
+        for name in ("campaigns", "accounts"):
+            (tmp_path / "state" / "judged" / f"{name}.parquet").write_bytes(b"PAR1 and nothing else")
+        assert told(client.get("/v1/campaigns"), 503)["code"] == "unavailable"
+        assert told(client.get("/v1/accounts/honest"), 503)["code"] == "unavailable"
+        assert [each["part"] for each in told(client.get("/v1/status"))["troubles"]] == ["judge"]
+        assert client.get("/metrics").status_code == 200
+        write_judged(tmp_path / "state")
+        assert told(client.get("/v1/campaigns"))["total"] == 2
 
 
 def test_every_answer_says_what_a_browser_may_not_do_with_it(api):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE
+from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE, InputError
 
 FOLDER: Final = "judged"
 """Of the tables in a state folder."""
@@ -32,6 +32,8 @@ class JudgedTables:
 
     Campaigns and the time line are small and kept while their file stays the same. The others have a row for
     each account, so that of them only the rows that are asked for are read.
+
+    A table that is damaged raises InputError.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -91,11 +93,16 @@ class JudgedTables:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def _read(self, name: str, condition: pc.Expression | None) -> pa.Table:
+        path = self._path(name)
         try:
-            with self._path(name).open("rb") as file:  # what was opened stays whole when it is replaced
+            with path.open("rb") as file:  # what was opened stays whole when it is replaced
                 return pq.read_table(file, filters=condition)
         except FileNotFoundError:
             return _SCHEMAS[name].empty_table()
+        except (OSError, ValueError) as error:  # of Arrow the latter
+            raise InputError(
+                "what the judge found cannot be read", remedy="It is written anew soon", file=path.name
+            ) from error
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.parquet"
