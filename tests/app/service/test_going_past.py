@@ -118,6 +118,7 @@ def test_a_service_looks_by_itself_and_a_failure_does_not_end_it(service, monkey
     service.log((HELD[1], "c1", 200))
     write_outcomes(service.state, outcome(0))
     monkeypatch.setattr(viewing, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(viewing, "_READ_EVERY", 0.01)
     view = viewing.View(service.state, service.store)
     looks, seen = [LedgerError("it is gone", remedy="Wait")], threading.Event()
 

@@ -54,10 +54,15 @@ class JudgedTables:
         """Return how many exchanges each campaign had each day."""
         return self._whole("timeline")
 
-    def members(self, campaign_id: str) -> Rows:
-        """Return the accounts of a campaign, in their own order."""
-        found = self._read("members", pc.field("campaign_id") == campaign_id)
-        return _rows(found.sort_by("account_id"))
+    def members_after(self, campaign_id: str, after: str, most: int) -> tuple[Rows, bool, int]:
+        """Return accounts of a campaign that come after one in order, at most so many.
+
+        Beside them come whether there are more behind them, and how many the campaign has in all.
+        """
+        found = self._read("members", pc.field("campaign_id") == campaign_id).drop(["campaign_id"])
+        found = found.sort_by("account_id")
+        begin = pc.sum(pc.less_equal(found["account_id"], after)).as_py() or 0
+        return _rows(found.slice(begin, most)), begin + most < found.num_rows, found.num_rows
 
     def campaigns_of(self, account_id: str) -> Rows:
         """Return the campaigns that an account is a member of."""

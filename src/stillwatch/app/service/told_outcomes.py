@@ -19,7 +19,7 @@ from stillwatch.enforce.outcomes import SUFFIX, Outcome
 FOLDER: Final = "outcomes"
 """Of gates' outcomes in a state folder."""
 
-_AT_ONCE: Final = 32 * 2**20  # bytes
+_AT_ONCE: Final = 8 * 2**20  # bytes
 _RECENT: Final = 3600.0  # seconds
 _MOST_RECENT: Final = 2_000_000
 
