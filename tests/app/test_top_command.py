@@ -39,10 +39,20 @@ def token(tmp_path: Path) -> Path:
     return file
 
 
-def test_one_screen_shows_traffic_campaigns_decisions_and_what_ails(service, token, capsys):
+def test_one_screen_shows_traffic_campaigns_decisions_and_what_ails(service, token, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     assert cli.run(["top", "--url", service, "--token-file", str(token), "--once"]) == 0
     printed = capsys.readouterr().out
-    for part in ("Judge", "1,250,000", "Campaigns: 2", "cmp_1", "Decisions that stand: 1", "throttle", "250"):
+    for part in (
+        "Judge",
+        "1,250,000",
+        "Campaigns: 2",
+        "cmp_1",
+        "Decisions that stand: 1",
+        "throttle",
+        " 288,000 ",
+        "3.1e-07",
+    ):
         assert part in printed, part
     assert "! judge: disk ]0;owned  full" in printed
     assert "\x1b" not in printed

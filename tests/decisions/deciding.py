@@ -37,10 +37,10 @@ def planned(*rows: dict) -> pa.Table:
     return pa.Table.from_pylist([ROW | row for row in rows], schema=PLANNED)
 
 
-def decided(state: Path, *accounts: str, **changes) -> Decision:
+def decided(state: Path, *accounts: str, database: str | None = None, **changes) -> Decision:
     """Make a state folder whose store has decisions on these accounts; return the one that acts."""
     state.mkdir(parents=True, exist_ok=True)
-    store, audit = open_store(state / "decisions.db"), AuditLog(state / "audit.jsonl")
+    store, audit = open_store(database or state / "decisions.db"), AuditLog(state / "audit.jsonl")
     rows = [changes | {"account_id": account} for account in accounts]
     for minutes in (2, 1):
         settle(store, audit, planned(*rows), datetime.now(UTC) - timedelta(minutes=minutes), ())

@@ -162,7 +162,8 @@ def _table(title: str, total: int, *names: str) -> Table:
     )
     for name in names:
         right = name in ("accounts", "exchanges", "q")
-        told.add_column(name, justify="right" if right else "left", no_wrap=True)
+        rest = 1 if name == names[-1] else None  # words give way to numbers
+        told.add_column(name, justify="right" if right else "left", no_wrap=True, ratio=rest)
     return told
 
 

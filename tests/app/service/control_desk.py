@@ -180,14 +180,14 @@ def write_outcomes(state: Path, *lines: str, name: str = "17-1") -> None:
         file.writelines(lines)
 
 
-def furnished(state: Path) -> Store:
+def furnished(state: Path, database: str | None = None) -> Store:
     """Fill a state folder: a campaign that is throttled, one that is watched, and what gates did."""
-    decided(state, *MEMBERS_OF[CAMPAIGN])
+    decided(state, *MEMBERS_OF[CAMPAIGN], database=database)
     write_judged(state)
     write_report(state)
     write_outcomes(state, *(outcome(number) for number in range(40)))
     (state / "policy.toml").write_text(POLICY)
-    return open_store(state / "decisions.db")
+    return open_store(database or state / "decisions.db")
 
 
 def view_of(state: Path, store: Store, receiver: Receiver | None = None) -> View:

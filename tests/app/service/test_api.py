@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from control_desk import CAMPAIGN, MEMBERS_OF, SAID, WATCHED, controlled, furnished, view_of
+from control_desk import CAMPAIGN, MEMBERS_OF, SAID, WATCHED, controlled, furnished, view_of, write_judged
+from receiving_desk import ndjson, records
 
-from stillwatch.contracts import StoreError
 from stillwatch.decisions.audit import verify_audit
+from stillwatch.decisions.store import open_store
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "ingest"))
+from postgres_server import PostgresUnavailableError, postgres
+
+PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 
 @pytest.fixture(scope="module")
@@ -199,23 +212,39 @@ def test_failing_tokens_and_changes_have_their_rates_and_a_good_token_still_read
         assert client.get("/v1/status").status_code == 200
 
 
-def test_a_store_that_is_away_leaves_the_rest_going_on(tmp_path, monkeypatch):
+@pytest.fixture
+def cluster():
+    """Where a PostgreSQL server may run, be ended and run again."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # a socket's path may not be longer than about a hundred
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running(folder: Path):
+    try:
+        with postgres(folder) as address:
+            yield address
+    except PostgresUnavailableError as unavailable:
+        assert "CI" not in os.environ, "CI installs PostgreSQL"
+        pytest.skip(str(unavailable))
+
+
+def test_a_database_that_is_away_leaves_the_rest_going_on_and_comes_back(tmp_path, cluster):
     state = tmp_path / "state"
-    store = furnished(state)
-    with controlled(state, store=store) as client:
-        one = acting(client)
+    state.mkdir()
+    with ExitStack() as service:
+        with running(cluster) as address:
+            furnished(state, address).close()
+            client = service.enter_context(controlled(state, store=open_store(address)))
+            one = acting(client)
+            page = told(client.get(f"/v1/decisions/{one}", params={"limit": 2, "after": "acct-00007"}))
+            assert [row["account_id"] for row in page["members"]] == ["acct-00008", "acct-00009"]
+            assert told(client.get("/v1/status"))["decisions"]["in_force"]["throttle"]["accounts"] == 250
 
-        def away(*_: object) -> None:
-            raise StoreError("the store does not answer (refused)", remedy="See that it runs")
-
-        for name in ("revision", "tally", "get", "decisions", "change"):
-            monkeypatch.setattr(store, name, away)
         gone = client.get("/v1/decisions")
-        assert (gone.status_code, gone.json()["error"]["code"], gone.headers["retry-after"]) == (
-            503,
-            "unavailable",
-            "5",
-        )
+        assert told(gone, 503)["code"] == "unavailable"
+        assert gone.headers["retry-after"] == "5"
         assert client.post(f"/v1/decisions/{one}/undo", json=SAID).status_code == 503
         status = told(client.get("/v1/status"))
         assert status["decisions"] is None
@@ -223,6 +252,11 @@ def test_a_store_that_is_away_leaves_the_rest_going_on(tmp_path, monkeypatch):
         assert client.get("/readyz").json()["ready"] is True
         assert "stillwatch_store_up 0.0" in client.get("/metrics").text
         assert told(client.get("/v1/campaigns"))["total"] == 2
+        assert client.post("/v1/exchanges", content=ndjson(records(3))).json()["accepted"] == 3
+
+        with running(cluster):
+            assert told(client.post(f"/v1/decisions/{one}/undo", json=SAID))["changed"] is True
+            assert told(client.get("/v1/status"))["troubles"] == []
 
 
 def test_an_audit_log_that_cannot_be_written_changes_nothing(changing, tmp_path):
@@ -235,8 +269,6 @@ def test_an_audit_log_that_cannot_be_written_changes_nothing(changing, tmp_path)
 
 
 def test_a_service_that_has_judged_nothing_yet_says_so(tmp_path):
-    from stillwatch.decisions.store import open_store
-
     state = tmp_path / "state"
     state.mkdir()
     store = open_store(state / "decisions.db")
@@ -248,6 +280,18 @@ def test_a_service_that_has_judged_nothing_yet_says_so(tmp_path):
         assert told(client.get("/v1/policy"))["error"] is not None
 
 
+def test_tables_that_are_damaged_are_told_until_the_judge_writes_them_anew(tmp_path):
+    with controlled(tmp_path / "state") as client:
+        for name in ("campaigns", "accounts"):
+            (tmp_path / "state" / "judged" / f"{name}.parquet").write_bytes(b"PAR1 and nothing else")
+        assert told(client.get("/v1/campaigns"), 503)["code"] == "unavailable"
+        assert told(client.get("/v1/accounts/honest"), 503)["code"] == "unavailable"
+        assert [each["part"] for each in told(client.get("/v1/status"))["troubles"]] == ["judge"]
+        assert client.get("/metrics").status_code == 200
+        write_judged(tmp_path / "state")
+        assert told(client.get("/v1/campaigns"))["total"] == 2
+
+
 def test_every_answer_says_what_a_browser_may_not_do_with_it(api):
     for path in ("/", "/v1/status", "/healthz", "/nothing"):
         headers = api.get(path).headers
@@ -255,3 +299,20 @@ def test_every_answer_says_what_a_browser_may_not_do_with_it(api):
         assert headers["referrer-policy"] == "no-referrer"
         assert "unsafe" not in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_the_commands_of_the_page_do_what_it_says(tmp_path):
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    text = PAGE.read_text(encoding="utf-8").replace("\\\n", "")
+    commands = re.findall(r"^curl .*$", text, re.MULTILINE)
+    assert len(commands) == 3
+    with controlled(tmp_path / "state") as client:
+        own = acting(client)
+        for command in commands:
+            ours = command.replace("http://127.0.0.1:8790", str(client.base_url).rstrip("/"))
+            ours = ours.replace("dec_4f1c0a9be2d7", own).replace("acct-20419", "acct-00007")
+            environment = {"TOKEN": "all", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+            shell = ["/bin/sh", "-c", f"{ours} --fail --silent"]
+            done = subprocess.run(shell, env=environment, capture_output=True, check=True, timeout=30)
+            assert json.loads(done.stdout)

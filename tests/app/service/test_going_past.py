@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 from control_desk import CAMPAIGN, MEMBERS_OF, outcome, write_outcomes
 
 from stillwatch.app.publishing import publish
+from stillwatch.app.service import view as viewing
 from stillwatch.app.service.going_past import GoingPast
 from stillwatch.app.service.ledger_hours import LedgerHours
 from stillwatch.app.service.told_outcomes import ToldOutcomes
-from stillwatch.contracts import SKETCH
+from stillwatch.contracts import SKETCH, LedgerError
 from stillwatch.decisions.store import open_store
 from stillwatch.ledger.ledger import Ledger
 
@@ -110,3 +112,22 @@ def test_hours_are_counted_from_the_footers_of_parts(service):
     service.log((HELD[0], "c3", 200))
     assert hours.last()[-1][1] == 3
     assert time.time() - hours.last()[-1][0].timestamp() < 7200
+
+
+def test_a_service_looks_by_itself_and_a_failure_does_not_end_it(service, monkeypatch):
+    service.log((HELD[1], "c1", 200))
+    write_outcomes(service.state, outcome(0))
+    monkeypatch.setattr(viewing, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(viewing, "_READ_EVERY", 0.01)
+    view = viewing.View(service.state, service.store)
+    looks, seen = [LedgerError("it is gone", remedy="Wait")], threading.Event()
+
+    def look():
+        if looks:
+            raise looks.pop()
+        seen.set()
+
+    monkeypatch.setattr(view.going_past, "look", look)
+    view.start()
+    assert seen.wait(10)
+    view.close()

@@ -46,6 +46,11 @@ def test_a_line_that_is_not_whole_yet_waits_and_a_broken_one_is_counted(told, tm
     assert told.refresh().counts == {ENFORCED: 2}
 
 
+def test_half_a_character_in_an_id_is_no_broken_line(told, tmp_path):
+    append(tmp_path, outcome(1, account_id="\ud800"), outcome(2, call_id=7), outcome(3, at="now"), "[]\n")
+    assert (told.refresh().counts, told.refresh().broken_lines) == ({ENFORCED: 1}, 3)
+
+
 def test_a_file_that_is_put_away_for_a_newer_one_is_not_read_again(told, tmp_path):
     written = Outcomes(tmp_path, most_bytes=3000)
     ruling = Ruling("throttle", "enforced", Terms("throttle", "dec_1", "cmp_1"))

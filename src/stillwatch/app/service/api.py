@@ -93,12 +93,10 @@ def _campaign(view: View, request: Request) -> Document:
 def _members(view: View, request: Request) -> Document:
     only(request, "limit", "after")
     campaign_id, page = request.path_params["id"], page_of(request)
-    found = view.judged.members(campaign_id)
-    if not found:
+    shown, more, total = view.judged.members_after(campaign_id, page.after or "", page.limit)
+    if not total:
         campaign_document(view, campaign_id)  # there may be no such campaign
-    rows = [{name: row[name] for name in ("account_id", "strength", "share")} for row in found]
-    shown, following = cut(rows, page, lambda row: str(row["account_id"]))
-    return {"members": shown, "total": len(rows), "next": following}
+    return {"members": shown, "total": total, "next": shown[-1]["account_id"] if more else None}
 
 
 def _account(view: View, request: Request) -> Document:

@@ -87,7 +87,7 @@ def _judging(report: JudgeReport) -> Iterator[Metric]:
 def _campaigns(view: View) -> Iterator[Metric]:
     try:
         campaigns = view.judged.campaigns()
-    except (OSError, ValueError):
+    except StillwatchError:
         return
     counts = GaugeMetricFamily("stillwatch_campaigns", "Groups of accounts now", labels=["verdict"])
     accounts = GaugeMetricFamily("stillwatch_campaign_accounts", "Accounts of them", labels=["verdict"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -14,7 +15,10 @@ Document = Mapping[str, Any]
 
 def json_answer(document: Document) -> Response:
     """Return an answer that nobody keeps: it tells how things are now."""
-    text = json.dumps(document, default=_plain, separators=(",", ":"), allow_nan=False)
+    try:
+        text = _encoder.encode(document)
+    except ValueError:
+        text = _encoder.encode(_finite(document))
     return Response(text, 200, {"cache-control": "no-store"}, "application/json")
 
 
@@ -22,6 +26,20 @@ def moment(time: datetime) -> str:
     """Return a time as ISO 8601 in UTC."""
     told = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     return told.isoformat().replace("+00:00", "Z")
+
+
+_encoder: Final = json.JSONEncoder(
+    default=lambda value: _plain(value), separators=(",", ":"), allow_nan=False
+)
+
+
+def _finite(value: Any) -> Any:
+    """Return null in the place of what JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list) else value
 
 
 def _plain(value: object) -> object:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE
+from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE, InputError
 
 Rows = list[dict[str, Any]]
 _Version = tuple[int, int, int]
@@ -30,6 +30,8 @@ class JudgedTables:
 
     Campaigns and the time line are small and kept while their file stays the same. The others have a row for
     each account, so that of them only the rows that are asked for are read.
+
+    A table that is damaged raises InputError.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,10 +52,15 @@ class JudgedTables:
         """Return how many exchanges each campaign had each day."""
         return self._whole("timeline")
 
-    def members(self, campaign_id: str) -> Rows:
-        """Return the accounts of a campaign, in their own order."""
-        found = self._read("members", pc.field("campaign_id") == campaign_id)
-        return _rows(found.sort_by("account_id"))
+    def members_after(self, campaign_id: str, after: str, most: int) -> tuple[Rows, bool, int]:
+        """Return accounts of a campaign that come after one in order, at most so many.
+
+        Beside them come whether there are more behind them, and how many the campaign has in all.
+        """
+        found = self._read("members", pc.field("campaign_id") == campaign_id).drop(["campaign_id"])
+        found = found.sort_by("account_id")
+        begin = pc.sum(pc.less_equal(found["account_id"], after)).as_py() or 0
+        return _rows(found.slice(begin, most)), begin + most < found.num_rows, found.num_rows
 
     def campaigns_of(self, account_id: str) -> Rows:
         """Return the campaigns that an account is a member of."""
@@ -89,11 +96,16 @@ class JudgedTables:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def _read(self, name: str, condition: pc.Expression | None) -> pa.Table:
+        path = self._path(name)
         try:
-            with self._path(name).open("rb") as file:  # what was opened stays whole when it is replaced
+            with path.open("rb") as file:  # what was opened stays whole when it is replaced
                 return pq.read_table(file, filters=condition)
         except FileNotFoundError:
             return TABLES[name].empty_table()
+        except (OSError, ValueError) as error:  # of Arrow the latter
+            raise InputError(
+                "what the judge found cannot be read", remedy="It is written anew soon", file=path.name
+            ) from error
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.parquet"

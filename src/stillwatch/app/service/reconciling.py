@@ -13,12 +13,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.enforce.outcomes import SUFFIX, Outcome
 
 _SERVED_BELOW: Final = 400
+
+
+class _Told(msgspec.Struct):
+    """An outcome as JSON has it."""
+
+    at: float
+    account_id: str
+    decision_id: str
+    action: str
+    outcome: str
+    call_id: str = ""
+
+
+_DECODER: Final = msgspec.json.Decoder(_Told)  # a tenth of the time that json takes, and there are many
 
 
 class Logged(NamedTuple):
@@ -142,13 +157,22 @@ def read_outcomes(folder: Path) -> Iterator[Outcome | None]:
 def outcome_of(line: bytes) -> Outcome | None:
     """Return what one line tells, None where it cannot be read."""
     try:
+        told = _DECODER.decode(line)
+    except ValueError:
+        return _odd_outcome(line)
+    return Outcome(told.at, told.account_id, told.decision_id, told.action, told.outcome, told.call_id)
+
+
+def _odd_outcome(line: bytes) -> Outcome | None:
+    """Read a line as Python does, which takes half a character in a client's id."""
+    try:
         told: Any = json.loads(line)
-        known = {name: told[name] for name in Outcome._fields if name in told}
-        outcome = Outcome(**known)
+        outcome = Outcome(**{name: told[name] for name in Outcome._fields if name in told})
     except (ValueError, TypeError, KeyError):
         return None
     texts = (outcome.account_id, outcome.decision_id, outcome.action, outcome.outcome, outcome.call_id)
-    return outcome if all(isinstance(text, str) for text in texts) else None
+    whole = isinstance(outcome.at, int | float) and all(isinstance(text, str) for text in texts)
+    return outcome if whole else None
 
 
 def forget_outcomes(folder: Path, before: float) -> int:

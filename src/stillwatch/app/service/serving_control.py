@@ -22,6 +22,7 @@ from stillwatch.app.service.places import LEDGER
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.receiving import routes
 from stillwatch.app.service.sealer import Sealer
+from stillwatch.app.service.slowing import Rate, slowed
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.app.service.view import View
 from stillwatch.app.service.watching import Watcher
@@ -32,6 +33,9 @@ from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ServeSettings
 from stillwatch.sketch.key import SketchKey, load_or_create_key
+
+_FAILURES: Final = 30
+"""Tokens that do not hold, a minute and address: more are not looked at."""
 
 _SEAL_MEMORY: Final = "1GiB"
 _SEAL_EVERY: Final = 10.0
@@ -72,8 +76,9 @@ def serve_control(settings: ServeSettings, stopping: threading.Event) -> None:
 def control_app(settings: ServeSettings, view: View, receiver: Receiver) -> ASGIApp:
     """Return the application of the control plane."""
     authorise = Tokens(settings.state).authorise
+    send = slowed(authorise, Rate(_FAILURES, 60.0))
     return control_plane(
-        [*routes(receiver, authorise), *api_routes(view, authorise), *control_routes(view, authorise)]
+        [*routes(receiver, send), *api_routes(view, authorise), *control_routes(view, authorise)]
     )
 
 

@@ -130,8 +130,8 @@ def _dry(tally: Tally) -> int:
 def _campaigns(view: View, troubles: list[Trouble]) -> dict[str, Any]:
     try:
         campaigns = view.judged.campaigns()
-    except (OSError, ValueError) as error:
-        troubles.append(Trouble("judge", f"its tables cannot be read: {error}"))
+    except StillwatchError as error:
+        troubles.append(Trouble("judge", error.what))
         campaigns = []
     verdicts = Counter(row["verdict"] for row in campaigns)
     told = {verdict.value: verdicts[verdict.value] for verdict in (Verdict.CAMPAIGN, Verdict.WATCH)}

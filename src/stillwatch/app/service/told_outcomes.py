@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from stillwatch.app.service.reconciling import outcome_of
 from stillwatch.enforce.outcomes import SUFFIX, Outcome
 
-_AT_ONCE: Final = 32 * 2**20  # bytes
+_AT_ONCE: Final = 8 * 2**20  # bytes
 _RECENT: Final = 3600.0  # seconds
 _MOST_RECENT: Final = 2_000_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,8 @@ from stillwatch.app.service.told_outcomes import ToldOutcomes
 from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.store import Store, Tally
 
-_LOOK_EVERY: Final = 300.0  # seconds
+_READ_EVERY: Final = 1.0  # seconds
+_LOOK_EVERY: Final = 300.0
 
 _log = logging.getLogger(__name__)
 
@@ -57,8 +59,8 @@ class View:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to look, every few minutes, whether requests go past the gate; in a thread of its own."""
-        self._thread = threading.Thread(target=self._keep_looking, name="going past")
+        """Begin to read what gates tell, and to look whether requests go past them, in a thread."""
+        self._thread = threading.Thread(target=self._keep_looking, name="view")
         self._thread.start()
 
     def close(self) -> None:
@@ -83,8 +85,12 @@ class View:
         return told
 
     def _keep_looking(self) -> None:
-        while not self._ending.wait(_LOOK_EVERY):
+        due = time.monotonic() + _LOOK_EVERY
+        while not self._ending.wait(_READ_EVERY):
             try:
-                self.going_past.look()
+                self.outcomes.refresh()
+                if time.monotonic() >= due:
+                    due = time.monotonic() + _LOOK_EVERY
+                    self.going_past.look()
             except Exception as error:  # whatever it is, the next look may do better
                 _log.warning("could not look whether requests go past the gate: %s", error)
