@@ -22,7 +22,7 @@ from stillwatch.app.detection import detect
 from stillwatch.app.following import Basis, follow, remember
 from stillwatch.app.progress import Silent
 from stillwatch.app.replay import is_due
-from stillwatch.app.service.judged import Status, keep_judged, keep_status, last_judgement
+from stillwatch.app.service.judged import Status, keep_judged, last_judgement
 from stillwatch.app.service.live_log import LiveLog, Moment
 from stillwatch.app.service.rules import Rules
 from stillwatch.app.stage_tables import InMemory
@@ -94,7 +94,7 @@ class Judge:
                     self._look(moment, now)
             if self._found is not None:
                 self._decide(self._found, now)
-        except StillwatchError as caught:
+        except (StillwatchError, OSError) as caught:  # a full disk is no reason to end either
             error, broken = str(caught), isinstance(caught, EngineError)
         self.status = replace(
             self.status,
@@ -105,7 +105,6 @@ class Judge:
             policy_version=self._rules.policy.version,
             policy_error=self._rules.error,
         )
-        keep_status(self._settings.state, self.status)
         return self.status
 
     def _look(self, moment: Moment, now: datetime) -> None:

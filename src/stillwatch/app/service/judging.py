@@ -10,6 +10,7 @@ from typing import Final
 
 from stillwatch.app.decision_store import AUDIT
 from stillwatch.app.service.judge import Judge
+from stillwatch.app.service.judged import Status, keep_status
 from stillwatch.app.service.mending import mend
 from stillwatch.app.service.opening import Opened
 from stillwatch.app.service.places import OUTCOMES
@@ -56,6 +57,7 @@ def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping:
     while not stopping.wait(max(0.0, due - time.monotonic())):
         due = max(due + settings.tick, time.monotonic())
         status = judge.tick(datetime.now(UTC))
+        _keep_status(settings, status)
         if status.error is not None:
             _log.error("the tick failed: %s", status.error)
         if status.broken_ledger:
@@ -64,6 +66,14 @@ def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping:
             forget_at += _FORGET_EVERY
             _forget_outcomes(settings)
         _log.info("tick", extra={"seen": status.seen, "seconds": status.seconds})
+
+
+def _keep_status(settings: ServeSettings, status: Status) -> None:
+    """Write the status for whoever asks; what keeps it from being written keeps nobody from judging."""
+    try:
+        keep_status(settings.state, status)
+    except OSError as error:
+        _log.error("the status could not be written: %s", error)
 
 
 def _forget_outcomes(settings: ServeSettings) -> None:
