@@ -18,12 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from live_service import HOP, LiveService, free_port, until
 
-TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS / "decisions"))
-sys.path.insert(0, str(TESTS / "ingest"))
-sys.path.insert(0, str(TESTS / "gateways"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "gateways"))
 
-from deciding import decided
+from decided_store import decided
 from postgres_server import PostgresUnavailableError, postgres
 from redis_server import RedisServer
 
