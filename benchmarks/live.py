@@ -2,14 +2,14 @@
 
     python benchmarks/live.py [--world FOLDER] [--requests 3000] [--rate 1500] [--out FOLDER]
 
-Real programs on loopback: LiteLLM (guardrail and pushed log) and Envoy (ext_authz) before a model provider that
-says one thing, one ``stillwatch serve`` with two gates, and Redis where there is one. The world's log is sent in
-the order of its time, in parts; the judge judges and follows as it comes. Its last requests go through the
-gateways as their accounts' own. Then every account is asked about, and each decision is undone while one of its
-accounts goes on asking.
+Real programs on loopback: LiteLLM (guardrail and pushed log) and Envoy (ext_authz) before a model provider
+that says one thing, one ``stillwatch serve`` with two gates, and Redis where there is one. The world's log is
+sent in the order of its time, in parts; the judge judges and follows as it comes. Its last requests go
+through the gateways as their accounts' own. Then every account is asked about, and each decision is undone
+while one of its accounts goes on asking.
 
-Without ``--world`` it is ``dev-easy`` of ``../shared/worlds`` beside the repository; where that is not, a simulated
-world. Prints a table and writes ``live.json`` and ``live.md``.
+Without ``--world`` it is ``dev-easy`` of ``../shared/worlds`` beside the repository; where that is not, a
+simulated world. Prints a table and writes ``live.json`` and ``live.md``.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from stillwatch.decisions.settling import settle
 from stillwatch.decisions.store import open_store
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
-from deciding import decided, planned
+from decided_store import decided, planned
 
 SAID = ("--by", "kim", "--note", "ticket 311")
 

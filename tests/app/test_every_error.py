@@ -23,7 +23,7 @@ from stillwatch.contracts import StillwatchError
 from stillwatch.decisions.audit import AuditLog
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
-from deciding import decided
+from decided_store import decided
 
 SOURCE = Path(stillwatch.__file__).parent
 BEGAN = 1767225600

@@ -113,7 +113,7 @@ def test_first_traffic_of_a_proxy_that_is_told_so_is_in_the_ledger(reader: Reade
     ):
         reader.ports["4000"] = address.rpartition(":")[2]
         assert "It is so." in reader.does("traffic")
-        until(lambda: re.search(r"\b1 exchange", reader.does("stat")), SECONDS, "exchange in the ledger")
+        until(lambda: re.search(r"exchanges +1 of 1 account", reader.does("stat")), SECONDS, "exchange")
 
 
 def test_a_rehearsed_campaign_is_decided_on_approved_and_undone(reader: Reader) -> None:

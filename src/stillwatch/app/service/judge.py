@@ -96,7 +96,7 @@ class Judge:
                     self._look(moment, now)
             if self._found is not None:
                 self._decide(self._found, now)
-        except StillwatchError as caught:
+        except (StillwatchError, OSError) as caught:  # a full disk is no reason to end either
             error, broken = str(caught), isinstance(caught, EngineError)
         self._tell(
             at=now,
@@ -106,7 +106,6 @@ class Judge:
             policy_version=self._rules.policy.version,
             policy_error=self._rules.error,
         )
-        self.report.write(self._settings.state)
         return self.report
 
     def _tell(self, **told: Any) -> None:

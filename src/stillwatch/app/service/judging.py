@@ -10,6 +10,7 @@ from typing import Final
 
 from stillwatch.app.decision_store import AUDIT
 from stillwatch.app.service.judge import Judge
+from stillwatch.app.service.judge_report import JudgeReport
 from stillwatch.app.service.mending import mend
 from stillwatch.app.service.opening import Opened
 from stillwatch.app.service.places import LEDGER, OUTCOMES
@@ -58,6 +59,7 @@ def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping:
     while not stopping.wait(max(0.0, due - time.monotonic())):
         due = max(due + settings.tick, time.monotonic())
         report = judge.tick(datetime.now(UTC))
+        _write(settings, report)
         if report.error is not None:
             _log.error("the tick failed: %s", report.error)
         if report.broken_ledger:
@@ -66,6 +68,14 @@ def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping:
             forget_at += _FORGET_EVERY
             _forget_outcomes(settings)
         _log.info("tick", extra={"seen": report.seen, "seconds": report.seconds})
+
+
+def _write(settings: ServeSettings, report: JudgeReport) -> None:
+    """Write the report for whoever asks; what keeps it from being written keeps nobody from judging."""
+    try:
+        report.write(settings.state)
+    except OSError as error:
+        _log.error("the report could not be written: %s", error)
 
 
 def _forget_outcomes(settings: ServeSettings) -> None:
