@@ -147,6 +147,42 @@ class Settings(BaseSettings):
         )
 
 
+class JudgingSettings(Settings):
+    """What whoever judges a log can be told, be it a scan, a replay or the service."""
+
+    account_key: str | None = Field(
+        None,
+        description="Field of the log that names the account.",
+        json_schema_extra={"default_text": "the format's user, then its key"},
+    )
+    memory: Memory = Field(
+        "8GiB", description="Memory of the whole run; queries get a quarter of it, and spill to disk beyond."
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Threads to work with, at most 1,024; the result does not depend on it.",
+        json_schema_extra={"default_text": "all cores"},
+    )
+    fdr: float = Field(
+        0.01,
+        gt=0,
+        le=0.5,
+        description="False discovery rate: what part of the campaigns called may be none, in (0, 0.5].",
+    )
+
+    @property
+    def workers(self) -> int:
+        """Threads to start: the setting, or every core that this process may use."""
+        return self.threads or available_cores()
+
+    @property
+    def query_memory(self) -> str:
+        """What of the run's memory its queries may hold."""
+        return f"{int(memory_bytes(self.memory) * QUERY_PART) >> 20}MiB"
+
+
 class ReportSettings(Settings):
     """What ``stillwatch report`` can be told, and a scan of the report that it writes."""
 
@@ -171,7 +207,7 @@ class ReportSettings(Settings):
     )
 
 
-class ScanSettings(ReportSettings):
+class ScanSettings(ReportSettings, JudgingSettings):
     """What ``stillwatch scan`` can be told."""
 
     accounts: str | None = Field(
@@ -184,11 +220,6 @@ class ScanSettings(ReportSettings):
     mapping: FilePath | None = Field(
         None,
         description="Mapping of a log in no known format; `stillwatch formats --guess` begins one.",
-    )
-    account_key: str | None = Field(
-        None,
-        description="Field of the log that names the account.",
-        json_schema_extra={"default_text": "the format's user, then its key"},
     )
     since: Instant | None = Field(
         None, description="Leave out requests before this time (ISO 8601, UTC unless it says otherwise)."
@@ -220,22 +251,6 @@ class ScanSettings(ReportSettings):
         description="Spark to run on, with --engine spark: local[4], spark://host:7077, sc://host:15002.",
         json_schema_extra={"default_text": "this machine"},
     )
-    memory: Memory = Field(
-        "8GiB", description="Memory of the whole run; queries get a quarter of it, and spill to disk beyond."
-    )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        le=1024,
-        description="Threads to work with, at most 1,024; the result does not depend on it.",
-        json_schema_extra={"default_text": "all cores"},
-    )
-    fdr: float = Field(
-        0.01,
-        gt=0,
-        le=0.5,
-        description="False discovery rate: what part of the campaigns called may be none, in (0, 0.5].",
-    )
     max_rejects: float = Field(
         0.05,
         ge=0,
@@ -256,16 +271,6 @@ class ScanSettings(ReportSettings):
             raise ValueError("--spark-master goes with --engine spark alone")
         return self
 
-    @property
-    def workers(self) -> int:
-        """Threads to start: the setting, or every core that this process may use."""
-        return self.threads or available_cores()
-
-    @property
-    def query_memory(self) -> str:
-        """What of the run's memory its queries may hold."""
-        return f"{int(memory_bytes(self.memory) * QUERY_PART) >> 20}MiB"
-
 
 class ReplaySettings(ScanSettings):
     """What ``stillwatch replay`` can be told."""
@@ -277,7 +282,7 @@ class ReplaySettings(ScanSettings):
     )
 
 
-class ServeSettings(Settings):
+class ServeSettings(JudgingSettings):
     """What ``stillwatch serve`` can be told."""
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SERVE_")
@@ -312,27 +317,9 @@ class ServeSettings(Settings):
         json_schema_extra={"default_text": "none"},
     )
     format: Format = Field("auto", description="Format of the watched logs, see `stillwatch formats`.")
-    account_key: str | None = Field(
-        None,
-        description="Field of the log that names the account.",
-        json_schema_extra={"default_text": "the format's user, then its key"},
-    )
     tick: float = Field(60.0, gt=0, le=86_400, description="Seconds between two looks at what has come in.")
-    fdr: float = Field(
-        0.01,
-        gt=0,
-        le=0.5,
-        description="False discovery rate: what part of the campaigns called may be none, in (0, 0.5].",
-    )
     memory: Memory = Field(
         "4GiB", description="Memory for judging; queries get a quarter of it, and spill to disk beyond."
-    )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        le=1024,
-        description="Threads to work with, at most 1,024.",
-        json_schema_extra={"default_text": "all cores"},
     )
     host: str = Field("127.0.0.1", description="Address at which records, operators and the page come in.")
     port: int = Field(8790, ge=0, lt=2**16, description="Its port.")
@@ -377,16 +364,6 @@ class ServeSettings(Settings):
         if self.state.is_file():
             raise ValueError(f"--state {self.state} is a file")
         return self
-
-    @property
-    def workers(self) -> int:
-        """Threads to start: the setting, or every core that this process may use."""
-        return self.threads or available_cores()
-
-    @property
-    def query_memory(self) -> str:
-        """What of the memory queries may hold."""
-        return f"{int(memory_bytes(self.memory) * QUERY_PART) >> 20}MiB"
 
     @property
     def store(self) -> str | Path:
