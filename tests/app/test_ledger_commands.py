@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
-from deciding import decided
+from decided_store import decided
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 DOCS = Path(__file__).parents[2] / "docs"

@@ -133,7 +133,7 @@ def _campaigns(found: dict[str, Any]) -> Table:
             f"{row['accounts']:,}",
             f"{row['exchanges']:,}",
             f"{row['q_value']:.2g}",
-            Text(plain(row["summary"]), overflow="ellipsis", no_wrap=True),
+            plain(row["summary"]),
         )
     return told
 
@@ -147,13 +147,19 @@ def _decisions(found: dict[str, Any] | None) -> RenderableType:
     for row in found["decisions"]:
         told.add_row(
             plain(row["id"]),
-            Text(row["status"], _STYLES.get(row["status"], "")),
-            row["action"] + (" (dry run)" if row["dry_run"] and row["action"] != "observe" else ""),
+            Text(_standing(row), _STYLES.get(_standing(row), "")),
+            row["action"],
             f"{row['accounts']:,}",
-            _moment(row["expires_at"]),
-            Text(plain(row["rule"]), overflow="ellipsis", no_wrap=True),
+            _moment(row["expires_at"])[5:16],
+            plain(row["rule"]),
         )
     return told
+
+
+def _standing(row: dict[str, Any]) -> str:
+    """Return how a decision stands: one that is in force and only tried out asks nothing."""
+    tried = row["status"] == "in-force" and row["dry_run"] and row["action"] != "observe"
+    return "dry run" if tried else str(row["status"])
 
 
 def _table(title: str, total: int, *names: str) -> Table:
@@ -162,8 +168,8 @@ def _table(title: str, total: int, *names: str) -> Table:
     )
     for name in names:
         right = name in ("accounts", "exchanges", "q")
-        rest = 1 if name == names[-1] else None  # words give way to numbers
-        told.add_column(name, justify="right" if right else "left", no_wrap=True, ratio=rest)
+        words = name == names[-1]  # which give way to ids and numbers, and go on below
+        told.add_column(name, justify="right" if right else "left", no_wrap=not words)
     return told
 
 

@@ -32,7 +32,7 @@ from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE
 from stillwatch.decisions.store import Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "decisions"))
-from deciding import decided
+from decided_store import decided
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 CAMPAIGN, WATCHED = "cmp_1", "cmp_19be07d5aa31"
