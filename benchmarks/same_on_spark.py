@@ -2,8 +2,8 @@
 
     python benchmarks/same_on_spark.py [--size 1/16] [--master local[2]] [--keep FOLDER] [--out FOLDER]
 
-Scans one world of ``june-2026`` (see ``growth.py``) with each engine, as commands, and compares every table of
-both run folders, those between the stages too. Spark needs Java.
+Scans one world of ``june-2026`` (see ``growth.py``) with each engine, as commands, and compares every table
+of both run folders, those between the stages too. Spark needs Java.
 
 Prints tables and writes ``same_on_spark.json`` and ``same_on_spark.md``; ends with code 1 where one differs.
 """
