@@ -149,7 +149,10 @@ def measure(asked: argparse.Namespace, folder: Path, litellm: Path) -> dict[str,
         sent = gateways.drive(world.last(asked.requests))
         seconds = time.monotonic() - began
         honest, budgets = of_honest(gateways, sent, throttled), of_budgets(gateways, throttled)
-        pushed = gateways.logged(sum(one.gateway == "LiteLLM" for one in sent))
+        asked_litellm = sum(one.gateway == "LiteLLM" for one in sent) + sum(
+            (len(each) + 1) // 2 for each in throttled.values()
+        )
+        pushed = gateways.logged(asked_litellm)
         decided = {name: Decided(since - 4, time.time() + 60) for each in throttled.values() for name in each}
         found = gateways.reconciled(pushed, decided)
         undone = {each: gateways.undo(each, sorted(accounts)[0]) for each, accounts in throttled.items()}
@@ -158,7 +161,8 @@ def measure(asked: argparse.Namespace, folder: Path, litellm: Path) -> dict[str,
             "requests": len(sent),
             "a second": round(len(sent) / seconds),
             "budgets": "shared through Redis" if gateways.shared else "divided by two gates",
-            "LiteLLM logged": pushed.num_rows,
+            "LiteLLM was asked": asked_litellm,
+            "of which it logged": pushed.num_rows,
         }
     return {
         "log": judged,
