@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -81,19 +80,8 @@ class LiveService:
     def kill(self) -> None:
         """End the one who looks after the others without a word; they end by themselves."""
         assert self.process is not None
-        own = self.pids()
         self.process.kill()
         self.process.wait(10)
-        until(lambda: not any(map(_is_there, own)), 60, f"end of {own}")
-
-    def pids(self) -> list[int]:
-        """Return the processes that the service started."""
-        found = []
-        for line in self.log.read_text().splitlines():
-            told = json.loads(line) if line.startswith("{") else {}
-            if told.get("message") == "started" and _is_there(told["pid"]):
-                found.append(told["pid"])
-        return found
 
     def pid_of(self, name: str) -> int:
         """Return the newest process of a name."""
@@ -160,14 +148,3 @@ def _asked(
         return answer.status, answer.read(), dict(answer.getheaders())
     finally:
         connection.close()
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    try:
-        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return not Path("/proc").exists()

@@ -81,12 +81,13 @@ def _serve(settings: ServeSettings) -> int:
     from stillwatch.app.service.addresses import check_addresses, warn_of_open_doors
     from stillwatch.app.service.logs import log_json
     from stillwatch.app.service.rules import Rules
-    from stillwatch.app.service.sole_service import sole_service
+    from stillwatch.app.service.sole_service import sole_service, wait_for_the_last
     from stillwatch.app.service.supervisor import service
     from stillwatch.sketch.key import load_or_create_key
 
     settings.state.mkdir(parents=True, exist_ok=True)
     with sole_service(settings.state):
+        wait_for_the_last(settings.state, _tell_of_waiting)
         check_addresses(settings)
         Rules(settings)  # what is wrong is one line here, before anything is started
         load_or_create_key(settings.sketch_key)
@@ -94,6 +95,12 @@ def _serve(settings: ServeSettings) -> int:
         warn_of_open_doors(settings)
         _greet(settings)
         return _look_after(settings, service(settings))
+
+
+def _tell_of_waiting() -> None:
+    from stillwatch.app import console
+
+    console.show("Waiting for the processes of a service that was killed to end.")
 
 
 def _look_after(settings: ServeSettings, works: Mapping[str, Work]) -> int:
@@ -144,11 +151,12 @@ def gate(
 
 def _gate(settings: ServeSettings) -> int:
     from stillwatch.app.service.logs import log_json
-    from stillwatch.app.service.sole_service import sole_service
+    from stillwatch.app.service.sole_service import sole_service, wait_for_the_last
     from stillwatch.app.service.supervisor import gates_alone
 
     settings.state.mkdir(parents=True, exist_ok=True)
     with sole_service(settings.state):
+        wait_for_the_last(settings.state, _tell_of_waiting)
         log_json()
         return _look_after(settings, gates_alone(settings))
 

@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 import pytest
 
 from stillwatch.app.service.judge import Judge
-from stillwatch.app.service.judged import FOLDER, TABLES, keep_status, last_judgement
+from stillwatch.app.service.judge_report import JudgeReport
+from stillwatch.app.service.judged_tables import TABLES
+from stillwatch.app.service.places import JUDGED
 from stillwatch.app.service.rules import Rules
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, StoreError
 from stillwatch.decisions.audit import AuditLog
@@ -144,9 +146,10 @@ def test_a_start_anew_judges_everything_and_confirms_nothing(make_desk, world):
     for number in range(3):
         with desk.judge() as judge:
             status = judge.tick(NOW + number * MINUTE)
-            keep_status(desk.state, status)
+            status.write(desk.state)
             assert (status.judgements, status.judged_at, status.judged) == (1, NOW, half)
-    assert last_judgement(desk.state) == (NOW, half)
+    report = JudgeReport.read(desk.state)
+    assert (report.judged_at, report.judged) == (NOW, half)
     assert {one.judged_at for one in desk.store.decisions()} == {NOW}
     desk.seal(world.sketches.slice(half))
     with desk.judge() as judge:
@@ -165,11 +168,12 @@ def test_while_the_store_is_away_the_judge_says_so_and_goes_on_afterwards(make_d
         status = judge.tick(NOW + MINUTE)
         assert (status.error, status.judgements) == (None, 1)  # what was judged is decided on now
     assert desk.store.decisions()
-    assert {path.stem for path in (desk.state / FOLDER).glob("*.parquet")} == set(TABLES)
+    assert {path.stem for path in (desk.state / JUDGED).glob("*.parquet")} == set(TABLES)
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", '{"judged_at": null, "judged": 1}', '{"judged": 3}'])
-def test_a_status_that_says_nothing_is_no_judgement(tmp_path, text):
+def test_a_report_that_says_nothing_tells_of_no_judgement(tmp_path, text):
     if text is not None:
         (tmp_path / "judge.json").write_text(text)
-    assert last_judgement(tmp_path) is None
+    report = JudgeReport.read(tmp_path)
+    assert report is None or report.judged_at is None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kept_works import cannot, dies, waits
 
-from stillwatch.app.service.supervisor import REFUSED, Supervisor, _Kept
+from stillwatch.app.service.supervisor import REFUSED, Supervisor
 from stillwatch.settings import ServeSettings
 
 
@@ -23,8 +23,8 @@ def run(tmp_path: Path):
     started: list[Supervisor] = []
 
     def start(*works) -> tuple[Supervisor, threading.Thread, list[int]]:
-        supervisor, codes = Supervisor(settings), []
-        supervisor._kept = [_Kept(work.__name__, work) for work in works]
+        named = {f"{work.__name__}-{number}": work for number, work in enumerate(works)}
+        supervisor, codes = Supervisor(settings, named), []
         thread = threading.Thread(target=lambda: codes.append(supervisor.run()))
         thread.start()
         started.append(supervisor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,8 @@ from typing import Final
 from stillwatch.contracts import UsageError
 
 LOCK: Final = "serve.lock"
+PROCESSES: Final = "serve.processes"
+"""Held by every process of a service, those included that outlive the one who started them."""
 
 
 @contextmanager
@@ -40,6 +42,34 @@ def sole_service(state: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+@contextmanager
+def part_of_service(state: Path) -> Iterator[None]:
+    """Hold a place among the processes of the folder's service until the block ends.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with (state / PROCESSES).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def wait_for_the_last(state: Path, waiting: Callable[[], None]) -> None:
+    """Wait until no process of an earlier service is left: where it was killed they seal what waits, and end.
+
+    Calls ``waiting`` once if there is one.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with (state / PROCESSES).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _holder(text: str) -> str:

@@ -17,6 +17,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Final
 
 from stillwatch.app.service.logs import log_json
+from stillwatch.app.service.sole_service import part_of_service
 from stillwatch.contracts import StillwatchError
 from stillwatch.settings import ServeSettings
 
@@ -164,7 +165,8 @@ def run_process(work: Work, settings: ServeSettings) -> None:
     log_json()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        work(settings)
+        with part_of_service(settings.state):
+            work(settings)
     except StillwatchError as error:
         print(f"stillwatch: {error}", file=sys.stderr, flush=True)
         sys.exit(REFUSED)
