@@ -168,6 +168,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_LONG = (
+    "test_spark_cluster.py",
+    "test_live.py",
+    "test_live_faults.py",
+    "test_live_page.py",
+    "test_live_gateways.py",
+    "test_litellm_gate.py",
+    "test_litellm_scan.py",
+    "test_envoy.py",
+    "test_labels.py",
+    "test_story.py",
+)
+"""Files that take a minute or more: what begins last is waited for by everything else."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
+
+
 @pytest.fixture
 def engine_name(request: pytest.FixtureRequest) -> str:
     """The engine of the stages' tests: each query takes Spark a second, so that it is used on request."""

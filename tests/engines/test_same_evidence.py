@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.accounts.profiles import profile_behaviour
+from stillwatch.campaigns.inside import bind_inside
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.linking.facets import facets
 from stillwatch.linking.links import find_links, weigh_candidates
@@ -61,7 +62,7 @@ def evidence(engine: Engine, traffic: Any, groups: dict[int, list[str]]) -> dict
     engine.bind("links", links)
     own = "SELECT candidate, account_id FROM members ORDER BY candidate, account_id"
     engine.bind("candidates", engine.table(own))
-    engine.keep("inside", "SELECT * FROM work")
+    bind_inside(engine)
     return {
         "links": links,
         "findings": weigh_candidates(engine, facets()),
