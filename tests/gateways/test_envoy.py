@@ -20,14 +20,13 @@ from deciding import (
     ask,
     decide,
     events,
-    key_file,
     outcomes_of,
     until,
 )
 from documented import documented
 from envoy_proxy import envoy_proxy
 from gate_process import RunningGate, running_gate
-from loopback_server import free_port, serving
+from loopback_server import free_port
 
 from stillwatch.enforce.snapshot import Terms
 
@@ -37,20 +36,6 @@ WAYS = ("envoy-ext-authz-http", "envoy-ext-authz-grpc", "envoy-ext-proc")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("envoy")
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
-    with serving(Recording) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def gate(folder: Path) -> Iterator[RunningGate]:
-    decide(folder / "snapshot")
-    keys = key_file(folder / "keys")
-    with running_gate(folder / "snapshot", outcomes=folder / "outcomes", keys=keys) as running:
-        yield running
 
 
 @pytest.fixture(scope="module", params=WAYS)

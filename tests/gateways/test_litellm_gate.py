@@ -30,7 +30,7 @@ from documented import documented
 from gate_process import RunningGate, running_gate
 from litellm_proxy import CONFIG, litellm_proxy
 from log_collector import collecting
-from loopback_server import free_port, serving
+from loopback_server import free_port
 from small_wheel import build_wheel, lay_out
 
 from stillwatch.app.service.reconciling import Decided, Logged, reconcile
@@ -44,12 +44,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("litellm")
     decide(made / "snapshot")
     return made
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
-    with serving(Recording) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

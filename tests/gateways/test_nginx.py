@@ -7,30 +7,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from deciding import REFUSALS, STATUS, UNTOUCHED, Recording, ask, decide, key_file, outcomes_of, until
+from deciding import REFUSALS, STATUS, UNTOUCHED, Recording, ask, decide, outcomes_of, until
 from documented import documented
-from gate_process import RunningGate, running_gate
-from loopback_server import free_port, serving
+from gate_process import RunningGate
+from loopback_server import free_port
 from nginx_proxy import nginx_proxy
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("nginx")
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
-    with serving(Recording) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def gate(folder: Path) -> Iterator[RunningGate]:
-    decide(folder / "snapshot")
-    keys = key_file(folder / "keys")
-    with running_gate(folder / "snapshot", outcomes=folder / "outcomes", keys=keys) as running:
-        yield running
 
 
 def server(upstream: str, gate_port: int) -> str:

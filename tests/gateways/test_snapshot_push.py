@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from redis_server import RedisServer
 
+from stillwatch.app.service import pushing
 from stillwatch.app.service.pushing import PushError, SnapshotPull, SnapshotPush
 from stillwatch.enforce.snapshot import Snapshot, Terms, write_snapshot
 
@@ -52,6 +54,19 @@ def test_while_redis_is_away_the_last_snapshot_stays_and_it_goes_on_afterwards(s
     push.push(decided(tmp_path / "own", "a", "b"))
     assert pull.look()
     assert len(Snapshot(tmp_path / "pulled")) == 2
+
+
+def test_gates_can_tell_that_the_service_is_gone_though_redis_is_there(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(pushing, "_FRESH", 1)
+    push, pull = SnapshotPush(server.url), SnapshotPull(server.url, tmp_path / "pulled")
+    push.push(decided(tmp_path / "own", "a"))
+    pull.look()
+    signed = (tmp_path / "pulled").stat().st_mtime_ns
+    time.sleep(1.2)
+    with pytest.raises(PushError, match="no service has pushed"):
+        pull.look()
+    assert (tmp_path / "pulled").stat().st_mtime_ns == signed
+    assert len(Snapshot(tmp_path / "pulled")) == 1
 
 
 def test_what_is_no_snapshot_takes_nobodys_place(server, tmp_path):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from live_service import LiveService, until
 
-from stillwatch.app.service.tokens import SCOPES
+from stillwatch.app.service.authorising import SCOPES
 
 POLICY = """
 version = "{version}"

@@ -164,7 +164,8 @@ def _gate(settings: ServeSettings) -> int:
 def _greet(settings: ServeSettings) -> None:
     """Say where the service is, and what to do first."""
     from stillwatch.app import console
-    from stillwatch.app.service.tokens import SCOPES, Tokens
+    from stillwatch.app.service.authorising import SCOPES
+    from stillwatch.app.service.tokens import Tokens
 
     scheme = "https" if settings.tls_certificate else "http"
     lines = [

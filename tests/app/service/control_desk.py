@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +14,7 @@ from typing import Any
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
-import uvicorn
-from receiving_desk import KEY
+from receiving_desk import KEY, running
 from starlette.requests import HTTPConnection
 
 from stillwatch.app.service import receiving
@@ -209,20 +206,9 @@ def controlled(
             *control_routes(view, authorise, **options),
         ]
     )
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    headers = {"authorization": f"Bearer {token}"}
     try:
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False
-        ) as client:
+        with running(app, token) as client:
             yield client
     finally:
-        server.should_exit = True
-        thread.join()
         receiver.close()
         store.close()

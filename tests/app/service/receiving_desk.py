@@ -60,18 +60,22 @@ def served(receiver: Receiver, **options: Any) -> Iterator[httpx.Client]:
     app = Starlette(
         routes=list(routes(receiver, authorise)), exception_handlers={ApiError: api_error_handler}
     )
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", **options)
-    server = uvicorn.Server(config)
+    with running(app, TOKEN, **options) as client:
+        yield client
+
+
+@contextmanager
+def running(app: Any, token: str, **options: Any) -> Iterator[httpx.Client]:
+    """An application behind a real server at a free port, and a client that shows a token."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", **options))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    headers = {"authorization": f"Bearer {TOKEN}"}
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    headers = {"authorization": f"Bearer {token}"}
     try:
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False
-        ) as client:
+        with httpx.Client(base_url=address, headers=headers, timeout=60, trust_env=False) as client:
             yield client
     finally:
         server.should_exit = True

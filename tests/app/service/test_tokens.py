@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.requests import HTTPConnection
 
+from stillwatch.app.service.authorising import SCOPES
 from stillwatch.app.service.errors import ApiError
-from stillwatch.app.service.tokens import FILE, SCOPES, Tokens, scopes_of
+from stillwatch.app.service.tokens import FILE, Tokens, scopes_of
 from stillwatch.contracts import TokenError
 
 NOTICED = 0.6  # seconds after which a change of the file is seen

@@ -10,11 +10,16 @@ from starlette.requests import HTTPConnection
 INGEST: Final = "ingest"
 """Scope of whoever sends records."""
 
+DECIDE: Final = "decide"
+"""Scope of a gateway that asks what happens to a request."""
+
 READ: Final = "read"
 """Scope of whoever looks at what was found and decided."""
 
 OPERATE: Final = "operate"
 """Scope of whoever approves, rejects and undoes decisions."""
+
+SCOPES: Final = (INGEST, DECIDE, READ, OPERATE)
 
 Authorise = Callable[[HTTPConnection, str], None]
 """Returns where the connection's bearer token has the scope; else raises ApiError, 401 or 403.

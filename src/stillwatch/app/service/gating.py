@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from functools import partial
 
+from stillwatch.app.service.authorising import DECIDE
 from stillwatch.app.service.gate import Authorise
 from stillwatch.app.service.gate_settings import GateSettings
 from stillwatch.app.service.places import OUTCOMES, SNAPSHOT
@@ -40,7 +41,7 @@ def gate_authorise(settings: ServeSettings) -> Authorise | None:
 
 
 def _may_decide(tokens: Tokens, secret: str) -> bool:
-    return tokens.allows(secret, "decide")
+    return tokens.allows(secret, DECIDE)
 
 
 def is_loopback(host: str) -> bool:

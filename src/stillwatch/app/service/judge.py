@@ -28,7 +28,7 @@ from stillwatch.app.service.judged import keep_judged
 from stillwatch.app.service.live_log import LiveLog, Moment
 from stillwatch.app.service.rules import Rules
 from stillwatch.app.stage_tables import InMemory
-from stillwatch.app.standing import Standing, find_standing
+from stillwatch.app.standing import Known, Standing, find_standing
 from stillwatch.contracts import ACCOUNT_SKETCH, StillwatchError, conform
 from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.planning import plan_actions
@@ -48,13 +48,13 @@ _RECORDS: Final = """
 
 @dataclass(frozen=True)
 class Found:
-    """What decisions are made of: campaigns, and who is in them by now."""
+    """What decisions are made of: the campaigns of a judgement, and who is in them by now."""
 
     judged_at: datetime
-    campaigns: pa.Table  # CAMPAIGNS
+    basis: Basis
     accounts: pa.Table  # those in a campaign: account_id, campaign_id, risk
-    reasons: pa.Table  # REASONS
     records: pa.Table  # ACCOUNT_SKETCH of the accounts
+    newcomers: pa.Table | None = None  # that were weighed last; None where nobody was since the judgement
 
 
 class Judge:
@@ -78,9 +78,8 @@ class Judge:
         self._rules, self._store, self._audit = rules, store, audit
         self._log = LiveLog(engine, ledger)
         self._kinds, self._signals = facets(), account_signals()
-        self._basis: Basis | None = None
-        self._newcomers: pa.Table | None = None
-        self._judged = self._seen = 0
+        self._judged = 0
+        self._looked: tuple[Moment, str] | None = None  # and what was known of accounts
         self._found: Found | None = None
         before = JudgeReport.read(settings.state) or JudgeReport()
         self.report = JudgeReport(pid=os.getpid(), judged_at=before.judged_at, judged=before.judged)
@@ -113,17 +112,21 @@ class Judge:
 
     def _look(self, moment: Moment, now: datetime) -> None:
         """Judge what was sent by this moment, or follow the campaigns that stand."""
-        standing = self._standing(moment, now)
+        known = self._rules.known_at(now)
+        looked = moment, known.digest
+        if looked == self._looked:
+            return  # who is exempt is found in the whole ledger: not where nothing is new
+        standing = self._standing(moment, known)
         if is_due(moment.seen, self._judged):
             self._judge(moment, standing, now)
-        elif self._basis is not None and moment.seen > self._seen and self._basis.campaigns.num_rows:
-            self._follow(moment, self._basis, standing)
-        self._seen = moment.seen
+        elif self._found is not None and self._found.basis.campaigns.num_rows:
+            self._follow(moment, self._found, standing)
+        self._looked = looked
         self._tell(until=moment.until, seen=moment.seen)
 
-    def _standing(self, moment: Moment, now: datetime) -> Standing:
+    def _standing(self, moment: Moment, known: Known) -> Standing:
         self._log.bind(moment.until)
-        standing = find_standing(self._engine, self._rules.known_at(now), self._key)
+        standing = find_standing(self._engine, known, self._key)
         self._rules.found = standing.exempt
         return standing
 
@@ -132,16 +135,13 @@ class Judge:
         detection = detect(
             self._engine, state, standing, rate, InMemory(), Silent(), self._kinds, self._signals
         )
-        results, judged_at = detection.results, self._judgement_of(moment, now)
-        self._found = Found(
-            judged_at, results.campaigns, results.accounts, results.reasons, self._records(results.accounts)
-        )
-        keep_judged(state, results)
-        self._basis, self._newcomers = remember(self._engine, detection, moment.until), None
-        self._judged = moment.seen
+        accounts, judged_at = detection.results.accounts, self._judgement_of(moment, now)
+        records, basis = self._records(accounts), remember(self._engine, detection, moment.until)
+        self._found, self._judged = Found(judged_at, basis, accounts, records), moment.seen
         if judged_at != self.report.judged_at:
             self._tell(judged_at=judged_at, judged=moment.seen)
         self._tell(judgements=self.report.judgements + 1)
+        keep_judged(state, detection.results)
 
     def _judgement_of(self, moment: Moment, now: datetime) -> datetime:
         """Return when what there is now was judged: two judgements of nearly the same confirm nothing."""
@@ -149,14 +149,14 @@ class Judge:
         again = before is not None and judged <= moment.seen and not is_due(moment.seen, judged)
         return before if again and before is not None else now
 
-    def _follow(self, moment: Moment, basis: Basis, standing: Standing) -> None:
+    def _follow(self, moment: Moment, found: Found, standing: Standing) -> None:
+        basis = found.basis
         self._log.bind(moment.until, basis.until - LOOK_BACK)
-        followed = follow(self._engine, basis, standing, self._kinds, self._signals, self._newcomers)
-        if followed is None or self._found is None:
+        followed = follow(self._engine, basis, standing, self._kinds, self._signals, found.newcomers)
+        if followed is None:
             return
-        self._newcomers = followed.newcomers
-        records = self._records(followed.members)
-        self._found = replace(self._found, accounts=followed.members, records=records)
+        members, records = followed.members, self._records(followed.members)
+        self._found = replace(found, accounts=members, records=records, newcomers=followed.newcomers)
         self._tell(followed=self.report.followed + 1)
 
     def _records(self, accounts: pa.Table) -> pa.Table:
@@ -167,7 +167,8 @@ class Judge:
 
     def _decide(self, found: Found, now: datetime) -> None:
         exempt = self._rules.exempt(now)
+        basis = found.basis
         planned = plan_actions(
-            self._rules.policy, found.campaigns, found.accounts, found.records, found.reasons, exempt
+            self._rules.policy, basis.campaigns, found.accounts, found.records, basis.reasons, exempt
         )
         settle(self._store(), self._audit, planned, now, exempt, found.judged_at)

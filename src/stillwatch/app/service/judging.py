@@ -11,7 +11,7 @@ from typing import Final
 from stillwatch.app.decision_store import AUDIT
 from stillwatch.app.service.judge import Judge
 from stillwatch.app.service.judge_report import JudgeReport
-from stillwatch.app.service.mending import mend
+from stillwatch.app.service.mending import BusyError, mend
 from stillwatch.app.service.opening import Opened
 from stillwatch.app.service.places import LEDGER, OUTCOMES
 from stillwatch.app.service.publisher import Publisher
@@ -56,14 +56,14 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
 
 def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping: threading.Event) -> None:
     due = forget_at = time.monotonic()
+    looked = False  # for damage, since the ledger was whole: each look reads all of it
     while not stopping.wait(max(0.0, due - time.monotonic())):
         due = max(due + settings.tick, time.monotonic())
         report = judge.tick(datetime.now(UTC))
         _write(settings, report)
         if report.error is not None:
             _log.error("the tick failed: %s", report.error)
-        if report.broken_ledger:
-            _set_aside(ledger)
+        looked = report.broken_ledger and (looked or _set_aside(ledger))
         if time.monotonic() >= forget_at:
             forget_at += _FORGET_EVERY
             _forget_outcomes(settings)
@@ -86,10 +86,12 @@ def _forget_outcomes(settings: ServeSettings) -> None:
         _log.warning("old outcomes could not be removed: %s", error)
 
 
-def _set_aside(ledger: Ledger) -> None:
-    """Move damaged files of the ledger out of the way, so that the next tick has the rest."""
+def _set_aside(ledger: Ledger) -> bool:
+    """Move damaged files out of the way for the next tick; return whether the ledger could be looked at."""
     try:
         for path in mend(ledger.root):
             _log.error("damaged file set aside: %s", path)
-    except (StillwatchError, OSError) as error:
+    except (BusyError, StillwatchError, OSError) as error:
         _log.warning("could not look for damaged files: %s", error)
+        return False
+    return True

@@ -22,14 +22,12 @@ def refuse_to_wait() -> None:
 
 
 def mend(root: Path) -> list[Path]:
-    """Set damaged files of the ledger in ``root`` aside, and return where they are; none while it is in use.
+    """Set damaged files of the ledger in ``root`` aside, and return where they are; every file is read.
 
     Raises:
+        BusyError: somebody is at work on it.
         LedgerError: there is no ledger, or it cannot be written.
         OSError: the disk cannot be read.
     """
-    try:
-        with alone(root, refuse_to_wait) as layout:
-            return set_aside_damaged(layout)
-    except BusyError:
-        return []
+    with alone(root, refuse_to_wait) as layout:
+        return set_aside_damaged(layout)

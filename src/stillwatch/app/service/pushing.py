@@ -1,7 +1,7 @@
 """Snapshots for gates on other machines, through Redis: pushed by the service, pulled where gates are.
 
-Two keys: the snapshot's bytes under its digest, which end by themselves once no service renews them, and the
-digest of the newest. A gate that cannot reach Redis goes on from the file that it has.
+Two keys: the snapshot's bytes under its digest, and the digest of the newest, which ends by itself soon after
+no service renews it, so that a gate can tell. A gate that finds none goes on from the file that it has.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ from stillwatch.engines.parquet import replacing
 
 _NEWEST: Final = "stillwatch:snapshot:newest"
 _BYTES: Final = "stillwatch:snapshot:bytes:"
-_KEPT: Final = 3600  # seconds that a snapshot stays after its last renewal
+_KEPT: Final = 3600  # seconds that a snapshot's bytes stay after its last renewal
+_FRESH: Final = 150  # seconds that it counts as the newest: the service renews it each minute
+_SIGN_OF_LIFE: Final = 20.0  # seconds between signs to gates that it still is
 _PATIENCE: Final = 2.0
 _LOOK: Final = 0.5
 
@@ -50,7 +53,7 @@ class SnapshotPush:
         try:
             if not self._client.expire(_BYTES + digest, _KEPT):
                 self._client.set(_BYTES + digest, content, ex=_KEPT)
-            self._client.set(_NEWEST, digest, ex=_KEPT)
+            self._client.set(_NEWEST, digest, ex=_FRESH)
         except redis.RedisError as error:
             raise PushError(f"the snapshot cannot be pushed ({error})") from error
 
@@ -61,7 +64,7 @@ class SnapshotPull:
     def __init__(self, url: str, path: Path) -> None:
         """Pull from the server at ``url`` into ``path``."""
         self._client, self._path = _client(url), path
-        self._digest = ""
+        self._digest, self._signed = "", 0.0
         self.error: str | None = None
         """Why the last look failed; None where it did not."""
 
@@ -75,9 +78,9 @@ class SnapshotPull:
         try:
             newest = self._client.get(_NEWEST)
             if newest is None:
-                raise PushError("no service has pushed a snapshot within the hour")
+                raise PushError("no service has pushed a snapshot lately")
             if newest.decode() == self._digest:
-                os.utime(self._path)  # a sign of life for the gates that map it
+                self._sign()
                 return False
             content = self._client.get(_BYTES + newest.decode())
         except redis.RedisError as error:
@@ -96,6 +99,12 @@ class SnapshotPull:
                     _log.error("%s", error)
                 self.error = str(error)
 
+    def _sign(self) -> None:
+        """Show the gates that map the file that its service is there; each sign has them open it anew."""
+        if time.monotonic() - self._signed >= _SIGN_OF_LIFE:
+            os.utime(self._path)
+            self._signed = time.monotonic()
+
     def _keep(self, digest: str, content: bytes | None) -> None:
         if content is None or hashlib.sha256(content).hexdigest() != digest:
             raise PushError("what was pushed is not what its digest says")
@@ -105,7 +114,7 @@ class SnapshotPull:
                 Snapshot(unfinished)
             except SnapshotError as error:
                 raise PushError(str(error)) from error
-        self._digest = digest
+        self._digest, self._signed = digest, time.monotonic()
 
 
 def _client(url: str) -> Any:

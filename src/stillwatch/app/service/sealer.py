@@ -17,12 +17,11 @@ from typing import Final
 
 import pyarrow as pa
 
-from stillwatch.app.service.mending import BusyError, refuse_to_wait
+from stillwatch.app.service.mending import BusyError, mend, refuse_to_wait
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.contracts import StillwatchError
 from stillwatch.engines.engine import Engine
 from stillwatch.ledger.compaction import Crowded, compact, crowded_hours
-from stillwatch.ledger.damage import set_aside_damaged
 from stillwatch.ledger.inbox import Inbox, Segment
 from stillwatch.ledger.journal import Sealed
 from stillwatch.ledger.layout import HOUR
@@ -130,9 +129,8 @@ class Sealer:
         if self._looked_for_damage:
             return
         try:
-            with alone(self._ledger.root, refuse_to_wait) as layout:
-                self._note_damage(set_aside_damaged(layout))
-                self._looked_for_damage = True
+            self._note_damage(mend(self._ledger.root))
+            self._looked_for_damage = True
         except (BusyError, StillwatchError, OSError) as error:
             _log.warning("could not look for damaged files: %s", error)
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -94,7 +94,7 @@ class _Kept:
     process: SpawnProcess | None = None
     started: float = 0.0
     failures: int = 0
-    due: float = field(default=0.0)
+    due: float = 0.0
 
 
 class Supervisor:
@@ -146,7 +146,7 @@ class Supervisor:
         return process.exitcode
 
     def _end(self) -> None:
-        """End every process: the intake seals what waits first."""
+        """Tell every process to end, and wait: the intake seals what it holds before it does."""
         for kept in self._kept:
             if kept.process is not None:
                 kept.process.terminate()

@@ -12,7 +12,8 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,15 +21,13 @@ from typing import Any, Final, NamedTuple
 
 from starlette.requests import HTTPConnection
 
+from stillwatch.app.service.authorising import SCOPES
 from stillwatch.app.service.errors import ApiError
 from stillwatch.contracts import TokenError
 from stillwatch.engines.parquet import replacing
 from stillwatch.ledger.locks import locked
 
 FILE: Final = "tokens.json"
-SCOPES: Final = ("ingest", "decide", "read", "operate")
-"""Send records; ask what happens to a request; see what is found; approve and undo."""
-
 _PREFIX: Final = "swt"
 _LOOK_EVERY: Final = 0.5
 _REMEDY: Final = "Restore it from a copy, or remove it and make new tokens"
@@ -102,9 +101,9 @@ class Tokens:
         Raises:
             TokenError: there is none of this id, or the file cannot be read or written.
         """
-        if number not in self._read():
+        gone = self._read().get(number)
+        if gone is None:
             raise TokenError(f"there is no token {number!r}", remedy="See `stillwatch tokens list`")
-        gone = self._read()[number]
         self._change(lambda known: {key: one for key, one in known.items() if key != number})
         return gone
 
@@ -145,11 +144,8 @@ class Tokens:
         now = time.monotonic()
         if now - self._looked >= _LOOK_EVERY or not self._looked:
             self._looked = now
-            try:
+            with suppress(TokenError):
                 self._read()
-            except TokenError:
-                if not self._path.exists():
-                    self._known = {}
         return self._known
 
     def _read(self) -> dict[str, Token]:
@@ -168,7 +164,7 @@ class Tokens:
             ) from error
         return self._known
 
-    def _change(self, change: Any) -> None:
+    def _change(self, change: Callable[[dict[str, Token]], dict[str, Token]]) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self._path.with_name(f".{FILE}.lock")):
