@@ -52,6 +52,20 @@ class Action(StrEnum):
     RELEASE = "release"
 
 
+class AccountEvent(StrEnum):
+    """What became known of an account beside its requests, in the words of CAEP and RISC."""
+
+    ACCOUNT_DISABLED = "account-disabled"
+    ACCOUNT_ENABLED = "account-enabled"
+    ACCOUNT_PURGED = "account-purged"
+    CREDENTIAL_CHANGE = "credential-change"
+    CREDENTIAL_COMPROMISE = "credential-compromise"
+    SESSIONS_REVOKED = "sessions-revoked"
+    ASSURANCE_CHANGE = "assurance-level-change"
+    SEAL_FOREIGN = "seal-foreign"
+    """Reasoning that was sealed for another account was handed back under this one."""
+
+
 class Capability(StrEnum):
     """What an exchange asks the model to do; the order is the class number in ``SKETCH.capability``."""
 
@@ -221,6 +235,18 @@ ACCOUNT_SKETCH: Final = pa.schema(
     ]
 )
 """An account record without its identifiers."""
+
+ACCOUNT_EVENTS: Final = pa.schema(
+    [
+        _required("event_id", pa.string()),  # of its sender; the same one twice is one event
+        _required("account_id", pa.string()),
+        _required("timestamp", TIMESTAMP),  # when it happened
+        _required("event", pa.string()),  # one of AccountEvent
+        pa.field("other_account_id", pa.string()),  # seal-foreign: whom the reasoning was sealed for
+        _required("source", pa.string()),  # who says so: an issuer, or the gateway
+    ]
+)
+"""What became known of accounts beside their requests; it names accounts and nothing else."""
 
 PROFILES: Final = pa.schema(
     [

@@ -352,6 +352,13 @@ class ServeSettings(JudgingSettings):
     metadata: str | None = Field(
         None, description="Where Envoy's filters leave the account, as NAMESPACE:NAME.NAME."
     )
+    access: FilePath | None = Field(
+        None,
+        description="Access file: opens the door for sign-ups, keys and people who step up.",
+        json_schema_extra={"default_text": "none, and there is no such door"},
+    )
+    access_host: str = Field("127.0.0.1", description="Address of that door.")
+    access_port: int = Field(8791, ge=0, lt=2**16, description="Its port.")
     tls_certificate: FilePath | None = Field(None, description="Certificate, as PEM, for every port.")
     tls_key: FilePath | None = Field(None, description="Its private key, as PEM.")
 

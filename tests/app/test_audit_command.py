@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from stillwatch.app import cli
-from stillwatch.decisions.audit import AuditLog
+from stillwatch.persistence.audit import AuditLog
 
 
 def test_a_whole_log_is_told_with_the_hash_to_keep(tmp_path, capfdbinary):

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from stillwatch.app import cli
-from stillwatch.decisions.audit import AuditLog, verify_audit
 from stillwatch.decisions.decision import Decision, Status
 from stillwatch.decisions.settling import settle
 from stillwatch.decisions.store import open_store
+from stillwatch.persistence.audit import AuditLog, verify_audit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
 from decided_store import decided, planned
@@ -179,7 +179,7 @@ def test_a_place_must_be_told_and_the_audit_log_with_it(state, capsys):
 def test_without_the_extra_it_says_what_to_install(state, capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "stillwatch.decisions.store", raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    monkeypatch.delitem(sys.modules, "stillwatch.decisions.address", raising=False)
+    monkeypatch.delitem(sys.modules, "stillwatch.persistence.address", raising=False)
     monkeypatch.delitem(sys.modules, "stillwatch.decisions.rows", raising=False)
     run(state, "list", code=2)
     assert "Run `pip install 'stillwatch[serve]'`" in capsys.readouterr().err

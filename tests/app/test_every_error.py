@@ -20,7 +20,7 @@ import pytest
 import stillwatch
 from stillwatch.app import cli
 from stillwatch.contracts import StillwatchError
-from stillwatch.decisions.audit import AuditLog
+from stillwatch.persistence.audit import AuditLog
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
 from decided_store import decided

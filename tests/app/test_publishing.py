@@ -10,10 +10,10 @@ import pytest
 from stillwatch.app.publishing import publish
 from stillwatch.contracts import PLANNED
 from stillwatch.decisions import approvals
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.settling import settle
 from stillwatch.decisions.store import open_store
 from stillwatch.enforce.guard import LOOK_EVERY, Guard
+from stillwatch.persistence.audit import AuditLog
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ROW = {

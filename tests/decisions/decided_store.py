@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from stillwatch.contracts import PLANNED
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.decision import Decision
 from stillwatch.decisions.settling import settle
 from stillwatch.decisions.store import open_store
+from stillwatch.persistence.audit import AuditLog
 
 ROW = {
     "campaign_id": "cmp_1",

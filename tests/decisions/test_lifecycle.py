@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from stillwatch.contracts import PLANNED, DecisionError
 from stillwatch.decisions import approvals
-from stillwatch.decisions.audit import AuditLog, verify_audit
 from stillwatch.decisions.decision import Status
 from stillwatch.decisions.publishing import in_force
 from stillwatch.decisions.settling import settle
 from stillwatch.decisions.store import Store, open_store
+from stillwatch.persistence.audit import AuditLog, verify_audit
 
 BEGAN = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

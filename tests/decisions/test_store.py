@@ -25,14 +25,13 @@ from sqlalchemy import inspect, text
 
 from stillwatch.contracts import PLANNED, StoreError, UnknownSubjectError, UsageError
 from stillwatch.decisions import approvals
-from stillwatch.decisions.address import address_of
-from stillwatch.decisions.audit import AuditLog, verify_audit
-from stillwatch.decisions.columns import escaped, unescaped
-from stillwatch.decisions.database import Database
 from stillwatch.decisions.decision import Status
-from stillwatch.decisions.schema import METADATA
 from stillwatch.decisions.settling import settle
 from stillwatch.decisions.store import Store, existing_store, open_store
+from stillwatch.persistence.address import address_of
+from stillwatch.persistence.audit import AuditLog, verify_audit
+from stillwatch.persistence.columns import METADATA, escaped, unescaped
+from stillwatch.persistence.database import Database
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
 from postgres_server import PostgresUnavailableError, execute, postgres
@@ -195,7 +194,7 @@ def test_what_cannot_be_logged_does_not_happen(place, audit, tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("stillwatch.decisions.audit.os.fsync", full)
+        patched.setattr("stillwatch.persistence.audit.os.fsync", full)
         with pytest.raises(StoreError, match=r"cannot be written \(No space left on device\)"):
             approvals.undo(store, audit, decision.id, NOW, by="kim", note="no")
     assert store.get(decision.id) == decision
@@ -207,7 +206,7 @@ def test_a_crash_between_log_and_commit_leaves_an_entry_whose_revision_comes_aga
     decision = settled(store, AuditLog(log), "a")
     dying = (
         "import os, sys; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from stillwatch.decisions import approvals, audit, store\n"
+        "from stillwatch.decisions import approvals, store; from stillwatch.persistence import audit\n"
         "append = audit.AuditLog.append\n"
         "def die(*given): append(*given); os.kill(os.getpid(), 9)\n"
         "audit.AuditLog.append = die\n"

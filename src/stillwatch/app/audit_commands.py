@@ -47,7 +47,7 @@ def verify(
         stillwatch audit verify audit.jsonl --last 9f2c...
     """
     from stillwatch.app import console, documents
-    from stillwatch.decisions.audit import verify_audit
+    from stillwatch.persistence.audit import verify_audit
 
     found = verify_audit(file, last)
     if json:

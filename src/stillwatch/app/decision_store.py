@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from stillwatch.contracts import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from stillwatch.decisions.audit import AuditLog
     from stillwatch.decisions.store import Store
+    from stillwatch.persistence.audit import AuditLog
 
 STORE: Final = "decisions.db"
 """What the store is called in a state folder."""
@@ -58,8 +58,8 @@ def find_audit(state: Path | None, database: str | None) -> AuditLog:
     Raises:
         UsageError: the store is on a server and no state folder is told.
     """
-    from stillwatch.decisions.address import address_of
-    from stillwatch.decisions.audit import AuditLog
+    from stillwatch.persistence.address import address_of
+    from stillwatch.persistence.audit import AuditLog
 
     if state is not None:
         return AuditLog(state / AUDIT)

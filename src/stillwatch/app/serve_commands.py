@@ -22,6 +22,7 @@ tokens = typer.Typer(name="tokens", no_args_is_help=True, rich_markup_mode="mark
 _KEEP = "What it keeps"
 _IN = "What comes in"
 _GATE = "What gateways ask"
+_ACCESS = "Who comes in"
 _WORK = "How it works"
 
 
@@ -52,6 +53,9 @@ def serve(
     identity_header: Annotated[str | None, _of("identity_header", "NAME", _GATE)] = None,
     trusted_hop: Annotated[list[str] | None, _of("trusted_hop", "NETWORK", _GATE)] = None,
     metadata: Annotated[str | None, _of("metadata", "PLACE", _GATE)] = None,
+    access: Annotated[str | None, _of("access", "FILE", _ACCESS)] = None,
+    access_host: Annotated[str | None, _of("access_host", "ADDRESS", _ACCESS)] = None,
+    access_port: Annotated[str | None, _of("access_port", "PORT", _ACCESS)] = None,
     tick: Annotated[str | None, _of("tick", "SECONDS", _WORK)] = None,
     fdr: Annotated[str | None, _of("fdr", "RATE", _WORK)] = None,
     memory: Annotated[str | None, _of("memory", "SIZE", _WORK)] = None,
@@ -62,7 +66,8 @@ def serve(
     """Watch a gateway while it works: take its records, judge each minute, and tell it what to do.
 
     Three kinds of processes: one takes records, shows operators what is going on and keeps the ledger; one
-    judges; and gates answer gateways, whatever the others do. Nothing is asked of a gateway before a policy
+    judges; and gates answer gateways, whatever the others do. With --access a fourth screens sign-ups, keeps
+    keys and lets people prove who they are. Nothing is asked of a gateway before a policy
     says `enforce = true`. Ctrl-C ends it; what was acknowledged is kept.
 
     Examples:
@@ -78,6 +83,7 @@ def serve(
 
 
 def _serve(settings: ServeSettings) -> int:
+    from stillwatch.app.access_file import read_access_file
     from stillwatch.app.service.addresses import check_addresses, warn_of_open_doors
     from stillwatch.app.service.logs import log_json
     from stillwatch.app.service.rules import Rules
@@ -89,6 +95,8 @@ def _serve(settings: ServeSettings) -> int:
     with sole_service(settings.state):
         wait_for_the_last(settings.state, _tell_of_waiting)
         check_addresses(settings)
+        if settings.access is not None:
+            read_access_file(settings.access)
         Rules(settings)  # what is wrong is one line here, before anything is started
         load_or_create_key(settings.sketch_key)
         log_json()
@@ -172,6 +180,10 @@ def _greet(settings: ServeSettings) -> None:
         f"Records and operators: {scheme}://{settings.host}:{settings.port}",
         f"Gateways ask at {scheme}://{settings.gate_host}:{settings.gate_port}",
     ]
+    if settings.access is not None:
+        lines.append(
+            f"Sign-ups, keys and step-up at {scheme}://{settings.access_host}:{settings.access_port}"
+        )
     if not Tokens(settings.state).list():
         lines.append(
             "Nobody has a token yet: "
@@ -188,7 +200,8 @@ State = Annotated[
 
 @tokens.callback()
 def _tokens() -> None:
-    """Say who may send records (ingest), ask for decisions (decide), look (read) and decide (operate).
+    """Say who may send records (ingest), ask for decisions (decide), look (read) and decide (operate),
+    and which of your own pages may screen sign-ups, make keys and let people step up (access).
 
     A token is shown once, when it is made; the service keeps a hash.
 
@@ -207,7 +220,7 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, as `tokens list` shows it.")],
     scope: Annotated[
         list[str],
-        typer.Option("--scope", metavar="SCOPE", help="ingest, decide, read or operate; or several."),
+        typer.Option("--scope", metavar="SCOPE", help="ingest, decide, read, operate or access; or several."),
     ],
     state: State = Path("state"),
     expires: Annotated[

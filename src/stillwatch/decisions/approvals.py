@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from stillwatch.contracts import DecisionError, UnknownSubjectError
 from stillwatch.decisions import rows
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.changes import Approved, Change, Ended, TakenOut
 from stillwatch.decisions.decision import Decision, Status
 from stillwatch.decisions.store import Said, Store
+from stillwatch.persistence.audit import AuditLog
 
 
 class Says(Protocol):

@@ -6,17 +6,17 @@ says what is asked of the gateway; where none does, the account is observed.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from stillwatch.contracts import InputError, Verdict
+from stillwatch.contracts import Verdict
 from stillwatch.settings import span_of
+from stillwatch.toml_file import Strict, read_toml
 
 _OBSERVED: Final = "no rule"
 """What is named where no rule holds."""
@@ -47,11 +47,7 @@ Count = Annotated[int, Field(ge=0)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Conditions(_Strict):
+class Conditions(Strict):
     """What must hold of a campaign and of an account of it; what is not said may be anything."""
 
     verdict: Verdict | None = Field(default=None, description="`campaign` or `watch`.")
@@ -116,7 +112,7 @@ class Conditions(_Strict):
         return (below is None or level < below) and (least is None or level >= least)
 
 
-class Rule(_Strict):
+class Rule(Strict):
     """Conditions, and what is asked of the gateway where they hold."""
 
     name: Annotated[str, Field(min_length=1)] = Field(description="What people call the rule.")
@@ -162,7 +158,7 @@ class Rule(_Strict):
         return self
 
 
-class Policy(_Strict):
+class Policy(Strict):
     """A version and rules in the order in which they are looked at."""
 
     version: Annotated[str, Field(min_length=1)] = Field(description="Told with every decision.")
@@ -190,42 +186,4 @@ def read_policy(path: Path) -> Policy:
         InputError: the file cannot be read, is no TOML, or says something that a policy may not say; every
             mistake in it is named.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(
-            f"the policy cannot be read ({error.strerror})", remedy="Name a policy file", file=str(path)
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"it is no TOML ({error})", remedy=_FORM, file=str(path)) from error
-    try:
-        return Policy.model_validate(document)
-    except ValidationError as error:
-        raise _refused(path, document, error) from error
-
-
-def _refused(path: Path, document: Mapping[str, Any], error: ValidationError) -> InputError:
-    """Name every mistake by the rule that it is in."""
-    found = [(_place(document, one["loc"]), _said(one)) for one in error.errors()]
-    rest = "".join(f"; {place}: {what}" if place else f"; {what}" for place, what in found[1:])
-    place, what = found[0]
-    return InputError(f"{what}{rest}", remedy=_FORM, file=str(path), field=place or None)
-
-
-def _place(document: Mapping[str, Any], location: Sequence[int | str]) -> str:
-    """Return where a mistake is, with the rule's name instead of its number."""
-    parts = [str(part) for part in location]
-    if len(parts) > 1 and parts[0] == "rules" and parts[1].isdigit():
-        rule = document["rules"][int(parts[1])]
-        named = rule.get("name") if isinstance(rule, dict) else None
-        parts[:2] = [f"rule {named!r}" if isinstance(named, str) else f"rule {int(parts[1]) + 1}"]
-    return ".".join(parts)
-
-
-def _said(error: Mapping[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "there is no such setting"
-    if error["type"] == "missing":
-        return "it is missing"
-    said: str = error["msg"].removeprefix("Value error, ")
-    return f"{said[:1].lower()}{said[1:]}"
+    return read_toml(path, Policy, "policy", _FORM)

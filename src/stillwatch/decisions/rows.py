@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, func, literal, select
 
 from stillwatch.contracts import Verdict
-from stillwatch.decisions.columns import Words, unescaped
 from stillwatch.decisions.decision import Asked, Decision, Member, Status
 from stillwatch.decisions.lifecycle import REFUSED_FOR, Before, Key
 from stillwatch.decisions.policy import Measure
 from stillwatch.decisions.schema import DECISIONS, MEMBERS, REVISION, SIGHTED
+from stillwatch.persistence.columns import Words, unescaped
 
 Kind = tuple[str, str, bool]
 """Status, action, and whether it is a dry run."""

@@ -13,13 +13,10 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     Table,
 )
 
-from stillwatch.decisions.columns import Moment, Words
-
-METADATA: Final = MetaData()
+from stillwatch.persistence.columns import METADATA, Moment, Words
 
 DECISIONS: Final = Table(
     "decisions",

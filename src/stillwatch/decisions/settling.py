@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 
 from stillwatch.contracts import Verdict
 from stillwatch.decisions import rows, writing
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.changes import Added, Change, Joined
 from stillwatch.decisions.lifecycle import next_changes
 from stillwatch.decisions.store import Said, Store
 from stillwatch.decisions.wanted import verdicts_of, wanted_of
+from stillwatch.persistence.audit import AuditLog
 
 
 class Settled(NamedTuple):

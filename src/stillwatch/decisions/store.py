@@ -17,12 +17,12 @@ from sqlalchemy import Connection
 
 from stillwatch.contracts import StoreError, UnknownSubjectError
 from stillwatch.decisions import rows, writing
-from stillwatch.decisions.address import address_of
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.changes import Change, Forgotten
-from stillwatch.decisions.database import Database
 from stillwatch.decisions.decision import Decision, Member, Status
 from stillwatch.decisions.schema import DECISIONS
+from stillwatch.persistence.address import address_of
+from stillwatch.persistence.audit import AuditLog
+from stillwatch.persistence.database import Database
 
 
 class Said(NamedTuple):

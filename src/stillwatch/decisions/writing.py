@@ -11,9 +11,9 @@ from sqlalchemy import JSON, Connection, bindparam, cast, delete, func, insert, 
 
 from stillwatch.contracts import Verdict
 from stillwatch.decisions.changes import Added, Approved, Change, Ended, Forgotten, Joined, Renewed, TakenOut
-from stillwatch.decisions.columns import Moment, Words, escaped
 from stillwatch.decisions.decision import Decision, Status
 from stillwatch.decisions.schema import DECISIONS, MEMBERS, REVISION, SIGHTED
+from stillwatch.persistence.columns import Moment, Words, escaped
 
 
 def write(connection: Connection, change: Change, at: datetime, by: str, why: str) -> None:

@@ -17,8 +17,8 @@ import pytest
 from control_desk import CAMPAIGN, MEMBERS_OF, SAID, WATCHED, controlled, furnished, view_of, write_judged
 from receiving_desk import ndjson, records
 
-from stillwatch.decisions.audit import verify_audit
 from stillwatch.decisions.store import open_store
+from stillwatch.persistence.audit import verify_audit
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "ingest"))
 from postgres_server import PostgresUnavailableError, postgres

@@ -18,11 +18,11 @@ from stillwatch.app.service.judged_tables import TABLES
 from stillwatch.app.service.places import JUDGED
 from stillwatch.app.service.rules import Rules
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, StoreError
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.store import open_store
 from stillwatch.engines.engine import open_engine
 from stillwatch.ingest.reader import read_accounts, read_exchanges
 from stillwatch.ledger.ledger import Ledger
+from stillwatch.persistence.audit import AuditLog
 from stillwatch.settings import ServeSettings
 from stillwatch.simulate.world import simulate
 from stillwatch.sketch.key import SketchKey, load_or_create_key

@@ -19,9 +19,9 @@ from stillwatch.app.service.publisher import Publisher
 from stillwatch.app.service.rules import Rules
 from stillwatch.contracts import StoreError
 from stillwatch.decisions.approvals import undo, undo_account
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.store import open_store
 from stillwatch.enforce.snapshot import Snapshot
+from stillwatch.persistence.audit import AuditLog
 from stillwatch.settings import ServeSettings
 
 

@@ -30,6 +30,8 @@ def addresses(settings: ServeSettings) -> Iterator[Address]:
     yield Address("--gate-port", settings.gate_host, settings.gate_port)
     if settings.gate_grpc_port:
         yield Address("--gate-grpc-port", settings.gate_host, settings.gate_grpc_port)
+    if settings.access is not None:
+        yield Address("--access-port", settings.access_host, settings.access_port)
 
 
 def check_addresses(settings: ServeSettings) -> None:
@@ -76,10 +78,14 @@ def warn_of_open_doors(settings: ServeSettings) -> None:
     """Say in the log which addresses others reach in the clear: tokens and records can be read on the way."""
     if settings.tls_certificate is not None:
         return
-    for host in sorted({settings.host, settings.gate_host}):
+    for host in sorted({settings.host, settings.gate_host, *_access_host(settings)}):
         if not is_loopback(host):
             _log.warning(
                 "%s is reached from other machines without TLS: tokens and records can be read on the way; "
                 "give --tls-certificate and --tls-key, or put a proxy with TLS before it",
                 host,
             )
+
+
+def _access_host(settings: ServeSettings) -> tuple[str, ...]:
+    return () if settings.access is None else (settings.access_host,)

@@ -19,7 +19,10 @@ READ: Final = "read"
 OPERATE: Final = "operate"
 """Scope of whoever approves, rejects and undoes decisions."""
 
-SCOPES: Final = (INGEST, DECIDE, READ, OPERATE)
+ACCESS: Final = "access"
+"""Scope of the provider's own sign-up, key and account pages."""
+
+SCOPES: Final = (INGEST, DECIDE, READ, OPERATE, ACCESS)
 
 Authorise = Callable[[HTTPConnection, str], None]
 """Returns where the connection's bearer token has the scope; else raises ApiError, 401 or 403.

@@ -30,7 +30,6 @@ from stillwatch.app.service.rules import Rules
 from stillwatch.app.stage_tables import InMemory
 from stillwatch.app.standing import Known, Standing, find_standing
 from stillwatch.contracts import ACCOUNT_SKETCH, StillwatchError, conform
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.planning import plan_actions
 from stillwatch.decisions.settling import settle
 from stillwatch.decisions.store import Store
@@ -38,6 +37,7 @@ from stillwatch.engines.engine import Engine, EngineError
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.linking.facets import facets
 from stillwatch.linking.growth import LOOK_BACK
+from stillwatch.persistence.audit import AuditLog
 from stillwatch.settings import ServeSettings
 from stillwatch.sketch.key import SketchKey
 

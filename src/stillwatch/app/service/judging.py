@@ -19,10 +19,10 @@ from stillwatch.app.service.pushing import SnapshotPush
 from stillwatch.app.service.reconciling import forget_outcomes
 from stillwatch.app.service.rules import Rules
 from stillwatch.contracts import StillwatchError
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.store import open_store
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
+from stillwatch.persistence.audit import AuditLog
 from stillwatch.settings import ServeSettings
 from stillwatch.sketch.key import load_or_create_key
 

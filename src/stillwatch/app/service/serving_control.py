@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Final
 
 import grpc
-import uvicorn
 from starlette.types import ASGIApp
 
-from stillwatch.app.service.addresses import Address, listening
+from stillwatch.app.service.addresses import Address
 from stillwatch.app.service.api import api_routes
 from stillwatch.app.service.control import control_routes
 from stillwatch.app.service.control_plane import control_plane
 from stillwatch.app.service.otlp_grpc import serve_otlp_grpc
-from stillwatch.app.service.patience import PatientProtocol
 from stillwatch.app.service.places import LEDGER
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.receiving import routes
 from stillwatch.app.service.sealer import Sealer
+from stillwatch.app.service.serving import serve_until
 from stillwatch.app.service.slowing import Rate, slowed
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.app.service.view import View
 from stillwatch.app.service.watching import Watcher
-from stillwatch.decisions.address import address_of
-from stillwatch.decisions.database import Database
 from stillwatch.decisions.store import Store
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
+from stillwatch.persistence.address import address_of
+from stillwatch.persistence.database import Database
 from stillwatch.settings import ServeSettings
 from stillwatch.sketch.key import SketchKey, load_or_create_key
 
@@ -70,7 +68,8 @@ def serve_control(settings: ServeSettings, stopping: threading.Event) -> None:
         if settings.otlp_port:
             server = _otlp(settings, receiver)
             stack.callback(lambda: server.stop(grace=2).wait())
-        asyncio.run(_serve(settings, control_app(settings, view, receiver), stopping))
+        address = Address("--port", settings.host, settings.port)
+        asyncio.run(serve_until(settings, control_app(settings, view, receiver), address, stopping))
 
 
 def control_app(settings: ServeSettings, view: View, receiver: Receiver) -> ASGIApp:
@@ -103,40 +102,3 @@ def _otlp(settings: ServeSettings, receiver: Receiver) -> grpc.Server:
     tokens = Tokens(settings.state)
     server, _ = serve_otlp_grpc(receiver, tokens.authorise, f"{host}:{settings.otlp_port}", credentials)
     return server
-
-
-class _Server(uvicorn.Server):
-    """Ends when it is told to: signals are for the process, which has more to do."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-
-async def _serve(settings: ServeSettings, app: ASGIApp, stopping: threading.Event) -> None:
-    config = uvicorn.Config(
-        app,
-        http=PatientProtocol,
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,  # who asks is who is connected, whatever a header says
-        server_header=False,
-        ssl_certfile=None if settings.tls_certificate is None else str(settings.tls_certificate),
-        ssl_keyfile=None if settings.tls_key is None else str(settings.tls_key),
-        timeout_graceful_shutdown=5,
-    )
-    own = listening(Address("--port", settings.host, settings.port))  # uvicorn would end the process itself
-    server = _Server(config)
-    ending = asyncio.create_task(_end_when(server, stopping))
-    try:
-        await server.serve(sockets=[own])
-    finally:
-        ending.cancel()
-
-
-async def _end_when(server: uvicorn.Server, stopping: threading.Event) -> None:
-    while not stopping.is_set():
-        await asyncio.sleep(0.1)
-    server.should_exit = True

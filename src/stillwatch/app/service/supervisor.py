@@ -55,6 +55,13 @@ def gate_process(settings: ServeSettings) -> None:
     serve_gate(gate_settings(settings), gate_authorise(settings))
 
 
+def access_process(settings: ServeSettings) -> None:
+    """Screen sign-ups, verify keys and let people step up until the process is told to end."""
+    from stillwatch.app.service.serving_access import serve_access
+
+    serve_access(settings, ended_by_signal())
+
+
 def pull_process(settings: ServeSettings) -> None:
     """Keep the snapshot that a service elsewhere pushes, until the process is told to end."""
     from stillwatch.app.service.places import SNAPSHOT
@@ -73,7 +80,8 @@ def ended_by_signal() -> threading.Event:
 
 def service(settings: ServeSettings) -> dict[str, Work]:
     """Return the processes of a whole service."""
-    return {"intake": control_process, "judge": judge_process, **_gates(settings)}
+    access = {} if settings.access is None else {"access": access_process}
+    return {"intake": control_process, "judge": judge_process, **access, **_gates(settings)}
 
 
 def gates_alone(settings: ServeSettings) -> dict[str, Work]:

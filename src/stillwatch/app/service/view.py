@@ -17,8 +17,8 @@ from stillwatch.app.service.places import JUDGED, LEDGER, OUTCOMES
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.sealer import Sealer
 from stillwatch.app.service.told_outcomes import ToldOutcomes
-from stillwatch.decisions.audit import AuditLog
 from stillwatch.decisions.store import Store, Tally
+from stillwatch.persistence.audit import AuditLog
 
 _READ_EVERY: Final = 1.0  # seconds
 _LOOK_EVERY: Final = 300.0

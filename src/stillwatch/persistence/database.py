@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from stillwatch.contracts import StoreError
-from stillwatch.decisions.address import Address
+from stillwatch.persistence.address import Address
 
 logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # else a lost connection is told on stderr
 

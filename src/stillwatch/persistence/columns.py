@@ -1,4 +1,4 @@
-"""How values are kept in the store of decisions, the same in every database."""
+"""How values are kept in the database, the same in every kind; and the catalogue of all its tables."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import DateTime, Dialect, Text
+from sqlalchemy import DateTime, Dialect, MetaData, Text
 from sqlalchemy.types import TypeDecorator
+
+METADATA: Final = MetaData()
+"""Every table of the database: stages put theirs into it, migrations make them."""
 
 _ESCAPED: Final = re.compile(r"\\(\\|0|u[0-9a-f]{4})")
 

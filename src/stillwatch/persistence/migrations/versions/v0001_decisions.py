@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from stillwatch.decisions.columns import Moment, Words
+from stillwatch.persistence.columns import Moment, Words
 
 revision = "0001"
 down_revision = None

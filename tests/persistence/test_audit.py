@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.contracts import AuditError
-from stillwatch.decisions import audit
-from stillwatch.decisions.audit import AuditLog, verify_audit
+from stillwatch.persistence import audit
+from stillwatch.persistence.audit import AuditLog, verify_audit
 
 ENTRIES = st.lists(st.dictionaries(st.sampled_from("xyz"), st.text() | st.integers()), min_size=1, max_size=6)
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from stillwatch.decisions.schema import METADATA
+from stillwatch.persistence.columns import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True

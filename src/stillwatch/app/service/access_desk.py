@@ -1,0 +1,30 @@
+"""What every door of the access process works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from stillwatch.app.access_file import AccessFile
+from stillwatch.app.decision_store import AUDIT
+from stillwatch.app.service.authorising import Authorise
+from stillwatch.persistence.audit import AuditLog
+from stillwatch.persistence.database import Database
+from stillwatch.sketch.key import SketchKey
+
+
+@dataclass(frozen=True)
+class AccessDesk:
+    """The access file, the database, the key of fingerprints, and whose tokens hold."""
+
+    state: Path
+    file: AccessFile
+    database: Database  # whose tables are there once the judge has started
+    key: SketchKey
+    authorise: Authorise
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The log in which every change is written before it is made."""
+        return AuditLog(self.state / AUDIT)
