@@ -43,8 +43,8 @@ class Live:
         self.snapshot, self.now, self.ticks = folder / "snapshot", NOW, 0.0
         self.guard = Guard(self.snapshot, clock=lambda: self.now.timestamp(), ticks=lambda: self.ticks)
 
-    def publish(self, exempt=()) -> None:
-        self.told = publish(self.store, self.snapshot, self.now, exempt)
+    def publish(self, exempt=(), passed=None) -> None:
+        self.told = publish(self.store, self.snapshot, self.now, exempt, passed or {})
         self.ticks += LOOK_EVERY
 
     def ruled(self, account: str) -> str:
@@ -97,3 +97,50 @@ def test_what_expired_asks_nothing_whether_a_snapshot_is_made_or_not(live):
     assert live.guard.rule("a").outcome == "skipped(expired)"
     live.publish()
     assert (live.told.accounts, live.guard.rule("a").outcome) == (0, "")
+
+
+def asked(live: Live, accounts: str, **columns) -> None:
+    """What a policy asks of accounts at the next judgement."""
+    rows = [
+        ROW | {"action": "verify", "verify_url": "https://v.example"} | columns | {"account_id": name}
+        for name in accounts
+    ]
+    live.now += timedelta(minutes=1)
+    settle(live.store, live.audit, pa.Table.from_pylist(rows, schema=PLANNED), live.now, ())
+
+
+def test_who_proved_who_it_is_goes_on_and_is_not_asked_again(tmp_path):
+    live = Live(tmp_path)
+    for _ in range(2):
+        asked(live, "abc")
+    before = {"a": live.now - timedelta(minutes=5), "d": live.now}
+    live.publish(passed=before)
+    assert [live.ruled(name) for name in "abcd"] == ["verify", "verify", "verify", "allow"]
+
+    passed = {"a": live.now + timedelta(seconds=1), "b": live.now - timedelta(days=9)}
+    live.publish(passed=passed)
+    assert [live.ruled(name) for name in "abc"] == ["allow", "verify", "verify"]
+
+    for _ in range(2):  # another version of the policy makes another decision
+        asked(live, "abc", policy_version="8")
+    live.publish(passed=passed)
+    assert live.guard.rule("b").terms.policy_version == "8"
+    assert [live.ruled(name) for name in "abc"] == ["allow", "verify", "verify"]
+
+    for _ in range(2):  # what asks more than that is not passed by it
+        asked(live, "abc", action="block", verify_url=None, policy_version="9")
+    live.publish(passed=passed)
+    assert live.ruled("a") == "block"
+
+
+def test_another_campaign_asks_anew(tmp_path):
+    live = Live(tmp_path)
+    for _ in range(2):
+        asked(live, "a")
+    passed = {"a": live.now}
+    live.publish(passed=passed)
+    assert live.ruled("a") == "allow"
+    for _ in range(2):
+        asked(live, "a", campaign_id="cmp_2")
+    live.publish(passed=passed)
+    assert live.ruled("a") == "verify"

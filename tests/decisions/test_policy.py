@@ -164,6 +164,12 @@ def test_nothing_is_ever_asked_of_who_is_exempt(called, exempt):
         ('[[rules]]\nname = "x"\naction = "throttle"', "rule 'x': action throttle needs budget_per_hour"),
         ('[[rules]]\nname = "x"\naction = "verify"', "rule 'x': action verify needs verify_url"),
         ('[[rules]]\nname = "x"\naction = "verify"\nverify_url = "http://a.example"', "https://"),
+        ('[[rules]]\nname = "x"\naction = "verify"\nverify_url = "http://localhost.example/"', "https://"),
+        ('[[rules]]\nname = "x"\naction = "verify"\nverify_url = "https://a/{account}"', "no other braces"),
+        (
+            '[[rules]]\nname = "x"\naction = "verify"\nverify_url = "https://a/{link}{link}"',
+            "no other braces",
+        ),
         ('[[rules]]\nname = "x"\naction = "block"\nmax_tokens = 5', "max_tokens belongs to action reduce"),
         ('[[rules]]\nname = "x"\naction = "ban"', "rule 'x'.action"),
         ('[[rules]]\naction = "block"', "rule 1.name: it is missing"),

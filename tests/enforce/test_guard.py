@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stillwatch.enforce.answers import refusal
 from stillwatch.enforce.budgets import Budgets
 from stillwatch.enforce.guard import LOOK_EVERY, STALE_AFTER, Guard
+from stillwatch.enforce.links import LinkFile, Links, load_or_create_link_key
 from stillwatch.enforce.snapshot import Terms, write_snapshot
 
 BLOCK = Terms("block", "dec_1", "cmp_1", ("payment-shared",), "1", 0.0, dry_run=False)
@@ -154,3 +155,24 @@ def test_whether_answers_are_reduced_takes_nothing_from_a_budget(path, clock):
     told = [asked.reduces(account) for account in ("a", "b", "c", "d", None)]
     assert told == [False, True, False, False, False]
     assert asked.rule("a")[:2] == ("allow", "skipped(within budget)")
+
+
+def test_who_has_to_prove_who_it_is_gets_a_link_of_its_own(path, clock, tmp_path):
+    asked = Terms(
+        "verify", "dec_1", "cmp_1", dry_run=False, verify_url="https://v.example/verify?link={link}"
+    )
+    write_snapshot(path, {"a": asked, "b": asked, "c": BLOCK})
+    key = tmp_path / "link.key"
+    guarded = Guard(path, links=LinkFile(key), clock=clock, ticks=clock)
+
+    assert guarded.rule("a").terms.verify_url == "https://v.example/verify?link="  # no key yet
+    assert "link.key" in guarded.links.trouble
+    links = Links(load_or_create_link_key(key))
+    for account in ("a", "b"):
+        address, _, link = guarded.rule(account).terms.verify_url.partition("=")
+        assert address == "https://v.example/verify?link"
+        assert links.read(link)[:2] == (account, "dec_1")
+        assert link not in guarded.rule(account).terms.verify_url  # the next request has another
+    assert guarded.links.trouble == ""
+    assert guarded.rule("c").terms == BLOCK
+    assert guard(path, clock, a=asked).rule("a").terms == asked

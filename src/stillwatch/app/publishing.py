@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stillwatch.decisions.decision import Decision
 from stillwatch.decisions.publishing import in_force
 from stillwatch.decisions.store import Store
 from stillwatch.enforce.snapshot import Terms, write_snapshot
+
+_NOBODY: Final[Mapping[str, datetime]] = {}
 
 
 class Published(NamedTuple):
@@ -20,7 +22,13 @@ class Published(NamedTuple):
     accounts: int
 
 
-def publish(store: Store, snapshot: Path, now: datetime, exempt: Collection[str]) -> Published:
+def publish(
+    store: Store,
+    snapshot: Path,
+    now: datetime,
+    exempt: Collection[str],
+    passed: Mapping[str, datetime] = _NOBODY,
+) -> Published:
     """Put what is in force in the place of the snapshot.
 
     Args:
@@ -28,12 +36,13 @@ def publish(store: Store, snapshot: Path, now: datetime, exempt: Collection[str]
         snapshot: the file that gateways map.
         now: what has expired by then asks nothing.
         exempt: accounts that nothing is asked of, whatever was decided before.
+        passed: when accounts last proved who uses them.
 
     Raises:
         StoreError: the database is away.
         OSError: the disk is full, or the folder cannot be written. In both cases the old snapshot stays.
     """
-    found = in_force(store, now, exempt)
+    found = in_force(store, now, exempt, passed)
     terms = {id(one): terms_of(one) for one in {id(one): one for one in found.decisions.values()}.values()}
     write_snapshot(snapshot, {account: terms[id(one)] for account, one in found.decisions.items()})
     return Published(found.revision, len(found.decisions))

@@ -6,6 +6,7 @@ says what is asked of the gateway; where none does, the account is observed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -22,6 +23,10 @@ _OBSERVED: Final = "no rule"
 """What is named where no rule holds."""
 
 _FORM: Final = "See `docs/policy.md` for what a policy may say"
+
+
+_ADDRESS: Final = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
+"""Of a page that people may be sent to; in the clear on this machine alone, where it can be tried."""
 
 
 class Measure(StrEnum):
@@ -128,7 +133,8 @@ class Rule(Strict):
         description="Requests an hour that all accounts of the campaign have together; of `throttle`.",
     )
     verify_url: str | None = Field(
-        default=None, description="Where the account proves who it is; of `verify`."
+        default=None,
+        description="Where the account proves who it is, with `{link}` for a link of its own; of `verify`.",
     )
     max_tokens: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="The longest answer that the account gets; of `reduce`."
@@ -153,9 +159,17 @@ class Rule(Strict):
                 raise ValueError(f"{name} belongs to action {action.value}, not to {self.action.value}")
             if not given and self.action is action and name != "max_tokens":
                 raise ValueError(f"action {action.value} needs {name}")
-        if self.verify_url is not None and not self.verify_url.startswith("https://"):
-            raise ValueError("verify_url must begin with https://: people are to give proof there")
+        if self.verify_url is not None:
+            _check_address(self.verify_url)
         return self
+
+
+def _check_address(verify_url: str) -> None:
+    if not _ADDRESS.match(verify_url):
+        raise ValueError("verify_url must begin with https://: people are to give proof there")
+    rest = verify_url.replace("{link}", "", 1)
+    if "{" in rest or "}" in rest:
+        raise ValueError("verify_url may have {link} in it, once, and no other braces")
 
 
 class Policy(Strict):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stillwatch.decisions.decision import Decision
+from stillwatch.decisions.policy import Measure
 from stillwatch.decisions.store import Store
+
+_NOBODY: Final[Mapping[str, datetime]] = {}
 
 
 class InForce(NamedTuple):
@@ -17,17 +20,27 @@ class InForce(NamedTuple):
     decisions: dict[str, Decision]  # by account
 
 
-def in_force(store: Store, now: datetime, exempt: Collection[str]) -> InForce:
+def in_force(
+    store: Store, now: datetime, exempt: Collection[str], passed: Mapping[str, datetime] = _NOBODY
+) -> InForce:
     """Return the decision that counts for each account; of several the stronger.
 
     What is enforced counts before a dry run, then the stronger action, then the smaller budget, then the
     older decision. Accounts that are exempt now are left out, whatever was decided before.
+
+    Args:
+        store: holds the decisions.
+        now: what has expired by then asks nothing.
+        exempt: accounts that nothing is asked of.
+        passed: when accounts last proved who uses them: those that did so since they were asked to are not
+            asked again, while all else that was decided of them holds.
 
     Raises:
         StoreError: the database is away.
     """
     revision, found = store.in_force()
     asking = [(decision, accounts) for decision, accounts in found if decision.asks_at(now)]
+    asking = _without_passed(store, asking, passed) if passed else asking
     asking.sort(key=lambda each: (each[0].issued_at, each[0].id), reverse=True)
     asking.sort(key=lambda each: each[0].asked.strength)
     told: dict[str, Decision] = {}
@@ -36,3 +49,20 @@ def in_force(store: Store, now: datetime, exempt: Collection[str]) -> InForce:
     for account in exempt:
         told.pop(account, None)
     return InForce(revision, told)
+
+
+def _without_passed(
+    store: Store, asking: list[tuple[Decision, frozenset[str]]], passed: Mapping[str, datetime]
+) -> list[tuple[Decision, frozenset[str]]]:
+    """Leave out of each decision to verify who has done so since it was asked to."""
+    verifying = [accounts for decision, accounts in asking if decision.asked.action is Measure.VERIFY]
+    proven = frozenset(passed).intersection(frozenset[str]().union(*verifying))
+    since = store.asked_to_verify(proven)
+
+    def still(decision: Decision, accounts: frozenset[str]) -> frozenset[str]:
+        if decision.asked.action is not Measure.VERIFY:
+            return accounts
+        asked = {name: since.get((decision.campaign_id, name)) for name in accounts & proven}
+        return accounts - {name for name, at in asked.items() if at is not None and passed[name] >= at}
+
+    return [(decision, still(decision, accounts)) for decision, accounts in asking]

@@ -14,7 +14,7 @@ from stillwatch.decisions.decision import Asked, Decision, Member, Status
 from stillwatch.decisions.lifecycle import REFUSED_FOR, Before, Key
 from stillwatch.decisions.policy import Measure
 from stillwatch.decisions.schema import DECISIONS, MEMBERS, REVISION, SIGHTED
-from stillwatch.persistence.columns import Words, unescaped
+from stillwatch.persistence.columns import Moment, Words, unescaped
 
 Kind = tuple[str, str, bool]
 """Status, action, and whether it is a dry run."""
@@ -103,6 +103,35 @@ def memberships(connection: Connection, accounts: Iterable[str]) -> dict[str, fr
         ):
             found.setdefault(decision_id, set()).add(account)
     return {decision_id: frozenset(own) for decision_id, own in found.items()}
+
+
+def asked_to_verify(connection: Connection, accounts: Iterable[str]) -> dict[tuple[str, str], datetime]:
+    """Return since when each of these accounts was first asked to prove who uses it, by campaign and account.
+
+    Decisions that took one another's place ask once: who has passed is not asked again by the next.
+    """
+    named = sorted(accounts)
+    found: dict[tuple[str, str], datetime] = {}
+    for begin in range(0, len(named), _FEW):
+        asked = (
+            select(
+                DECISIONS.c.campaign_id,
+                MEMBERS.c.account_id,
+                MEMBERS.c.since,
+                func.coalesce(DECISIONS.c.approved_at, DECISIONS.c.issued_at, type_=Moment),
+            )
+            .join(MEMBERS, MEMBERS.c.decision_id == DECISIONS.c.id)
+            .where(
+                DECISIONS.c.action == Measure.VERIFY.value,
+                DECISIONS.c.dry_run.is_(False),
+                DECISIONS.c.expires_at.is_not(None),  # it was in force
+                MEMBERS.c.account_id.in_(named[begin : begin + _FEW]),
+            )
+        )
+        for campaign, account, since, began in connection.execute(asked):
+            key, moment = (campaign, account), max(since, began)
+            found[key] = min(found.get(key, moment), moment)
+    return found
 
 
 def member(connection: Connection, decision_id: str, account_id: str) -> Member | None:

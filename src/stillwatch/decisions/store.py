@@ -160,6 +160,11 @@ class Store:
             accounts = rows.accounts_of(connection, found)
         return number, [(decision, accounts[decision.id]) for decision in found]
 
+    def asked_to_verify(self, accounts: Iterable[str]) -> dict[tuple[str, str], datetime]:
+        """Return since when each of these accounts is asked to prove who uses it, by campaign and account."""
+        with self._database.reading() as connection:
+            return rows.asked_to_verify(connection, accounts)
+
     def change(
         self, audit: AuditLog, said: Said, at: datetime, work: Callable[[Connection], Sequence[Change]]
     ) -> tuple[int, Sequence[Change]]:

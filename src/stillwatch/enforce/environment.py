@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from stillwatch.enforce.guard import Guard
 from stillwatch.enforce.identity import AccountOf, by_hashed_key, by_hop, first_of, nobody
 from stillwatch.enforce.keys import KeyFile
+from stillwatch.enforce.links import LinkFile
 from stillwatch.enforce.outcomes import Outcomes
 from stillwatch.enforce.shared_budgets import budgets_for
 
@@ -21,6 +22,7 @@ VARIABLES: Final = {
     "STILLWATCH_KEYS": "key file: whose each API key is, by its SHA-256",
     "STILLWATCH_IDENTITY_HEADER": "header in which a trusted hop names the account",
     "STILLWATCH_TRUSTED_HOPS": "addresses or networks of such hops, with commas between them",
+    "STILLWATCH_LINK_KEY": "the service's link key, for `{link}` in a policy's `verify_url`",
     "STILLWATCH_ACCOUNT_KEY": "field of LiteLLM's log that names the account",
 }
 """Every variable, and what it says."""
@@ -56,7 +58,10 @@ def configured(environment: Mapping[str, str] = os.environ) -> Configured:
     if value("KEYS"):
         ways.append(by_hashed_key(KeyFile(Path(value("KEYS")))))
     guard = Guard(
-        Path(value("SNAPSHOT")), processes=processes, budgets=budgets_for(value("REDIS"), processes)
+        Path(value("SNAPSHOT")),
+        processes=processes,
+        budgets=budgets_for(value("REDIS"), processes),
+        links=LinkFile(Path(value("LINK_KEY"))) if value("LINK_KEY") else None,
     )
     outcomes = Outcomes(Path(value("OUTCOMES")) if value("OUTCOMES") else None)
     return Configured(guard, outcomes, first_of(*ways) if ways else nobody, value("ACCOUNT_KEY"))

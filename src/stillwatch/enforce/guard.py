@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from stillwatch.enforce.budgets import Budget, Budgets
+from stillwatch.enforce.links import LinkFile
 from stillwatch.enforce.snapshot import Current, Terms
 
 LOOK_EVERY: Final = 0.5
@@ -44,6 +45,7 @@ class Guard:
         *,
         processes: int = 1,
         budgets: Budget | None = None,
+        links: LinkFile | None = None,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -53,11 +55,13 @@ class Guard:
             snapshot: where the service puts decisions.
             processes: how many processes serve the same accounts: a campaign's budget is shared out.
             budgets: where they share it instead.
+            links: makes the links under which an account proves who uses it.
             clock: seconds since 1970, for what expires.
             ticks: seconds that only go forward, for budgets and for looking again.
         """
         self.current = Current(snapshot)
         self.budgets: Budget = budgets or Budgets(processes, ticks)
+        self.links = links
         self._clock, self._ticks = clock, ticks
         self._looked = ticks()
 
@@ -74,7 +78,10 @@ class Guard:
             self.current.refresh()
         held = self.current.held
         terms = None if held is None or account_id is None else held.find(account_id)
-        return _NOTHING if terms is None else self._ruling(terms)
+        if terms is None or account_id is None:
+            return _NOTHING
+        ruling = self._ruling(terms)
+        return self._with_link(ruling, account_id) if ruling.action == "verify" else ruling
 
     def reduces(self, account_id: str | None) -> bool:
         """Whether answers to this account are to be reduced; takes nothing from a budget."""
@@ -94,6 +101,14 @@ class Guard:
         if terms.action in _REFUSING or terms.action == "reduce":
             return Ruling(terms.action, "enforced", terms)
         return Ruling(_ALLOW, "skipped(unknown action)", terms)
+
+    def _with_link(self, ruling: Ruling, account_id: str) -> Ruling:
+        """Name the place where this account proves who uses it: a link of its own, where there are any."""
+        terms = ruling.terms
+        if self.links is None or terms is None:
+            return ruling
+        address = self.links.fill(terms.verify_url, account_id, terms.decision_id)
+        return ruling._replace(terms=terms._replace(verify_url=address))
 
     def _is_held_over(self, terms: Terms) -> bool:
         """Whether a decision that has run out holds on, since nobody is there who could have renewed it."""

@@ -27,6 +27,9 @@ LASTS: Final = 900
 
 KEY_BYTES: Final = 32
 _KEY: Final = re.compile(rf"[0-9a-f]{{{2 * KEY_BYTES}}}")
+PLACE: Final = "{link}"
+"""What stands in a policy's ``verify_url`` where a link is to be."""
+
 _VERSION: Final = "v1"
 _LONGEST: Final = 4096
 _PURPOSE: Final = b"stillwatch step-up link"
@@ -85,6 +88,35 @@ class Links:
 
     def _tag(self, payload: str) -> bytes:
         return hmac.digest(self._key, payload.encode("utf-8", "surrogatepass"), sha256)
+
+
+class LinkFile:
+    """Makes links by the key in a file, which may come later than the gateway."""
+
+    def __init__(self, path: Path) -> None:
+        """Look for the key in ``path`` once a link is asked for."""
+        self._path = path
+        self._links: Links | None = None
+        self.trouble = ""  # why there are no links, for who looks after the gateway
+
+    def fill(self, address: str, account_id: str, decision_id: str) -> str:
+        """Return an address with a link for this account in the place of ``{link}``.
+
+        Without a key the place stays empty: the page behind the address then says how to get a link.
+        """
+        if PLACE not in address:
+            return address
+        links = self._links or self._loaded()
+        return address.replace(
+            PLACE, "" if links is None else links.make(account_id, decision_id=decision_id)
+        )
+
+    def _loaded(self) -> Links | None:
+        try:
+            self._links, self.trouble = Links(load_link_key(self._path)), ""
+        except (OSError, ValueError) as error:
+            self.trouble = str(error)
+        return self._links
 
 
 def load_link_key(path: Path) -> bytes:

@@ -46,5 +46,6 @@ class Desk:
             "service": "it has not renewed the snapshot for a while" if self.guard.is_stale else "",
             "budgets": self.guard.budgets.trouble,
             "outcomes": self.outcomes.trouble,
+            "links": "" if self.guard.links is None else self.guard.links.trouble,
         }
         return {name: trouble for name, trouble in found.items() if trouble}

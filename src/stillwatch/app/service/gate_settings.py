@@ -9,6 +9,7 @@ from stillwatch.app.service.desk import Desk
 from stillwatch.enforce.guard import Guard
 from stillwatch.enforce.identity import AccountOf, by_hashed_key, by_hop, first_of, nobody
 from stillwatch.enforce.keys import KeyFile
+from stillwatch.enforce.links import LinkFile
 from stillwatch.enforce.outcomes import Outcomes
 from stillwatch.enforce.shared_budgets import budgets_for
 
@@ -27,6 +28,7 @@ class GateSettings:
     keys: Path | None = None  # key file: whose each API key is
     identity_header: str = ""  # a header in which a trusted hop names the account
     trusted_hops: tuple[str, ...] = ()  # addresses or networks of such hops
+    link_key: Path | None = None  # key of step-up links, once there is one
     metadata: str = ""  # where Envoy's filters leave the account, as NAMESPACE:NAME.NAME
     account_key: str | None = None  # field of LiteLLM's log that names the account
     tls_certificate: Path | None = None
@@ -44,5 +46,6 @@ class GateSettings:
     def desk(self) -> Desk:
         """Return the desk that rules by these settings."""
         budgets = budgets_for(self.redis, self.processes)
-        guard = Guard(self.snapshot, processes=self.processes, budgets=budgets)
+        links = None if self.link_key is None else LinkFile(self.link_key)
+        guard = Guard(self.snapshot, processes=self.processes, budgets=budgets, links=links)
         return Desk(guard, self.identity(), Outcomes(self.outcomes))

@@ -8,7 +8,7 @@ from functools import partial
 from stillwatch.app.service.authorising import DECIDE
 from stillwatch.app.service.gate import Authorise
 from stillwatch.app.service.gate_settings import GateSettings
-from stillwatch.app.service.places import OUTCOMES, SNAPSHOT
+from stillwatch.app.service.places import LINK_KEY, OUTCOMES, SNAPSHOT
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.settings import ServeSettings
 
@@ -24,6 +24,7 @@ def gate_settings(settings: ServeSettings) -> GateSettings:
         processes=settings.gates,
         redis=settings.redis or "",
         keys=settings.keys,
+        link_key=settings.state / LINK_KEY,
         identity_header=settings.identity_header or "",
         trusted_hops=settings.trusted_hop,
         metadata=settings.metadata or "",

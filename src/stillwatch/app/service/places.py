@@ -16,3 +16,6 @@ JUDGED: Final = "judged"
 
 JUDGE: Final = "judge.json"
 """What the judge says of its last tick."""
+
+LINK_KEY: Final = "link.key"
+"""Key of the links under which accounts step up; gates and hooks that name such links need it."""
