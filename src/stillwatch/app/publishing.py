@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from stillwatch.decisions.decision import Decision
-from stillwatch.decisions.publishing import in_force
+from stillwatch.decisions.publishing import PassedAt, in_force, nobody
 from stillwatch.decisions.store import Store
 from stillwatch.enforce.snapshot import Terms, write_snapshot
-
-_NOBODY: Final[Mapping[str, datetime]] = {}
 
 
 class Published(NamedTuple):
@@ -27,7 +25,7 @@ def publish(
     snapshot: Path,
     now: datetime,
     exempt: Collection[str],
-    passed: Mapping[str, datetime] = _NOBODY,
+    passed: PassedAt = nobody,
 ) -> Published:
     """Put what is in force in the place of the snapshot.
 
@@ -36,7 +34,7 @@ def publish(
         snapshot: the file that gateways map.
         now: what has expired by then asks nothing.
         exempt: accounts that nothing is asked of, whatever was decided before.
-        passed: when accounts last proved who uses them.
+        passed: knows who proved who uses an account, and is not asked again.
 
     Raises:
         StoreError: the database is away.

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from stillwatch.decisions.decision import Decision
 from stillwatch.decisions.policy import Measure
 from stillwatch.decisions.store import Store
 
-_NOBODY: Final[Mapping[str, datetime]] = {}
+PassedAt = Callable[[Collection[str]], Mapping[str, datetime]]
+"""Says when those of some accounts that proved who uses them did so last."""
+
+
+def nobody(accounts: Collection[str]) -> Mapping[str, datetime]:
+    """Know of nobody who did: what holds where no step-up is offered."""
+    return {}
 
 
 class InForce(NamedTuple):
@@ -20,9 +26,7 @@ class InForce(NamedTuple):
     decisions: dict[str, Decision]  # by account
 
 
-def in_force(
-    store: Store, now: datetime, exempt: Collection[str], passed: Mapping[str, datetime] = _NOBODY
-) -> InForce:
+def in_force(store: Store, now: datetime, exempt: Collection[str], passed: PassedAt = nobody) -> InForce:
     """Return the decision that counts for each account; of several the stronger.
 
     What is enforced counts before a dry run, then the stronger action, then the smaller budget, then the
@@ -32,7 +36,7 @@ def in_force(
         store: holds the decisions.
         now: what has expired by then asks nothing.
         exempt: accounts that nothing is asked of.
-        passed: when accounts last proved who uses them: those that did so since they were asked to are not
+        passed: knows who proved who uses an account: those that did so since they were asked to are not
             asked again, while all else that was decided of them holds.
 
     Raises:
@@ -40,7 +44,7 @@ def in_force(
     """
     revision, found = store.in_force()
     asking = [(decision, accounts) for decision, accounts in found if decision.asks_at(now)]
-    asking = _without_passed(store, asking, passed) if passed else asking
+    asking = _without_passed(store, asking, passed)
     asking.sort(key=lambda each: (each[0].issued_at, each[0].id), reverse=True)
     asking.sort(key=lambda each: each[0].asked.strength)
     told: dict[str, Decision] = {}
@@ -52,17 +56,17 @@ def in_force(
 
 
 def _without_passed(
-    store: Store, asking: list[tuple[Decision, frozenset[str]]], passed: Mapping[str, datetime]
+    store: Store, asking: list[tuple[Decision, frozenset[str]]], passed: PassedAt
 ) -> list[tuple[Decision, frozenset[str]]]:
     """Leave out of each decision to verify who has done so since it was asked to."""
     verifying = [accounts for decision, accounts in asking if decision.asked.action is Measure.VERIFY]
-    proven = frozenset(passed).intersection(frozenset[str]().union(*verifying))
+    proven = passed(frozenset[str]().union(*verifying)) if verifying else {}
     since = store.asked_to_verify(proven)
 
-    def still(decision: Decision, accounts: frozenset[str]) -> frozenset[str]:
+    def done(decision: Decision, accounts: frozenset[str]) -> frozenset[str]:
         if decision.asked.action is not Measure.VERIFY:
-            return accounts
-        asked = {name: since.get((decision.campaign_id, name)) for name in accounts & proven}
-        return accounts - {name for name, at in asked.items() if at is not None and passed[name] >= at}
+            return frozenset()
+        asked = {name: since.get((decision.campaign_id, name)) for name in accounts & proven.keys()}
+        return frozenset(name for name, at in asked.items() if at is not None and proven[name] >= at)
 
-    return [(decision, still(decision, accounts)) for decision, accounts in asking]
+    return [(decision, accounts - done(decision, accounts)) for decision, accounts in asking]
