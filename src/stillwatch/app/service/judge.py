@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -26,6 +26,7 @@ from stillwatch.app.replay import is_due
 from stillwatch.app.service.judge_report import JudgeReport
 from stillwatch.app.service.judged import keep_judged
 from stillwatch.app.service.live_log import LiveLog, Moment
+from stillwatch.app.service.reached_levels import with_reached
 from stillwatch.app.service.rules import Rules
 from stillwatch.app.stage_tables import InMemory
 from stillwatch.app.standing import Known, Standing, find_standing
@@ -69,11 +70,14 @@ class Judge:
         rules: Rules,
         store: Callable[[], Store],
         audit: AuditLog,
+        levels: Callable[[Collection[str]], Mapping[str, int]] | None = None,
     ) -> None:
         """Judge ``ledger`` with an ``engine`` that nobody else uses.
 
-        ``store`` opens the store where it is not open yet: it may be away when the service starts.
+        ``store`` opens the store where it is not open yet: it may be away when the service starts. ``levels``
+        says which verification levels accounts have reached beside what their records say.
         """
+        self._levels = levels
         self._settings, self._key, self._ledger, self._engine = settings, key, ledger, engine
         self._rules, self._store, self._audit = rules, store, audit
         self._log = LiveLog(engine, ledger)
@@ -168,7 +172,15 @@ class Judge:
     def _decide(self, found: Found, now: datetime) -> None:
         exempt = self._rules.exempt(now)
         basis = found.basis
+        records = self._reached(found.accounts, found.records)
         planned = plan_actions(
-            self._rules.policy, basis.campaigns, found.accounts, found.records, basis.reasons, exempt
+            self._rules.policy, basis.campaigns, found.accounts, records, basis.reasons, exempt
         )
         settle(self._store(), self._audit, planned, now, exempt, found.judged_at)
+
+    def _reached(self, accounts: pa.Table, records: pa.Table) -> pa.Table:
+        """Return records with what accounts of campaigns have proved since."""
+        if self._levels is None:
+            return records
+        named = accounts.filter(pc.is_valid(accounts["campaign_id"]))["account_id"].to_pylist()
+        return with_reached(records, self._levels(named))
