@@ -86,6 +86,15 @@ def test_splits_and_merges_are_recorded(names):
     assert merged.campaign_id == first.campaign_id
     assert registry.events[-1] == Event("merge", first.campaign_id, halves[1].campaign_id)
     assert set(registry.members) == {first.campaign_id}
+    assert registry.ancestors() == {
+        halves[1].campaign_id: frozenset({first.campaign_id}),
+        first.campaign_id: frozenset({halves[1].campaign_id}),
+    }
+
+
+def test_ancestors_are_known_over_several_changes(names):
+    events = (Event("split", "b", "a"), Event("split", "c", "b"), Event("merge", "d", "c"))
+    assert Registry({}, events).ancestors() == {"b": {"a"}, "c": {"a", "b"}, "d": {"a", "b", "c"}}
 
 
 def test_a_split_never_takes_the_name_of_another_campaign(names):

@@ -57,9 +57,10 @@ class Desk:
         self.audit = AuditLog(self.log)
         self.now = BEGAN
 
-    def settle(self, *rows: dict, exempt: str = "", after: timedelta = HOUR, judged_at=None):
+    def settle(self, *rows: dict, exempt: str = "", after: timedelta = HOUR, judged_at=None, ancestors=None):
         self.now += after
-        return settle(self.store, self.audit, planned(*rows), self.now, exempt, judged_at)
+        came_from = {name: frozenset(of) for name, of in (ancestors or {}).items()}
+        return settle(self.store, self.audit, planned(*rows), self.now, exempt, judged_at, came_from)
 
     def asked(self, exempt: str = "") -> dict[str, str]:
         """What the gateway is asked of whom; to be observed is not."""
@@ -105,6 +106,24 @@ def test_a_group_to_watch_is_no_campaign_yet(desk):
     assert desk.asked() == {"a": "verify"}
     desk.settle(*throttled("a", verdict="campaign"))
     assert desk.asked() == {"a": "verify"}  # both stand, and to verify is the stronger
+
+
+def test_what_a_person_refused_is_refused_under_another_name_too(desk):
+    """A campaign that splits or merges gets another name; who was spared is spared under that as well."""
+    for _ in range(2):
+        desk.settle(*throttled("ab"), *throttled("cd", "cmp_2"))
+    one, other = sorted(desk.acting(), key=lambda decision: decision.campaign_id)
+    desk.say(approvals.undo, one)
+    desk.say(approvals.undo_account("c"), other)
+    assert desk.asked() == {"d": "throttle"}
+
+    born = {"cmp_3": ["cmp_1", "cmp_2"]}
+    for _ in range(2):
+        desk.settle(*throttled("abcde", "cmp_3"), ancestors=born)
+    assert desk.asked() == dict.fromkeys("de", "throttle")
+    for _ in range(2):
+        desk.settle(*throttled("abcde", "cmp_4"))
+    assert desk.asked() == dict.fromkeys("abcde", "throttle")  # another one, that has nothing to do with it
 
 
 def test_who_fell_silent_stays_and_who_comes_joins_while_the_campaign_is_called(desk):

@@ -68,6 +68,14 @@ class Registry:
                 "".join(json.dumps(line) + "\n" for line in [*known, *happened]), encoding="utf-8"
             )
 
+    def ancestors(self) -> dict[str, frozenset[str]]:
+        """Return the campaigns that each one came out of or took in, and those that they did in turn."""
+        told: dict[str, set[str]] = {}
+        for event in self.events:  # oldest first: what an ancestor came from is known by then
+            own = told.setdefault(event.campaign_id, set())
+            own |= {event.other, *told.get(event.other, ())} - {event.campaign_id}
+        return {name: frozenset(own) for name, own in told.items()}
+
     def keeping(self, stays: Callable[[str], bool]) -> Registry:
         """Return the registry without the members that do not stay, and without campaigns that had no other.
 

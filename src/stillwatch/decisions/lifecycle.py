@@ -45,6 +45,15 @@ class Before:
     confirmed: frozenset[str]  # campaigns that the judgement before called as well
     refused: frozenset[Key] = frozenset()  # campaign and rule that a person said no to, not long ago
     taken_out: Mapping[Key, frozenset[str]] = field(default_factory=dict)  # accounts, not long ago
+    refused_accounts: Mapping[Key, frozenset[str]] = field(default_factory=dict)  # of what was refused
+    ancestors: Mapping[str, frozenset[str]] = field(default_factory=dict)  # of campaigns that split or merged
+
+    def spared(self, key: Key) -> frozenset[str]:
+        """Return the accounts that a person said no for, under whatever name their campaign had then."""
+        campaign, rule = key
+        earlier = [(name, rule) for name in self.ancestors.get(campaign, ())]
+        told = [self.taken_out.get(each, frozenset()) for each in (key, *earlier)]
+        return frozenset[str]().union(*told, *(self.refused_accounts.get(each, ()) for each in earlier))
 
 
 def new_id() -> str:
@@ -135,8 +144,7 @@ class _Step:
     ) -> list[Decision]:
         """Find a place for every account; return the decisions that ask what is wanted."""
         carried = self._of(decision for decision in older if decision.asked.acts and wanted.asked.acts)
-        out = self._before.taken_out.get(wanted.key, frozenset())
-        coming = (wanted.accounts | carried) - out - self._of(current)
+        coming = (wanted.accounts | carried) - self._before.spared(wanted.key) - self._of(current)
         place = self._place(wanted, current, len(coming))
         if not coming:
             return list(current)

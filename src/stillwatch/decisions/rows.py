@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from stillwatch.persistence.columns import Moment, Words, unescaped
 Kind = tuple[str, str, bool]
 """Status, action, and whether it is a dry run."""
 
+_NONE: Mapping[str, frozenset[str]] = {}
 _FEW = 500  # decisions that are named in a query
 _STANDING = [status.value for status in Status if status.stands]
 _REFUSED = [status.value for status in Status if status.refused]
@@ -184,15 +185,22 @@ def standing(connection: Connection) -> list[Decision]:
     return decisions(connection, DECISIONS.c.status.in_(_STANDING))
 
 
-def before(connection: Connection, now: datetime, confirmed: frozenset[str]) -> Before:
+def before(
+    connection: Connection,
+    now: datetime,
+    confirmed: frozenset[str],
+    ancestors: Mapping[str, frozenset[str]] = _NONE,
+) -> Before:
     """Return what the next step of the life of decisions depends on."""
-    found = standing(connection)
+    found, refused = standing(connection), _refused(connection, now)
     return Before(
         tuple(found),
         accounts_of(connection, found),
         confirmed,
-        _refused(connection, now),
+        refused,
         _out(connection, now),
+        _refused_accounts(connection, now, refused) if ancestors else {},
+        ancestors,
     )
 
 
@@ -211,6 +219,19 @@ def _refused(connection: Connection, now: datetime) -> frozenset[Key]:
         if key in no and one.approved_at is not None and one.approved_at >= no[key]:
             del no[key]
     return frozenset(no)
+
+
+def _refused_accounts(
+    connection: Connection, now: datetime, refused: frozenset[Key]
+) -> dict[Key, frozenset[str]]:
+    """Return the accounts of what a person said no to."""
+    said_no = and_(DECISIONS.c.status.in_(_REFUSED), DECISIONS.c.ended_at > now - REFUSED_FOR)
+    found = [one for one in decisions(connection, said_no) if (one.campaign_id, one.rule) in refused]
+    told: dict[Key, frozenset[str]] = {}
+    for one in found:
+        key = one.campaign_id, one.rule
+        told[key] = told.get(key, frozenset()) | accounts_of(connection, [one])[one.id]
+    return told
 
 
 def _out(connection: Connection, now: datetime) -> dict[Key, frozenset[str]]:

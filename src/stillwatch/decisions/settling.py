@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 from sqlalchemy import Connection
@@ -17,6 +17,8 @@ from stillwatch.decisions.lifecycle import next_changes
 from stillwatch.decisions.store import Said, Store
 from stillwatch.decisions.wanted import verdicts_of, wanted_of
 from stillwatch.persistence.audit import AuditLog
+
+_NONE: Final[Mapping[str, frozenset[str]]] = {}
 
 
 class Settled(NamedTuple):
@@ -39,6 +41,7 @@ def settle(
     now: datetime,
     exempt: Collection[str],
     judged_at: datetime | None = None,
+    ancestors: Mapping[str, frozenset[str]] = _NONE,
 ) -> Settled:
     """Bring the decisions to what the policy wants of the campaigns that are called now.
 
@@ -50,6 +53,8 @@ def settle(
         exempt: accounts that nothing is asked of.
         judged_at: the judgement that called the campaigns. Where campaigns are followed between judgements
             it stays the same; without it this is a judgement of its own.
+        ancestors: of campaigns that split or merged, those that they came from: what a person refused of
+            these is not asked of the same accounts under another name.
 
     Raises:
         StoreError: the database is away, or nothing can be logged; nothing was changed.
@@ -60,7 +65,7 @@ def settle(
 
     def work(connection: Connection) -> Sequence[Change]:
         confirmed = _sight(connection, verdicts, judgement)
-        return next_changes(rows.before(connection, now, confirmed), wanted, verdicts, now)
+        return next_changes(rows.before(connection, now, confirmed, ancestors), wanted, verdicts, now)
 
     return Settled(*store.change(audit, Said("settled"), now, work))
 

@@ -30,6 +30,8 @@ from stillwatch.app.service.reached_levels import with_reached
 from stillwatch.app.service.rules import Rules
 from stillwatch.app.stage_tables import InMemory
 from stillwatch.app.standing import Known, Standing, find_standing
+from stillwatch.campaigns.registry import FILE as REGISTRY
+from stillwatch.campaigns.registry import Registry
 from stillwatch.contracts import ACCOUNT_SKETCH, StillwatchError, conform
 from stillwatch.decisions.planning import plan_actions
 from stillwatch.decisions.settling import settle
@@ -55,6 +57,7 @@ class Found:
     basis: Basis
     accounts: pa.Table  # those in a campaign: account_id, campaign_id, risk
     records: pa.Table  # ACCOUNT_SKETCH of the accounts
+    ancestors: Mapping[str, frozenset[str]]  # of campaigns that split or merged
     newcomers: pa.Table | None = None  # that were weighed last; None where nobody was since the judgement
 
 
@@ -141,7 +144,8 @@ class Judge:
         )
         accounts, judged_at = detection.results.accounts, self._judgement_of(moment, now)
         records, basis = self._records(accounts), remember(self._engine, detection, moment.until)
-        self._found, self._judged = Found(judged_at, basis, accounts, records), moment.seen
+        ancestors = Registry.load(state / REGISTRY).ancestors()
+        self._found, self._judged = Found(judged_at, basis, accounts, records, ancestors), moment.seen
         if judged_at != self.report.judged_at:
             self._tell(judged_at=judged_at, judged=moment.seen)
         self._tell(judgements=self.report.judgements + 1)
@@ -176,7 +180,7 @@ class Judge:
         planned = plan_actions(
             self._rules.policy, basis.campaigns, found.accounts, records, basis.reasons, exempt
         )
-        settle(self._store(), self._audit, planned, now, exempt, found.judged_at)
+        settle(self._store(), self._audit, planned, now, exempt, found.judged_at, found.ancestors)
 
     def _reached(self, accounts: pa.Table, records: pa.Table) -> pa.Table:
         """Return records with what accounts of campaigns have proved since."""
