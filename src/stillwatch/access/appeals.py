@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,10 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from stillwatch.access.step_up_log import StepUpLog
+from stillwatch.access.step_up_log import append
 from stillwatch.access.step_up_sessions import hashed
 from stillwatch.access.step_up_tables import APPEALS
 from stillwatch.contracts import DecisionError, UnknownSubjectError
+from stillwatch.persistence.audit import AuditLog
 from stillwatch.persistence.database import Database
 
 LONGEST: Final = 4000
@@ -64,22 +66,28 @@ class Filed(NamedTuple):
     token: str
 
 
+def nothing(connection: Connection, account_id: str) -> Mapping[str, Any]:
+    """Do nothing to an account."""
+    return {}
+
+
 class Appeals:
     """Appeals in the database; several threads and processes may use them at once.
 
     Every method raises StoreError while the database is away.
     """
 
-    def __init__(self, database: Database, log: StepUpLog) -> None:
-        """Use a database whose tables are there; every change is written to ``log`` first."""
-        self._database, self._log = database, log
+    def __init__(self, database: Database, audit: AuditLog) -> None:
+        """Use a database whose tables are there; every change is written to ``audit`` first."""
+        self._database, self._audit = database, audit
 
-    def file(self, appeal: Appeal, at_most: int) -> Filed | None:
+    def file(self, appeal: Appeal, at_most: int, name: str) -> Filed | None:
         """Keep a new appeal; None where the account filed so many in the last 24 hours.
 
         Args:
             appeal: without a number.
             at_most: appeals of one account in 24 hours.
+            name: what the audit log calls the account.
         """
         token = secrets.token_urlsafe(24)
         filed = Appeal(**{**vars(appeal), "number": _new_number()})
@@ -91,7 +99,7 @@ class Appeals:
             row = vars(filed) | {"kind": filed.kind.value, "status": filed.status.value}
             connection.execute(insert(APPEALS).values(row | {"token_hash": hashed(token)}))
             told = {"appeal": filed.number, "decision": filed.decision_id, "about": filed.kind.value}
-            self._log.tell("appealed", filed.account_id, **told)
+            append(self._audit, "appealed", account=name, **told)
         return Filed(filed, token)
 
     def list(self, status: Status | None = None) -> list[Appeal]:
@@ -115,8 +123,25 @@ class Appeals:
             found = _found(connection, APPEALS.c.token_hash == hashed(token))
         return found[0] if found else None
 
-    def answer(self, number: str, status: Status, text: str, *, by: str, now: datetime) -> Appeal:
+    def answer(
+        self,
+        number: str,
+        status: Status,
+        text: str,
+        *,
+        by: str,
+        now: datetime,
+        beside: Callable[[Connection, str], Mapping[str, Any]] = nothing,
+    ) -> Appeal:
         """Answer an appeal that is open.
+
+        Args:
+            number: of the appeal.
+            status: accepted or declined.
+            text: what its person reads.
+            by: who answers.
+            now: when.
+            beside: is done to the account with it, all or nothing; returns what the audit log says of that.
 
         Raises:
             UnknownSubjectError: there is none of this number.
@@ -125,11 +150,12 @@ class Appeals:
         with self._database.writing() as connection:
             before = self._find(connection, number)
             if before.status is not Status.OPEN:
-                raise DecisionError(f"appeal {number} is {before.status.value} already", remedy=_LIST)
+                raise DecisionError(f"appeal {before.number} is {before.status.value} already", remedy=_LIST)
             values = {"status": status.value, "answer": text, "answered_by": by, "answered_at": now}
-            connection.execute(update(APPEALS).where(APPEALS.c.number == number).values(values))
-            told = {"appeal": number, "decision": before.decision_id, "status": status.value}
-            self._log.tell("appeal-answered", before.account_id, by=by, why=text, **told)
+            connection.execute(update(APPEALS).where(APPEALS.c.number == before.number).values(values))
+            told = {"appeal": before.number, "decision": before.decision_id, "status": status.value}
+            done = beside(connection, before.account_id)
+            append(self._audit, "appeal-answered", by=by, why=text, **told, **done)
             return self._find(connection, number)
 
     def _find(self, connection: Connection, number: str) -> Appeal:

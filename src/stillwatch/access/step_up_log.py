@@ -18,7 +18,7 @@ class StepUpLog:
 
     def __init__(self, audit: AuditLog, digest: Callable[[bytes], str]) -> None:
         """Write to ``audit``; ``digest`` is a keyed hash."""
-        self._audit, self._digest = audit, digest
+        self.audit, self._digest = audit, digest
 
     def name(self, account_id: str) -> str:
         """Return what the log calls an account."""
@@ -29,21 +29,22 @@ class StepUpLog:
         return self._digest(b"step-up holder\0" + "\0".join(who).encode("utf-8", "surrogatepass"))
 
     def tell(self, kind: str, account_id: str, **entry: Any) -> None:
-        """Add an entry; call it before what it tells of is committed.
+        """Add an entry about an account; see :func:`append`."""
+        append(self.audit, kind, account=self.name(account_id), **entry)
 
-        Raises:
-            StoreError: it cannot be written.
-            AuditError: the log is broken.
-        """
-        self.tell_all(kind, account=self.name(account_id), **entry)
 
-    def tell_all(self, kind: str, **entry: Any) -> None:
-        """Add an entry that is about no single account; see :meth:`tell`."""
-        try:
-            self._audit.append(kind, entry)
-        except OSError as error:
-            raise StoreError(
-                f"the audit log cannot be written ({error.strerror}), so that nothing was changed",
-                remedy="Make room, or let this user write there",
-                file=str(error.filename) if error.filename else None,
-            ) from error
+def append(audit: AuditLog, kind: str, **entry: Any) -> None:
+    """Add an entry; call it before what it tells of is committed.
+
+    Raises:
+        StoreError: it cannot be written.
+        AuditError: the log is broken.
+    """
+    try:
+        audit.append(kind, entry)
+    except OSError as error:
+        raise StoreError(
+            f"the audit log cannot be written ({error.strerror}), so that nothing was changed",
+            remedy="Make room, or let this user write there",
+            file=str(error.filename) if error.filename else None,
+        ) from error

@@ -104,6 +104,11 @@ def record(connection: Connection, passed: Verification) -> None:
     raise_revision(connection)
 
 
+def lock(connection: Connection) -> None:
+    """Let nobody else change verifications until the transaction ends."""
+    connection.execute(select(REVISION.c.number).with_for_update())
+
+
 def raise_revision(connection: Connection) -> None:
     """Say that verifications were changed."""
     connection.execute(update(REVISION).values(number=REVISION.c.number + 1))
@@ -123,7 +128,8 @@ def accounts_of(connection: Connection, holder: str, but: str) -> int:
 
 
 def _verification(row: Row[Any]) -> Verification:
-    return Verification(*row)._replace(level=Level(row.level), method=Method(row.method))
+    told = row._asdict()
+    return Verification(**told | {"level": Level(row.level), "method": Method(row.method)})
 
 
 def _few(accounts: Iterable[str]) -> Iterator[list[str]]:
