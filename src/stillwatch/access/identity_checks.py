@@ -70,6 +70,9 @@ class Check(NamedTuple):
     started_at: datetime
 
 
+_COLUMNS: Final = [CHECKS.c[name] for name in Check._fields]
+
+
 def secret_of(text: str) -> bytes:
     """Return the secret in a text.
 
@@ -139,6 +142,12 @@ def find(connection: Connection, reference: str, now: datetime) -> Check | None:
     return _check(connection, (CHECKS.c.reference == reference) & (CHECKS.c.started_at > now - LASTS))
 
 
+def of_account(connection: Connection, account_id: str) -> list[Check]:
+    """Return every check of an account, the oldest first."""
+    asked = select(*_COLUMNS).where(CHECKS.c.account_id == account_id).order_by(CHECKS.c.started_at)
+    return [Check(*row)._replace(status=Status(row.status)) for row in connection.execute(asked)]
+
+
 def settle(connection: Connection, check: Check, status: Status, now: datetime) -> None:
     """Keep what came of a check."""
     own = CHECKS.c.reference == check.reference
@@ -146,8 +155,7 @@ def settle(connection: Connection, check: Check, status: Status, now: datetime) 
 
 
 def _check(connection: Connection, own: ColumnElement[bool]) -> Check | None:
-    columns = [CHECKS.c[name] for name in Check._fields]
-    asked = select(*columns).where(own).order_by(CHECKS.c.started_at.desc()).limit(1)
+    asked = select(*_COLUMNS).where(own).order_by(CHECKS.c.started_at.desc()).limit(1)
     row = connection.execute(asked.with_for_update()).one_or_none()
     return None if row is None else Check(*row)._replace(status=Status(row.status))
 

@@ -1,4 +1,4 @@
-"""Appeals as documents and as lines for people, each with what is known of the decision that it is against."""
+"""Appeals as documents and as lines for people, each with what is known of the decision it is against."""
 
 from __future__ import annotations
 

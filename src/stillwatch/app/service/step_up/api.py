@@ -7,14 +7,13 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import select
 from starlette.requests import Request
 
+from stillwatch.access import identity_checks
 from stillwatch.access.levels import Level
 from stillwatch.access.passkeys import has_passkey
 from stillwatch.access.step_up_log import append
 from stillwatch.access.step_up_removal import forget_step_ups, remove_authenticators
-from stillwatch.access.step_up_tables import CHECKS
 from stillwatch.access.totp import has_codes
 from stillwatch.access.verifications import Method
 from stillwatch.app.service.asked import only, wrong
@@ -64,10 +63,7 @@ def show(desk: StepUpDesk, request: Request, body: bytes) -> Document:
     passed = desk.verifications.of_account(account)
     with desk.database.reading() as connection:
         has = {Method.PASSKEY: has_passkey(connection, account), Method.TOTP: has_codes(connection, account)}
-        checks = connection.execute(
-            select(CHECKS.c["status", "started_at"]).where(CHECKS.c.account_id == account)
-        )
-        checked = [dict(row) for row in checks.mappings()]
+        checks = identity_checks.of_account(connection, account)
     return {
         "account_id": account,
         "level": int(max((each.level for each in passed), default=Level.NONE)),
@@ -81,7 +77,7 @@ def show(desk: StepUpDesk, request: Request, body: bytes) -> Document:
             }
             for each in passed
         ],
-        "identity_checks": sorted(checked, key=lambda each: each["started_at"]),
+        "identity_checks": [{"status": each.status.value, "started_at": each.started_at} for each in checks],
         "audit_name": desk.log.name(account),
     }
 

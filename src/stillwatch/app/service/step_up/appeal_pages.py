@@ -1,6 +1,6 @@
 """Pages of appeals: the form, and the page under a link of its own that shows the answer.
 
-Who has a link may appeal even when it is used or its time is over: that it says whose account it is stays true.
+Who has a link may appeal even when it is used or its time is over: whose account it is stays true.
 """
 
 from __future__ import annotations

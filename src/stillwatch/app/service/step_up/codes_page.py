@@ -52,7 +52,7 @@ def _asked(visit: Visit, session: Session, *, problem: str) -> Response:
 
 
 def _enrolment(visit: Visit, connection: Connection, session: Session) -> dict[str, Any]:
-    """Return what shows a new secret; it stays the same while its page is open, so that a typo costs nothing."""
+    """Return what shows a new secret; it stays the same for a while, so that a typo costs nothing."""
     box, purpose = visit.desk.box, _PURPOSE + session.account_id
     waiting = step_up_sessions.peek(connection, session, _ENROL, visit.now)
     secret = box.open(waiting["sealed"], purpose) if waiting else totp.new_secret()

@@ -52,8 +52,8 @@ def take_result(desk: StepUpDesk, request: Request, body: bytes) -> Document:
     provider found of them.
 
     Raises:
-        ApiError: it is not signed or too old (401), says nothing that is known (422), is about no check (404),
-            or says otherwise of one that is done (409).
+        ApiError: it is not signed or too old (401), says nothing that is known (422), is about no check
+            (404), or says otherwise of one that is done (409).
     """
     result, now = _believed(desk, request, body), desk.now()
     with desk.database.writing() as connection:
