@@ -55,9 +55,9 @@ def key_uri(secret: str, service: str, label: str) -> str:
 
 
 def qr_svg(text: str) -> str:
-    """Return a QR code (ISO/IEC 18004) as inline SVG without colours of its own."""
+    """Return a QR code (ISO/IEC 18004) as inline SVG: black, to stand on white."""
     code = segno.make(text, error="m", micro=False)
-    return str(code.svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None, dark=None, light=None))
+    return str(code.svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None, dark="#000"))
 
 
 def has_codes(connection: Connection, account_id: str) -> bool:
