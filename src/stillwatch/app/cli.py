@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from stillwatch import __version__
 from stillwatch.app import (
+    appeal_commands,
     audit_commands,
     bars,
     completion,
@@ -60,6 +61,7 @@ app.add_typer(label_commands.app)
 app.add_typer(ledger_commands.app)
 app.add_typer(policy_commands.app)
 app.add_typer(decision_commands.app)
+app.add_typer(appeal_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(serve_commands.tokens)
 app.command()(serve_commands.serve)

@@ -41,15 +41,24 @@ def find_store(state: Path | None, database: str | None) -> Store:
     """
     from stillwatch.decisions.store import existing_store
 
+    return existing_store(place_of(state, database))
+
+
+def place_of(state: Path | None, database: str | None) -> str | Path:
+    """Return where the database of a service is: ``database`` where it is told, else in its state folder.
+
+    Raises:
+        UsageError: neither is told.
+    """
     if database is not None:
-        return existing_store(database)
+        return database
     if state is None:
         raise UsageError(
             "nothing says where the decisions are",
             remedy="Give --state DIR as the service has it, or --database",
             field="--state",
         )
-    return existing_store(state / STORE)
+    return state / STORE
 
 
 def find_audit(state: Path | None, database: str | None) -> AuditLog:

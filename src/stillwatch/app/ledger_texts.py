@@ -94,6 +94,8 @@ def _goes(departure: Departure, verb: str) -> str:
         told.append(_counted(departure.labels, "label"))
     if departure.decision_members:
         told.append(_counted(departure.decision_members, "decision member"))
+    if departure.step_ups:
+        told.append(_counted(departure.step_ups, "step-up record"))
     return f"{verb} {', '.join(told)}"
 
 

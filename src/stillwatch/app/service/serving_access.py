@@ -16,6 +16,7 @@ from stillwatch.app.service.addresses import Address
 from stillwatch.app.service.control_plane import control_plane
 from stillwatch.app.service.json_answers import json_answer
 from stillwatch.app.service.serving import serve_until
+from stillwatch.app.service.step_up_routes import step_up_routes
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.persistence.address import address_of
 from stillwatch.persistence.database import Database
@@ -59,7 +60,7 @@ def access_app(desk: AccessDesk) -> ASGIApp:
 
 def access_routes(desk: AccessDesk) -> list[BaseRoute]:
     """Return the routes of the access door."""
-    return [Route("/healthz", _healthz, methods=["GET"])]
+    return [Route("/healthz", _healthz, methods=["GET"]), *step_up_routes(desk)]
 
 
 async def _healthz(request: Request) -> Response:

@@ -1,0 +1,116 @@
+"""The API of step-up: links for the provider's own pages, what an account reached, and taking it back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+
+from stillwatch.access import identity_checks
+from stillwatch.access.levels import Level
+from stillwatch.access.passkeys import has_passkey
+from stillwatch.access.step_up_log import append
+from stillwatch.access.step_up_removal import forget_step_ups, remove_authenticators
+from stillwatch.access.totp import has_codes
+from stillwatch.access.verifications import Method
+from stillwatch.app.service.asked import only, wrong
+from stillwatch.app.service.errors import ApiError
+from stillwatch.app.service.json_answers import Document
+from stillwatch.app.service.step_up.desk import StepUpDesk
+from stillwatch.enforce.links import LASTS
+
+LEAST: Final = 60
+"""Seconds that a link holds at least."""
+
+PARTS: Final = ("authenticators", "all")
+"""What may be taken back: what the account proves itself with, or everything that is kept of it."""
+
+
+class Asked(BaseModel):
+    """What a request for a link says."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    account_id: str = Field(min_length=1, max_length=1024, pattern=r"\S")
+    level: int = Field(default=0, ge=0, le=5)
+    seconds: int = Field(default=LASTS, ge=LEAST, le=LASTS)
+
+
+def ask(desk: StepUpDesk, request: Request, body: bytes) -> Document:
+    """Make a link for an account; ``POST /v1/step-ups``.
+
+    Raises:
+        ApiError: the body is no JSON (400), or a field of it is wrong (422).
+    """
+    only(request)
+    told = _asked(body)
+    link = desk.links.make(told.account_id, level=told.level, seconds=told.seconds)
+    expires = desk.links.read(link).expires_at
+    return {
+        "url": f"{desk.origin}/verify?{urlencode({'link': link})}",
+        "expires_at": datetime.fromtimestamp(expires, UTC),
+        "level": int(desk.level(told.level)),
+    }
+
+
+def show(desk: StepUpDesk, request: Request, body: bytes) -> Document:
+    """Say what an account reached and with what it proves itself; ``GET /v1/accounts/{id}/verification``."""
+    only(request)
+    account = request.path_params["id"]
+    passed = desk.verifications.of_account(account)
+    with desk.database.reading() as connection:
+        has = {Method.PASSKEY: has_passkey(connection, account), Method.TOTP: has_codes(connection, account)}
+        checks = identity_checks.of_account(connection, account)
+    return {
+        "account_id": account,
+        "level": int(max((each.level for each in passed), default=Level.NONE)),
+        "authenticators": [method.value for method, there in has.items() if there],
+        "verifications": [
+            {
+                "level": int(each.level),
+                "method": each.method.value,
+                "at": each.at,
+                "decision_id": each.decision_id or None,
+            }
+            for each in passed
+        ],
+        "identity_checks": [{"status": each.status.value, "started_at": each.started_at} for each in checks],
+        "audit_name": desk.log.name(account),
+    }
+
+
+def remove(desk: StepUpDesk, request: Request, body: bytes) -> Document:
+    """Take back what is kept of an account; ``DELETE /v1/accounts/{id}/verification``.
+
+    Raises:
+        ApiError: the query does not say what to take back (422).
+    """
+    only(request, "what")
+    account, what = request.path_params["id"], request.query_params.get("what")
+    if what not in PARTS:
+        raise wrong("what", f"it is none of {', '.join(PARTS)}")
+    with desk.database.writing() as connection:
+        if what == "all":
+            removed = sum(forget_step_ups(connection, [account]).values())
+            append(desk.log.audit, "step-ups-forgotten", accounts=1, rows=removed)
+        else:
+            removed = remove_authenticators(connection, account)
+            desk.log.tell("authenticators-removed", account, authenticators=removed)
+    if what == "all":
+        desk.database.wipe()
+    return {"removed": removed}
+
+
+def _asked(body: bytes) -> Asked:
+    try:
+        return Asked.model_validate_json(body)
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+    if first["type"] == "json_invalid":
+        remedy = 'Send an object such as {"account_id": "acct-20419", "level": 3}.'
+        raise ApiError(400, "no_json", "the body is no JSON", remedy=remedy)
+    field = ".".join(map(str, first["loc"]))[:40] or "body"
+    raise wrong(field, str(first["msg"]).lower())
