@@ -1,0 +1,98 @@
+"""Keys as the published file has them, read again when it changes; until it can be, what was read holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from stillwatch.access.keys.known import KnownKey, read
+from stillwatch.access.keys.pepper import Pepper
+from stillwatch.access.keys.publishing import FORMAT
+from stillwatch.access.keys.rules import DEFAULT, KeyRules
+
+LOOK_EVERY: Final = 0.2
+"""Seconds between two looks at the file: a key that is revoked holds no more within half a second."""
+
+_MARK: Final = b'{"id":"'
+
+
+class PublishedKeys:
+    """A source of keys without a database; see :class:`~stillwatch.access.keys.known.KeySource`."""
+
+    def __init__(self, path: Path, pepper: Pepper, ticks: Callable[[], float] = time.monotonic) -> None:
+        """Read ``path``; while there is no such file nobody's key holds."""
+        self._path, self._pepper, self._ticks = path, pepper, ticks
+        self._lines: dict[bytes, bytes] = {}  # parsed when they are asked for: there may be a million
+        self._parsed = lru_cache(4096)(read)
+        self._inode, self._end = 0, 0
+        self._looked = ticks()
+        self.rules: KeyRules = DEFAULT
+        self.trouble = ""
+        self._look()
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def find(self, key_id: str) -> KnownKey | None:
+        """Return a key, None where the file has none of this id."""
+        now = self._ticks()
+        if now - self._looked >= LOOK_EVERY:
+            self._looked = now
+            self._look()
+        line = self._lines.get(key_id.encode())
+        return None if line is None else self._parsed(line)
+
+    def _look(self) -> None:
+        try:
+            status = self._path.stat()
+            if status.st_ino != self._inode:
+                self._read_anew()
+            elif status.st_size < self._end:
+                raise ValueError("the file was cut off")
+            elif status.st_size > self._end:
+                self._read_on()
+            self.trouble = ""
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.trouble = f"the keys that were issued cannot be read: {error}"
+
+    def _read_anew(self) -> None:
+        with self._path.open("rb") as file:
+            header = json.loads(file.readline())
+            if header["format"] != FORMAT:
+                raise ValueError("the file is of another version")
+            if header["pepper"] != self._pepper.id:
+                raise ValueError("they were hashed by another pepper")
+            rules = KeyRules.model_validate(header["rules"])
+            lines, end = _taken(file.read(), file.tell())
+            self._inode = os.fstat(file.fileno()).st_ino
+        self._lines, self._end, self.rules = lines, end, rules
+        self._parsed.cache_clear()
+
+    def _read_on(self) -> None:
+        with self._path.open("rb") as file:
+            if os.fstat(file.fileno()).st_ino != self._inode:
+                return  # it was put in its place a moment ago: the next look reads it
+            file.seek(self._end)
+            lines, end = _taken(file.read(), file.tell())
+        self._lines.update(lines)
+        self._end = end
+
+
+def _taken(text: bytes, end: int) -> tuple[dict[bytes, bytes], int]:
+    """Return whole lines by the id of their key, and where the next one will begin.
+
+    Raises:
+        ValueError: a line is that of no key.
+    """
+    whole = text.rfind(b"\n") + 1
+    found: dict[bytes, bytes] = {}
+    for line in text[:whole].splitlines():
+        if not line.startswith(_MARK):
+            raise ValueError("a line is that of no key")
+        found[line[len(_MARK) : line.index(b'"', len(_MARK))]] = line
+    return found, end - (len(text) - whole)
