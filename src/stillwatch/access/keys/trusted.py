@@ -40,16 +40,26 @@ class Trusted:
         )
         self._is_hop = lru_cache(4096)(self._within)
 
-    def seen(self, scope: Mapping[str, Any], method: str, path: str) -> Seen:
-        """Return what is known of who sends a request, an ASGI scope."""
+    def seen(
+        self, scope: Mapping[str, Any], method: str, path: str, address: str = "", certificate: str = ""
+    ) -> Seen:
+        """Return what is known of who sends a request.
+
+        Args:
+            scope: of ASGI.
+            method: of HTTP, as the client asked.
+            path: as the client asked for it.
+            address: of the client where the hop's protocol tells it; a header that is named goes before.
+            certificate: likewise.
+        """
         client = scope.get("client")
         peer = str(client[0]) if client else ""
-        if not self._address and not self._certificate:
-            return Seen(method, path, peer)
-        if not self._is_hop(peer):
-            return Seen(method, path, "" if self._address else peer)
-        told = _header(scope, self._address).rpartition(",")[2].strip() if self._address else peer
-        return Seen(method, path, told, _header(scope, self._certificate) if self._certificate else "")
+        believed = bool(self._address or self._certificate) and self._is_hop(peer)
+        if self._address:
+            address = _header(scope, self._address).rpartition(",")[2].strip() if believed else ""
+        if self._certificate:
+            certificate = _header(scope, self._certificate) if believed else ""
+        return Seen(method, path, address if self._address else address or peer, certificate)
 
     def _within(self, peer: str) -> bool:
         try:
