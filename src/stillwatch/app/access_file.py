@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import Field
 
+from stillwatch.access.keys.rules import KeyRules
 from stillwatch.access.levels import Levels
 from stillwatch.toml_file import Strict, read_toml
 
@@ -21,6 +22,7 @@ class AccessFile(Strict):
         description="Where people's browsers reach the access door, such as https://accounts.example.com.",
     )
     levels: Levels = Field(default=Levels(), description="Which verification level what needs.")
+    keys: KeyRules = Field(default=KeyRules(), description="How requests prove that they may use a key.")
 
     @property
     def origin(self) -> str:

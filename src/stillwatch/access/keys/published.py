@@ -24,9 +24,22 @@ _MARK: Final = b'{"id":"'
 class PublishedKeys:
     """A source of keys without a database; see :class:`~stillwatch.access.keys.known.KeySource`."""
 
-    def __init__(self, path: Path, pepper: Pepper, ticks: Callable[[], float] = time.monotonic) -> None:
-        """Read ``path``; while there is no such file nobody's key holds."""
-        self._path, self._pepper, self._ticks = path, pepper, ticks
+    def __init__(
+        self,
+        path: Path,
+        pepper: Pepper,
+        ticks: Callable[[], float] = time.monotonic,
+        every: float = LOOK_EVERY,
+    ) -> None:
+        """Read ``path``; while there is no such file nobody's key holds.
+
+        Args:
+            path: the published file.
+            pepper: by which its keys are hashed.
+            ticks: seconds that only go forward.
+            every: seconds between two looks at the file; a key that it does not have is looked for at once.
+        """
+        self._path, self._pepper, self._ticks, self._every = path, pepper, ticks, every
         self._lines: dict[bytes, bytes] = {}  # parsed when they are asked for: there may be a million
         self._parsed = lru_cache(4096)(read)
         self._inode, self._end = 0, 0
@@ -40,11 +53,11 @@ class PublishedKeys:
 
     def find(self, key_id: str) -> KnownKey | None:
         """Return a key, None where the file has none of this id."""
-        now = self._ticks()
-        if now - self._looked >= LOOK_EVERY:
+        now, number = self._ticks(), key_id.encode()
+        if now - self._looked >= self._every or number not in self._lines:
             self._looked = now
             self._look()
-        line = self._lines.get(key_id.encode())
+        line = self._lines.get(number)
         return None if line is None else self._parsed(line)
 
     def _look(self) -> None:
