@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from stillwatch.access.keys.known import KnownKey, read
 from stillwatch.access.keys.pepper import Pepper
@@ -42,7 +42,8 @@ class PublishedKeys:
         self._path, self._pepper, self._ticks, self._every = path, pepper, ticks, every
         self._lines: dict[bytes, bytes] = {}  # parsed when they are asked for: there may be a million
         self._parsed = lru_cache(4096)(read)
-        self._inode, self._end = 0, 0
+        self._file: BinaryIO | None = None
+        self._end = 0
         self._looked = ticks()
         self.rules: KeyRules = DEFAULT
         self.trouble = ""
@@ -54,7 +55,8 @@ class PublishedKeys:
     def find(self, key_id: str) -> KnownKey | None:
         """Return a key, None where the file has none of this id."""
         now, number = self._ticks(), key_id.encode()
-        if now - self._looked >= self._every or number not in self._lines:
+        unknown = number not in self._lines and not self.trouble
+        if unknown or now - self._looked >= self._every:
             self._looked = now
             self._look()
         line = self._lines.get(number)
@@ -63,41 +65,44 @@ class PublishedKeys:
     def _look(self) -> None:
         try:
             status = self._path.stat()
-            if status.st_ino != self._inode:
+            if self._file is None or not os.path.samestat(status, os.fstat(self._file.fileno())):
                 self._read_anew()
             elif status.st_size < self._end:
                 raise ValueError("the file was cut off")
             elif status.st_size > self._end:
-                self._read_on()
+                self._read_on(self._file, status.st_size)
             self.trouble = ""
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.trouble = f"the keys that were issued cannot be read: {error}"
 
     def _read_anew(self) -> None:
-        with self._path.open("rb") as file:
+        """Read the file, and keep it open: as long as it is, no other file can pass for it."""
+        file = self._path.open("rb")
+        try:
             header = json.loads(file.readline())
             if header["format"] != FORMAT:
                 raise ValueError("the file is of another version")
             if header["pepper"] != self._pepper.id:
                 raise ValueError("they were hashed by another pepper")
             rules = KeyRules.model_validate(header["rules"])
-            lines, end = _taken(file.read(), file.tell())
-            self._inode = os.fstat(file.fileno()).st_ino
-        self._lines, self._end, self.rules = lines, end, rules
+            begin = file.tell()
+            lines, length = _taken(file.read())
+        except BaseException:
+            file.close()
+            raise
+        if self._file is not None:
+            self._file.close()
+        self._file, self._lines, self._end, self.rules = file, lines, begin + length, rules
         self._parsed.cache_clear()
 
-    def _read_on(self) -> None:
-        with self._path.open("rb") as file:
-            if os.fstat(file.fileno()).st_ino != self._inode:
-                return  # it was put in its place a moment ago: the next look reads it
-            file.seek(self._end)
-            lines, end = _taken(file.read(), file.tell())
+    def _read_on(self, file: BinaryIO, size: int) -> None:
+        lines, length = _taken(os.pread(file.fileno(), size - self._end, self._end))
         self._lines.update(lines)
-        self._end = end
+        self._end += length
 
 
-def _taken(text: bytes, end: int) -> tuple[dict[bytes, bytes], int]:
-    """Return whole lines by the id of their key, and where the next one will begin.
+def _taken(text: bytes) -> tuple[dict[bytes, bytes], int]:
+    """Return whole lines by the id of their key, and how long they are together.
 
     Raises:
         ValueError: a line is that of no key.
@@ -108,4 +113,4 @@ def _taken(text: bytes, end: int) -> tuple[dict[bytes, bytes], int]:
         if not line.startswith(_MARK):
             raise ValueError("a line is that of no key")
         found[line[len(_MARK) : line.index(b'"', len(_MARK))]] = line
-    return found, end - (len(text) - whole)
+    return found, whole

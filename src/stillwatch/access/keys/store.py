@@ -137,6 +137,13 @@ class KeyStore:
         with self._database.reading() as connection:
             return [_key(row) for row in connection.execute(query).mappings()]
 
+    def every(self, account_id: str | None = None) -> Iterator[IssuedKey]:
+        """Yield keys by id, page by page; of one account or of all."""
+        after = ""
+        while page := self.page(account_id, after):
+            yield from page
+            after = page[-1].id
+
     def changed(self, since: int) -> Changed:
         """Return what changed after a revision; 0: everything."""
         query = select(KEYS).where(KEYS.c.revision > since).order_by(KEYS.c.revision, KEYS.c.id)
