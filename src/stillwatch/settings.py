@@ -357,6 +357,18 @@ class ServeSettings(JudgingSettings):
         description="Access file: opens the door for sign-ups, keys and people who step up.",
         json_schema_extra={"default_text": "none, and there is no such door"},
     )
+    key_pepper: Path = Field(
+        default_factory=lambda: config_folder() / "keys.pepper",
+        description="Secret by which API keys that stillwatch issues are hashed; made at first use.",
+        json_schema_extra={"default_text": "~/.config/stillwatch/keys.pepper"},
+    )
+    address_header: str | None = Field(
+        None, description="Header in which a trusted hop names the client's address; needs --trusted-hop."
+    )
+    certificate_header: str | None = Field(
+        None,
+        description="Header in which a trusted hop names the client's certificate; needs --trusted-hop.",
+    )
     access_host: str = Field("127.0.0.1", description="Address of that door.")
     access_port: int = Field(8791, ge=0, lt=2**16, description="Its port.")
     tls_certificate: FilePath | None = Field(None, description="Certificate, as PEM, for every port.")
@@ -368,6 +380,10 @@ class ServeSettings(JudgingSettings):
             raise ValueError("--tls-certificate and --tls-key go together")
         if self.identity_header and not self.trusted_hop:
             raise ValueError("--identity-header needs --trusted-hop: anybody can send such a header")
+        if (self.address_header or self.certificate_header) and not self.trusted_hop:
+            raise ValueError(
+                "--address-header and --certificate-header need --trusted-hop, as anybody can send them"
+            )
         if self.state.is_file():
             raise ValueError(f"--state {self.state} is a file")
         return self

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "gateways.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def documented(name: str, **places: str) -> str:
+def documented(name: str, page: str = "gateways.md", **places: str) -> str:
     """Return the block of the page that follows ``<!-- tried: NAME -->``, with words replaced.
 
     Args:
         name: of the block.
+        page: that it is on.
         places: what stands for what, such as ``{"127.0.0.1:8787": "127.0.0.1:40001"}``.
     """
-    found = re.search(rf"<!-- tried: {name} -->\n+```\w*\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    found = re.search(
+        rf"<!-- tried: {name} -->\n+```\w*\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL
+    )
     assert found, f"the page shows no {name}"
     text = found[1]
     for old, new in places.items():

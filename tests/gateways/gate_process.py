@@ -43,8 +43,8 @@ def running_gate(
     """Serve a gate of these settings, yield its addresses once it answers, and end it by its process id."""
     port, grpc_port = settings.pop("port", None) or free_port(), free_port()
     paths = {"snapshot": str(snapshot)} | ({"outcomes": str(outcomes)} if outcomes else {})
-    if "keys" in settings:
-        paths["keys"] = str(settings.pop("keys"))
+    for name in [name for name, value in settings.items() if isinstance(value, Path)]:
+        paths[name] = str(settings.pop(name))
     told = {"port": port, "grpc_port": grpc_port, **settings}
     authorise = f"lambda token: token == {token!r}" if token else "None"
     program = _PROGRAM.format(source=str(SOURCE), settings=told, paths=paths, authorise=authorise)

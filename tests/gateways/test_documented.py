@@ -6,7 +6,7 @@ import re
 
 import pytest
 from deciding import DECIDED, REFUSALS
-from documented import PAGE, documented
+from documented import DOCS, documented
 
 from stillwatch.enforce.answers import refusal, spoken
 from stillwatch.enforce.environment import VARIABLES
@@ -32,6 +32,6 @@ def test_what_litellm_makes_of_it_is_shown():
 
 
 def test_every_variable_and_the_announcement_are_shown():
-    text = PAGE.read_text("utf-8")
+    text = (DOCS / "gateways.md").read_text("utf-8")
     assert set(re.findall(r"`(STILLWATCH_\w+)` \|", text)) == set(VARIABLES)
     assert f"{HEADER[0]}: {HEADER[1]}" in text

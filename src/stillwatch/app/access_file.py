@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import Field
 
+from stillwatch.access.keys.rules import KeyRules
 from stillwatch.access.levels import Levels
 from stillwatch.access.step_up import StepUp
 from stillwatch.toml_file import Strict, read_toml
@@ -23,6 +24,7 @@ class AccessFile(Strict):
     )
     levels: Levels = Field(default=Levels(), description="Which verification level what needs.")
     step_up: StepUp = Field(default=StepUp(), description="What people may prove who they are with.")
+    keys: KeyRules = Field(default=KeyRules(), description="How requests prove that they may use a key.")
 
     @property
     def origin(self) -> str:

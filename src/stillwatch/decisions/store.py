@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from stillwatch.contracts import StoreError, UnknownSubjectError
+from stillwatch.contracts import UnknownSubjectError
 from stillwatch.decisions import rows, writing
 from stillwatch.decisions.changes import Change, Forgotten
 from stillwatch.decisions.decision import Decision, Member, Status
@@ -23,6 +23,7 @@ from stillwatch.decisions.schema import DECISIONS
 from stillwatch.persistence.address import address_of
 from stillwatch.persistence.audit import AuditLog
 from stillwatch.persistence.database import Database
+from stillwatch.persistence.logged import log_change
 
 
 class Said(NamedTuple):
@@ -196,7 +197,7 @@ class Store:
                 "moment": at.isoformat(),
                 "changes": [change.told() for change in changes],
             }
-            self._log(audit, said.kind, entry)
+            log_change(audit, said.kind, entry)
         return number, changes
 
     def find(self, connection: Connection, decision_id: str) -> Decision:
@@ -217,16 +218,6 @@ class Store:
     def close(self) -> None:
         """End every connection."""
         self._database.close()
-
-    def _log(self, audit: AuditLog, kind: str, entry: dict[str, Any]) -> None:
-        try:
-            audit.append(kind, entry)
-        except OSError as error:
-            raise StoreError(
-                f"the audit log cannot be written ({error.strerror}), so that nothing was changed",
-                remedy="Make room, or let this user write there",
-                file=str(error.filename) if error.filename else None,
-            ) from error
 
 
 def open_store(place: str | Path) -> Store:

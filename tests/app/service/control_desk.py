@@ -48,6 +48,12 @@ when = {verdict = "campaign", q_value_at_most = 0.01}
 """
 
 
+CHECKS_OF_A_SERVER = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "response_headers_conformance,allow_header_conformance,missing_required_header"
+)
+
+
 def authorise(connection: HTTPConnection, scope: str) -> None:
     held = TOKENS.get(connection.headers.get("authorization", "").removeprefix("Bearer "))
     if held is None:

@@ -6,10 +6,10 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 
 from stillwatch.app.service.envoy_identity import (
-    account_by_headers,
     account_by_metadata,
     client_of,
     metadata_path,
+    scope_of,
 )
 from stillwatch.enforce.identity import by_hop
 
@@ -32,11 +32,11 @@ def test_who_asks_is_read_as_grpc_says_it(peer, client):
 
 def test_a_header_counts_from_a_trusted_peer_alone_and_once():
     headers = [(":path", "/"), ("x-account-id", "acct-1")]
-    assert account_by_headers(HOP, headers, "ipv4:127.0.0.1:1") == "acct-1"
-    assert account_by_headers(HOP, headers, "ipv6:%5B::1%5D:1") == "acct-1"
-    assert account_by_headers(HOP, headers, "ipv4:192.0.2.1:1") is None
-    assert account_by_headers(HOP, headers, "unix:") is None
-    assert account_by_headers(HOP, [*headers, headers[1]], "ipv4:127.0.0.1:1") is None
+    assert HOP(scope_of(headers, "ipv4:127.0.0.1:1")) == "acct-1"
+    assert HOP(scope_of(headers, "ipv6:%5B::1%5D:1")) == "acct-1"
+    assert HOP(scope_of(headers, "ipv4:192.0.2.1:1")) is None
+    assert HOP(scope_of(headers, "unix:")) is None
+    assert HOP(scope_of([*headers, headers[1]], "ipv4:127.0.0.1:1")) is None
 
 
 def test_what_a_filter_found_names_the_account():

@@ -23,6 +23,8 @@ class AccessDesk:
     database: Database  # whose tables are there once the judge has started
     key: SketchKey
     authorise: Authorise
+    key_pepper: Path  # by which API keys are hashed
+    redis: str = ""  # URL of the server through which proofs that were seen are shared
 
     @cached_property
     def audit(self) -> AuditLog:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from stillwatch.access.keys.refusals import Refused
+from stillwatch.access.keys.verifier import Holder
+from stillwatch.app.service.key_check import KeyCheck, named
+from stillwatch.enforce.asgi import Scope
 from stillwatch.enforce.guard import Guard, Ruling
 from stillwatch.enforce.identity import AccountOf, nobody
 from stillwatch.enforce.outcomes import Outcomes
@@ -16,6 +20,7 @@ class Desk:
     guard: Guard
     identity: AccountOf = nobody
     outcomes: Outcomes = field(default_factory=Outcomes)
+    keys: KeyCheck | None = None  # that stillwatch issued; None: it issues none
     asked: int = 0  # requests
     unidentified: int = 0  # of nobody known: nothing can be decided of them
     unauthorised: int = 0  # from a gateway without a token that holds
@@ -39,6 +44,20 @@ class Desk:
             self.outcomes.tell(account_id, ruling, call_id, skipped)
         return ruling
 
+    def holder(
+        self, scope: Scope, method: str, path: str, address: str = "", certificate: str = ""
+    ) -> Holder | Refused | None:
+        """Return what :meth:`KeyCheck.holder` does; None where stillwatch issues no keys."""
+        if self.keys is None:
+            return None
+        found = self.keys.holder(scope, method, path, address, certificate)
+        self.asked += isinstance(found, Refused)
+        return found
+
+    def naming(self, account_id: str | None) -> list[tuple[str, str]]:
+        """Return the header that names the account of a request which goes on, where keys are issued."""
+        return [] if self.keys is None else [named(account_id)]
+
     def troubles(self) -> dict[str, str]:
         """Return what does not work as it should, by what it is; nothing where all does."""
         found = {
@@ -47,5 +66,6 @@ class Desk:
             "budgets": self.guard.budgets.trouble,
             "outcomes": self.outcomes.trouble,
             "links": "" if self.guard.links is None else self.guard.links.trouble,
+            **({} if self.keys is None else self.keys.troubles()),
         }
         return {name: trouble for name, trouble in found.items() if trouble}

@@ -17,9 +17,11 @@ from envoy.service.ext_proc.v3 import external_processor_pb2 as messages
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc
 from envoy.type.v3 import http_status_pb2
 
+from stillwatch.access.keys.refusals import Refused
 from stillwatch.app.service.desk import Desk
-from stillwatch.app.service.envoy_identity import MetadataPath, account_by_headers, account_by_metadata
-from stillwatch.app.service.forward_auth import ACTION, announced
+from stillwatch.app.service.envoy_identity import MetadataPath, account_by_metadata, scope_of
+from stillwatch.app.service.forward_auth import ACTION, Judged, announced
+from stillwatch.app.service.key_check import UNAUTHORIZED, answer_of
 from stillwatch.enforce.answers import Answer, refusal
 from stillwatch.enforce.guard import Ruling
 from stillwatch.enforce.reduction import (
@@ -82,11 +84,15 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):  # type:
         async for part in request_iterator:
             kind = part.WhichOneof("request")
             if kind == "request_headers":
-                ruling = self._ruled(part, context.peer())
+                judged = self._judged(part, context.peer())
+                if isinstance(judged, Answer):
+                    yield _immediate(judged, UNAUTHORIZED)
+                    continue
+                account, ruling = judged
                 limit = limit_of(_named(part.request_headers, ":path"))
                 length = _named(part.request_headers, _LENGTH)
                 too_long = ruling.action == "reduce" and length.isdigit() and int(length) > _MOST_BODY
-                yield _immediate(_TOO_LONG, ruling.action) if too_long else _begun(ruling)
+                yield _immediate(_TOO_LONG, ruling.action) if too_long else self._begun(ruling, account)
             elif kind == "request_body":
                 most = ruling.terms.max_tokens if ruling.terms else 0
                 yield _rewritten(kind, reduced_request_body(part.request_body.body, most, limit))
@@ -103,34 +109,40 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):  # type:
             else:
                 yield messages.ProcessingResponse(**{kind: messages.TrailersResponse()})
 
-    def _ruled(self, part: messages.ProcessingRequest, peer: str) -> Ruling:
+    def _judged(self, part: messages.ProcessingRequest, peer: str) -> Judged | Answer:
         headers = [(each.key, _value(each)) for each in part.request_headers.headers.headers]
         call_id = next((value for name, value in headers if name == "x-request-id"), "")
-        if self._metadata is not None:
+        scope, asked = scope_of(headers, peer), dict(headers)
+        holder = self._desk.holder(scope, asked.get(":method", ""), asked.get(":path", ""))
+        if isinstance(holder, Refused):
+            return answer_of(holder)
+        if holder is not None:
+            account: str | None = holder.account_id
+        elif self._metadata is not None:
             account = account_by_metadata(part.metadata_context.filter_metadata, self._metadata)
         else:
-            account = account_by_headers(self._desk.identity, headers, peer)
-        return self._desk.rule(account, call_id)
+            account = self._desk.identity(scope)
+        return Judged(account, self._desk.rule(account, call_id))
+
+    def _begun(self, ruling: Ruling, account: str | None) -> messages.ProcessingResponse:
+        """Answer the headers of a request: refuse it, ask for its body, or let it go on."""
+        refused = refusal(ruling)
+        if refused is not None:
+            return _immediate(refused, ruling.action)
+        told = _options([*announced(ruling), *self._desk.naming(account)])
+        mutation = messages.HeaderMutation(set_headers=told)
+        if ruling.action != "reduce":
+            common = messages.CommonResponse(header_mutation=mutation)
+            return messages.ProcessingResponse(request_headers=messages.HeadersResponse(response=common))
+        mutation.remove_headers.extend(["accept-encoding", _LENGTH])  # a compressed answer could not be read
+        common = messages.CommonResponse(header_mutation=mutation)
+        return messages.ProcessingResponse(
+            request_headers=messages.HeadersResponse(response=common), mode_override=_WHOLE
+        )
 
 
 def _value(header: Any) -> str:
     return header.raw_value.decode("latin-1") if header.raw_value else str(header.value)
-
-
-def _begun(ruling: Ruling) -> messages.ProcessingResponse:
-    """Answer the headers of a request: refuse it, ask for its body, or let it go on."""
-    refused = refusal(ruling)
-    if refused is not None:
-        return _immediate(refused, ruling.action)
-    mutation = messages.HeaderMutation(set_headers=_options(announced(ruling)))
-    if ruling.action != "reduce":
-        common = messages.CommonResponse(header_mutation=mutation)
-        return messages.ProcessingResponse(request_headers=messages.HeadersResponse(response=common))
-    mutation.remove_headers.extend(["accept-encoding", _LENGTH])  # a compressed answer could not be read
-    common = messages.CommonResponse(header_mutation=mutation)
-    return messages.ProcessingResponse(
-        request_headers=messages.HeadersResponse(response=common), mode_override=_WHOLE
-    )
 
 
 def _immediate(refused: Answer, action: str) -> messages.ProcessingResponse:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
-from stillwatch.enforce.identity import AccountOf
+from stillwatch.enforce.asgi import Scope
 
 _LOCAL: Final = "unix:"
 
@@ -24,11 +24,10 @@ def metadata_path(written: str) -> MetadataPath:
     return MetadataPath(namespace, tuple(path.split(".")))
 
 
-def account_by_headers(identity: AccountOf, headers: Iterable[tuple[str, str]], peer: str) -> str | None:
-    """Return the account, as ``identity`` tells it of an ASGI scope.
+def scope_of(headers: Iterable[tuple[str, str]], peer: str) -> Scope:
+    """Return a request as an ASGI scope has it.
 
     Args:
-        identity: tells whose request it is.
         headers: of the request; a header that came twice is joined by a comma, so that it names nobody.
         peer: who asks, as gRPC says it: ``ipv4:127.0.0.1:5000``, ``ipv6:[::1]:5000`` or ``unix:...``.
     """
@@ -37,7 +36,7 @@ def account_by_headers(identity: AccountOf, headers: Iterable[tuple[str, str]], 
         for name, value in headers
         if not name.startswith(":")
     ]
-    return identity({"type": "http", "headers": pairs, "client": client_of(peer)})
+    return {"type": "http", "headers": pairs, "client": client_of(peer)}
 
 
 def account_by_metadata(found: Mapping[str, Any], where: MetadataPath) -> str | None:

@@ -13,14 +13,13 @@ from typing import Final
 from stillwatch.app.service import guardrail
 from stillwatch.app.service.answering import JSON, TEXT, answer, header
 from stillwatch.app.service.desk import Desk
-from stillwatch.app.service.forward_auth import forward, forward_for_nginx
+from stillwatch.app.service.forward_auth import AUTHORIZE, forward, forward_for_nginx
 from stillwatch.app.service.gate_metrics import CONTENT_TYPE, metrics_text
 from stillwatch.enforce.asgi import App, Receive, Scope, Send
 from stillwatch.enforce.guard import Guard
 from stillwatch.enforce.identity import AccountOf
 from stillwatch.enforce.outcomes import Outcomes
 
-AUTHORIZE: Final = "/v1/authorize"
 AUTHORIZE_NGINX: Final = "/v1/authorize-nginx"
 TOKEN: Final = b"x-stillwatch-token"
 

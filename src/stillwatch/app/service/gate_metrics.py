@@ -40,6 +40,13 @@ class GateCollector(Collector):
         yield CounterMetricFamily(
             "stillwatch_gate_outcomes_lost", "Outcomes that could not be written", value=outcomes.lost
         )
+        if desk.keys is not None:
+            refused = CounterMetricFamily(
+                "stillwatch_gate_keys_refused", "Requests turned away for their key", labels=["reason"]
+            )
+            for reason, number in list(desk.keys.refused.items()):
+                refused.add_metric([reason], number)
+            yield refused
         held = desk.guard.current.held
         yield GaugeMetricFamily(
             "stillwatch_gate_decisions", "Accounts in the snapshot", value=0 if held is None else len(held)

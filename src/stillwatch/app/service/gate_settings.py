@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from stillwatch.access.keys.trusted import Trusted
 from stillwatch.app.service.desk import Desk
+from stillwatch.app.service.key_check import KeyCheck, key_check
 from stillwatch.enforce.guard import Guard
 from stillwatch.enforce.identity import AccountOf, by_hashed_key, by_hop, first_of, nobody
 from stillwatch.enforce.keys import KeyFile
@@ -31,6 +33,10 @@ class GateSettings:
     link_key: Path | None = None  # key of step-up links, once there is one
     metadata: str = ""  # where Envoy's filters leave the account, as NAMESPACE:NAME.NAME
     account_key: str | None = None  # field of LiteLLM's log that names the account
+    issued_keys: Path | None = None  # published file of keys that stillwatch issued; None: it issues none
+    key_pepper: Path | None = None  # by which they are hashed; needed with them
+    address_header: str = ""  # in which a trusted hop names the client's address
+    certificate_header: str = ""  # in which one names its certificate
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
@@ -48,4 +54,19 @@ class GateSettings:
         budgets = budgets_for(self.redis, self.processes)
         links = None if self.link_key is None else LinkFile(self.link_key)
         guard = Guard(self.snapshot, processes=self.processes, budgets=budgets, links=links)
-        return Desk(guard, self.identity(), Outcomes(self.outcomes))
+        return Desk(guard, self.identity(), Outcomes(self.outcomes), self.key_check())
+
+    def key_check(self) -> KeyCheck | None:
+        """Return what keys that stillwatch issued are held against.
+
+        Raises:
+            KeyFileError: their pepper cannot be read or made.
+        """
+        if self.issued_keys is None or self.key_pepper is None:
+            return None
+        trusted = Trusted(
+            self.trusted_hops,
+            address_header=self.address_header,
+            certificate_header=self.certificate_header,
+        )
+        return key_check(self.issued_keys, self.key_pepper, self.redis, self.processes, trusted)

@@ -8,7 +8,7 @@ from functools import partial
 from stillwatch.app.service.authorising import DECIDE
 from stillwatch.app.service.gate import Authorise
 from stillwatch.app.service.gate_settings import GateSettings
-from stillwatch.app.service.places import LINK_KEY, OUTCOMES, SNAPSHOT
+from stillwatch.app.service.places import ISSUED_KEYS, LINK_KEY, OUTCOMES, SNAPSHOT
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.settings import ServeSettings
 
@@ -29,9 +29,18 @@ def gate_settings(settings: ServeSettings) -> GateSettings:
         trusted_hops=settings.trusted_hop,
         metadata=settings.metadata or "",
         account_key=settings.account_key,
+        issued_keys=settings.state / ISSUED_KEYS if issues_keys(settings) else None,
+        key_pepper=settings.key_pepper,
+        address_header=settings.address_header or "",
+        certificate_header=settings.certificate_header or "",
         tls_certificate=settings.tls_certificate,
         tls_key=settings.tls_key,
     )
+
+
+def issues_keys(settings: ServeSettings) -> bool:
+    """Whether gates hold requests against keys that stillwatch issued: it has a door for them, or some."""
+    return settings.access is not None or settings.key_pepper.is_file()
 
 
 def gate_authorise(settings: ServeSettings) -> Authorise | None:

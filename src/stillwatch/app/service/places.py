@@ -8,6 +8,9 @@ LEDGER: Final = "ledger"
 SNAPSHOT: Final = "snapshot"
 """Decisions in force, for gates."""
 
+ISSUED_KEYS: Final = "issued-keys"
+"""Keys that stillwatch issued, as hashes, for gates."""
+
 OUTCOMES: Final = "outcomes"
 """Folder of what gates did."""
 

@@ -15,6 +15,8 @@ from stillwatch.app.service.access_desk import AccessDesk
 from stillwatch.app.service.addresses import Address
 from stillwatch.app.service.control_plane import control_plane
 from stillwatch.app.service.json_answers import json_answer
+from stillwatch.app.service.key_routes import key_routes
+from stillwatch.app.service.openapi import access_door
 from stillwatch.app.service.serving import serve_until
 from stillwatch.app.service.step_up_routes import step_up_routes
 from stillwatch.app.service.tokens import Tokens
@@ -50,6 +52,8 @@ def access_desk(settings: ServeSettings) -> AccessDesk:
         database=Database(address_of(settings.store)),
         key=load_or_create_key(settings.sketch_key),
         authorise=Tokens(settings.state).authorise,
+        key_pepper=settings.key_pepper,
+        redis=settings.redis or "",
     )
 
 
@@ -60,7 +64,17 @@ def access_app(desk: AccessDesk) -> ASGIApp:
 
 def access_routes(desk: AccessDesk) -> list[BaseRoute]:
     """Return the routes of the access door."""
-    return [Route("/healthz", _healthz, methods=["GET"]), *step_up_routes(desk)]
+    return [
+        Route("/healthz", _healthz, methods=["GET"]),
+        Route("/openapi.json", _openapi, methods=["GET"]),
+        *key_routes(desk),
+        *step_up_routes(desk),
+    ]
+
+
+async def _openapi(request: Request) -> Response:
+    headers = {"cache-control": "no-cache"}
+    return Response(access_door.text(), media_type="application/json", headers=headers)
 
 
 async def _healthz(request: Request) -> Response:

@@ -1,0 +1,1 @@
+"""API keys: issued, rotated, revoked and verified; kept as keyed hashes alone."""

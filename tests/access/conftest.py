@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from issuing import Issuing, issuing
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuing]:
+    """A store of keys that a module's tests share."""
+    with issuing(tmp_path_factory.mktemp("keys")) as opened:
+        yield opened
