@@ -254,7 +254,9 @@ SIGNUP: Final = pa.schema(
         pa.field("phone_fp", FINGERPRINT),
         pa.field("address_fp", FINGERPRINT),  # that it signed up from
         pa.field("network_fp", FINGERPRINT),  # /24 of IPv4, /48 of IPv6
-        pa.field("domain_fp", FINGERPRINT),  # registered mail domain that is neither a provider's nor a campus's
+        pa.field(
+            "domain_fp", FINGERPRINT
+        ),  # registered mail domain that is neither a provider's nor a campus's
         pa.field("head_fp", FINGERPRINT),  # how the name before the @ begins, with the number of its digits
         pa.field("tail_fp", FINGERPRINT),  # how it ends before its digits
         pa.field("pattern_fp", FINGERPRINT),  # how it is built, and the kind of its domain

@@ -20,12 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 _HOUSEHOLD: Final = 0.5
 """Others who are always expected: people who share a thing know one another and sign up together."""
 
 
-def agreement(others: Floats, expected: Floats) -> Floats:
+def agreement(others: Counts, expected: Floats) -> Floats:
     """Return the nats that ``others`` holders of a value say of one more, where ``expected`` are ordinary.
 
     Args:
@@ -40,9 +41,7 @@ def agreement(others: Floats, expected: Floats) -> Floats:
     return np.asarray(np.maximum(both, 0.0))
 
 
-def ordinary(
-    elsewhere: Floats, recurring: float | Floats, signups: Floats, reference: npt.NDArray[np.int64] | Floats
-) -> Floats:
+def ordinary(elsewhere: Counts, recurring: float | Floats, signups: Counts, reference: Counts) -> Floats:
     """Return how many holders of a value a spell would have by the value's rate elsewhere.
 
     Args:

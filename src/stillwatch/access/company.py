@@ -56,7 +56,7 @@ def company(values: Ints, seconds: Ints, parties: Ints, knowledge: Knowledge) ->
 
 
 def _bounds(value: Ints, second: Ints, knowledge: Knowledge) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return of each row where its spell begins and ends, how far its value is known, and where that begins."""
+    """Return of each row where its spell begins and ends, how far its value is known and from where."""
     starts = np.flatnonzero(np.diff(value, prepend=value[0] - 1))
     group = np.cumsum(np.diff(value, prepend=value[0]) != 0)
     begin = starts[group]

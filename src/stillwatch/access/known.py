@@ -45,11 +45,11 @@ def _near(values: Ints, member: Ints) -> Floats:
     return closeness(near, strangers, _seen_twice(holders))
 
 
-def closeness(members: Floats, strangers: Floats, recurring: float) -> Floats:
+def closeness(members: Ints, strangers: Ints, recurring: float) -> Floats:
     """Return ``ln(members / (strangers + recurring))`` where there are members, never less than nothing.
 
-    ``recurring`` is the share of holders of such values who share theirs with anybody: it stands for strangers
-    who have not come yet.
+    ``recurring`` is the share of holders of such values who share theirs with anybody: it stands for the
+    strangers who have not come yet.
     """
     odds = np.maximum(members, 1e-9) / (np.maximum(strangers, 0) + recurring)
     return np.asarray(np.where(members > 0, np.maximum(np.log(odds), 0.0), 0.0))

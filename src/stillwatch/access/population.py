@@ -45,7 +45,7 @@ class Population:
     @property
     def size(self) -> int:
         """How many sign-ups there are."""
-        return self.table.num_rows
+        return len(self.seconds)
 
     def values(self, sign: Sign) -> Ints:
         """Return the number of the value that each holds of a sign."""

@@ -104,15 +104,14 @@ def _shared(population: Population, sign: Sign, values: Ints, found: Company) ->
     if sign.kind is not Kind.THING:
         reference = spell.elsewhere + 1
     expected = ordinary(found.elsewhere, recurring(values, found), spell.others, reference)
-    return agreement(found.others.astype(np.float64), expected)
+    return agreement(found.others, expected)
 
 
 def _burst(population: Population, sharing: Ints) -> Floats:
     """Weigh how many of a spell share things with one another, those aside who share one's own."""
     values = np.where(sharing >= GROUP, 0, NOTHING)
     found = population.company(values, population.parties(BURST))
-    others = np.maximum(found.others - sharing, 0).astype(np.float64)
+    others = np.maximum(found.others - sharing, 0)
     spell = population.everybody
     expected = ordinary(found.elsewhere, 1.0, spell.others, spell.elsewhere + 1)
     return np.where(sharing >= GROUP, agreement(others, expected), 0.0)
-

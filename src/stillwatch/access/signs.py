@@ -1,4 +1,4 @@
-"""The signs by which sign-ups of one hand are known, in one screen; each with the honest people who show it."""
+"""The signs by which sign-ups of one hand are known, in one screen, each with its honest twin."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ SHARED: Final = (
     Sign("mail-domain", "domain_fp", Kind.NAME, 4.0, "a mail domain of their own", "staff of one firm"),
     Sign("serial-names", "head_fp", Kind.NAME, 4.0, "names that begin alike", "namesakes, one language"),
     Sign("serial-names", "tail_fp", Kind.NAME, 4.0, "names that end alike", "namesakes, one language"),
-    Sign("generated-names", "pattern_fp", Kind.NAME, 3.0, "names built alike", "a popular way to write a name"),
+    Sign(
+        "generated-names", "pattern_fp", Kind.NAME, 3.0, "names built alike", "a popular way to write a name"
+    ),
     Sign("signup-address", "address_fp", Kind.PLACE, 2.5, "one address", "an office, a carrier, a VPN exit"),
     Sign("signup-network", "network_fp", Kind.PLACE, 2.5, "one network", "an office, a campus, a carrier"),
     Sign(

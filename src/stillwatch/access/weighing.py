@@ -1,9 +1,10 @@
 """From evidence to an answer: nats of independent kinds add up, and two kinds must agree.
 
-The sum is a log-likelihood ratio against what the population shows by itself. More is asked from a thousand to
-one on: whoever holds nothing but what chance gives reaches a likelihood ratio of a thousand in one case of a
-thousand at most (Markov's inequality; a likelihood ratio has the mean 1 where chance is all there is). Risk is
-the posterior probability at even odds of that threshold.
+The sum is a log-likelihood ratio against what the population shows by itself. More is asked from a thousand
+to one on: a likelihood ratio reaches a thousand by chance in one case of a thousand at most (Markov's
+inequality; its mean is 1 where chance is all there is). Ours is maximised over rates that are estimated, so
+that this is how the threshold is meant and no proof; what holds is measured (``benchmarks/signups.py``). Risk
+is the posterior probability where one sign-up of a thousand is doubted beforehand.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Weighed(NamedTuple):
     def risk(self, threshold: float) -> Floats:
         """Return a risk in [0, 1], a half and more where more is asked; to six digits."""
         risk = 1 / (1 + np.exp(threshold - self.score))
-        return np.round(np.where(self.kinds >= _KINDS, risk, np.minimum(risk, _UNSURE)), 6)
+        told = np.where(self.kinds >= _KINDS, risk, np.minimum(risk, _UNSURE))
+        return np.asarray(np.round(told, 6), np.float64)
 
 
 def capped(evidence: Evidence) -> dict[Sign, Floats]:

@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import Field
 
 from stillwatch.access.levels import Levels
+from stillwatch.access.signups import Signups
 from stillwatch.toml_file import Strict, read_toml
 
 _FORM: Final = "See `docs/access.md` for what an access file may say"
@@ -21,6 +22,7 @@ class AccessFile(Strict):
         description="Where people's browsers reach the access door, such as https://accounts.example.com.",
     )
     levels: Levels = Field(default=Levels(), description="Which verification level what needs.")
+    signups: Signups = Field(default=Signups(), description="How sign-ups are screened.")
 
     @property
     def origin(self) -> str:

@@ -1,7 +1,8 @@
-"""Sign-ups as screening compares them: account records become SIGNUP rows, and their identifiers stop here."""
+"""Sign-ups as screening compares them: account records become SIGNUP rows; identifiers stop here."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -36,9 +37,15 @@ class _Names(NamedTuple):
 class SignupSketcher:
     """Turns account records into sign-ups; holds nothing but the key, so that one may serve many threads."""
 
-    def __init__(self, key: SketchKey) -> None:
-        """Use this key for every fingerprint."""
+    def __init__(self, key: SketchKey, answering: Iterable[str] = ()) -> None:
+        """Use this key for every fingerprint.
+
+        Args:
+            key: the sketch key.
+            answering: mail domains whose owner answers for its people as a campus does.
+        """
         self._key = key.words
+        self._answering = frozenset(domain.casefold() for domain in answering)
 
     def signups(self, records: pa.RecordBatch, network_kinds: pa.Array) -> pa.RecordBatch:
         """Sketch a batch of ACCOUNT rows into SIGNUP rows, in the same order.
@@ -47,15 +54,15 @@ class SignupSketcher:
             records: ACCOUNT.
             network_kinds: of each row's address what the operator's lists call its network, or null.
         """
-        mails = [_names(text) for text in records["email"].to_pylist()]
+        mails = [self._names(text) for text in records["email"].to_pylist()]
         columns = {name: records[name] for name in _COPIED}
-        columns |= self._answering(records, mails) | self._held(records) | self._named(records, mails)
+        columns |= self._parties(records, mails) | self._held(records) | self._named(records, mails)
         columns["mail_kind"] = pa.array([mail.kind for mail in mails], pa.string())
         columns["network_kind"] = network_kinds
         columns["domain_age_days"] = _domain_age(records)
         return one_batch(conform(pa.table(columns), SIGNUP, "sketch"))
 
-    def _answering(self, records: pa.RecordBatch, mails: list[_Names]) -> dict[str, pa.Array]:
+    def _parties(self, records: pa.RecordBatch, mails: list[_Names]) -> dict[str, pa.Array]:
         declared = records["organization"].to_pylist()
         answers = [
             f"{plain_name(name)}{_APART}{mail.own}" if name and mail.own else None
@@ -93,27 +100,27 @@ class SignupSketcher:
             "programme_fp": self._fp(programmes),
         }
 
+    def _names(self, written: str | None) -> _Names:
+        mail = None if written is None else read_mail(written)
+        if mail is None or mail.domain is None:
+            return _Names(mailbox=mail and mail.address)
+        local, _, domain = mail.address.rpartition("@")
+        campus = mail.kind == "education" or mail.domain in self._answering
+        own = mail.kind == "own" and not campus
+        series = series_of(local)
+        return _Names(
+            mailbox=mail.address,
+            domain=mail.domain if own else None,
+            campus=mail.domain if campus else None,
+            own=domain if own else None,
+            head=series.head,
+            tail=series.tail,
+            pattern=f"{mail.shape}{_APART}{mail.kind}",
+            kind=mail.kind,
+        )
+
     def _fp(self, texts: list[str | None]) -> pa.Array:
         return text_fp(self._key, pa.array(texts, pa.string()))
-
-
-def _names(written: str | None) -> _Names:
-    mail = None if written is None else read_mail(written)
-    if mail is None or mail.domain is None:
-        return _Names(mailbox=mail and mail.address)
-    local, _, domain = mail.address.rpartition("@")
-    own = mail.kind == "own"
-    series = series_of(local)
-    return _Names(
-        mailbox=mail.address,
-        domain=mail.domain if own else None,
-        campus=mail.domain if mail.kind == "education" else None,
-        own=domain if own else None,
-        head=series.head,
-        tail=series.tail,
-        pattern=f"{mail.shape}{_APART}{mail.kind}",
-        kind=mail.kind,
-    )
 
 
 def _domain_age(records: pa.RecordBatch) -> pa.Array:
