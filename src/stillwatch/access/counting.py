@@ -47,9 +47,8 @@ def count(connection: Connection, values: Iterable[Value], second: int) -> dict[
 
 def spell_of(connection: Connection, second: int) -> Spell:
     """Return how many sign-ups there were; hours that a spell begins or ends in are of it."""
-    since, until = (second - SPELL) // HOUR, second // HOUR
-    within = func.sum(HOURS.c.signups).filter(HOURS.c.hour.between(since, until))
-    row = connection.execute(select(func.sum(HOURS.c.signups), within)).one()
+    asked = {"since": (second - SPELL) // HOUR, "until": second // HOUR}
+    row = connection.execute(_SPELL, asked).one()
     total, inside = int(row[0] or 0), int(row[1] or 0)
     return Spell(inside, total - inside)
 
@@ -88,3 +87,7 @@ def _of(sign: str) -> Select[tuple[str, int, int, int]]:
 
 
 _COUNT: Final = union_all(*(_of(sign) for sign in _SIGNS))
+_SPELL: Final = select(
+    func.sum(HOURS.c.signups),
+    func.sum(HOURS.c.signups).filter(HOURS.c.hour.between(bindparam("since"), bindparam("until"))),
+)

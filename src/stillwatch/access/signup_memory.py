@@ -27,6 +27,7 @@ from stillwatch.contracts import SCREENED
 from stillwatch.persistence.audit import AuditLog
 from stillwatch.persistence.database import Database
 
+_OF_THINGS: Final = np.array([sign.kind is Kind.THING for sign in SHARED])
 _MOST_FORGOTTEN: Final = 500  # at once, so that nobody waits for it
 
 Answer = dict[str, Any]
@@ -119,25 +120,25 @@ class SignupMemory:
         """Return what each sign says, and whether it shares things with others of its spell."""
         spell = counting.spell_of(connection, second)
         counted = counting.count(connection, [*values, sharing(signup)], second)
-        own = {value.sign for value in values}
-        evidence = {
-            sign: self._shared(connection, sign, counted[sign.column], spell)
-            for sign in SHARED
-            if sign.column in own
-        }
-        company = max((counted[sign.column].others for sign in THINGS if sign.column in own), default=0)
+        company = max((counted[sign.column].others for sign in THINGS), default=0)
+        evidence = self._weigh_shared(connection, counted, spell)
         if company >= GROUP:
             evidence[BURST] = _burst(counted[SHARING], company, spell)
         if campaigns:
             evidence[KNOWN] = self._near(connection, values, campaigns)
         return evidence, company >= GROUP
 
-    def _shared(self, connection: Connection, sign: Sign, counted: Counted, spell: Spell) -> Floats:
-        reference = spell.elsewhere + 1
-        if sign.kind is Kind.THING:
-            reference = spell.others + spell.elsewhere - counted.others
-        recurring = self._recurrence.of(connection, sign.column)
-        return _nats(counted.others, counted.elsewhere, recurring, spell.others, reference)
+    def _weigh_shared(
+        self, connection: Connection, counted: Mapping[str, Counted], spell: Spell
+    ) -> dict[Sign, Floats]:
+        """Weigh all signs at once; of a value that it does not hold nobody was counted."""
+        own = [counted[sign.column] for sign in SHARED]
+        others = np.array([each.others for each in own], np.int64)
+        elsewhere = np.array([each.elsewhere for each in own], np.int64)
+        recurring = np.array([self._recurrence.of(connection, sign.column) for sign in SHARED])
+        among = np.where(_OF_THINGS, spell.others + spell.elsewhere - others, spell.elsewhere + 1)
+        nats = agreement(others, ordinary(elsewhere, recurring, np.array(spell.others), among))
+        return {sign: nats[place : place + 1] for place, sign in enumerate(SHARED)}
 
     def _near(self, connection: Connection, values: Sequence[Value], campaigns: Collection[str]) -> Floats:
         telling = {sign.column for sign in TELLING}
@@ -152,10 +153,6 @@ class SignupMemory:
 
 
 def _burst(counted: Counted, company: int, spell: Spell) -> Floats:
-    others = max(counted.others - company, 0)
-    return _nats(others, counted.elsewhere, 1.0, spell.others, spell.elsewhere + 1)
-
-
-def _nats(others: int, elsewhere: int, recurring: float, signups: int, reference: int) -> Floats:
-    expected = ordinary(np.array([elsewhere]), recurring, np.array([signups]), np.array([reference]))
-    return agreement(np.array([others]), expected)
+    others = np.array([max(counted.others - company, 0)])
+    among, signups = np.array(spell.elsewhere + 1), np.array(spell.others)
+    return agreement(others, ordinary(np.array([counted.elsewhere]), 1.0, signups, among))

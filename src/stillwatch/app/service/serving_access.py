@@ -11,11 +11,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from stillwatch.app.access_file import read_access_file
+from stillwatch.app.service import openapi
 from stillwatch.app.service.access_desk import AccessDesk
 from stillwatch.app.service.addresses import Address
 from stillwatch.app.service.control_plane import control_plane
 from stillwatch.app.service.json_answers import json_answer
 from stillwatch.app.service.serving import serve_until
+from stillwatch.app.service.signup_routes import signup_routes
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.persistence.address import address_of
 from stillwatch.persistence.database import Database
@@ -59,8 +61,16 @@ def access_app(desk: AccessDesk) -> ASGIApp:
 
 def access_routes(desk: AccessDesk) -> list[BaseRoute]:
     """Return the routes of the access door."""
-    return [Route("/healthz", _healthz, methods=["GET"])]
+    return [
+        Route("/healthz", _healthz, methods=["GET"]),
+        Route("/openapi.json", _openapi, methods=["GET"]),
+        *signup_routes(desk),
+    ]
 
 
 async def _healthz(request: Request) -> Response:
     return json_answer({"status": "ok"})
+
+
+async def _openapi(request: Request) -> Response:
+    return Response(openapi.access_text(), media_type="application/json")
