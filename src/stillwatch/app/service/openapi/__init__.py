@@ -22,8 +22,8 @@ What comes in, what was found, and what is decided of it. Times are UTC. Lists c
 
 
 _ABOUT_ACCESS: Final = """\
-The access door: what the provider's own sign-up and account pages ask. Times are UTC. Every error has one form. The
-API is versioned by its path; fields may be added to it.
+The access door: what the provider's own sign-up and account pages ask. Times are UTC. Every error has one
+form. The API is versioned by its path; fields may be added to it.
 """
 
 

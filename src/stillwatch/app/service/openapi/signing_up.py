@@ -55,9 +55,9 @@ SIGNING_UP: Final[dict[str, Part]] = {
         "post": {
             "operationId": "screen_signups",
             "summary": "Say what to ask of a new account, or of up to a thousand.",
-            "description": "Wants a token with the scope `access`. Fingerprints of what a sign-up holds are kept, "
-            "so that later ones are compared with it; the same account again replaces what was kept. Of a list "
-            "those that cannot be read are named apart, by their place in it.",
+            "description": "Wants a token with the scope `access`. Fingerprints of what a sign-up holds "
+            "are kept, so that later ones are compared with it; the same account again replaces them. "
+            "Of a list those that cannot be read are named apart, by their place in it.",
             "tags": ["signing up"],
             "requestBody": {
                 "required": True,
