@@ -54,7 +54,8 @@ def _made(count: int, seed: int) -> pa.Table:
     table = pa.concat_tables(parts)
     table = table.append_column("source", pa.array(["simulated"] * len(table)))
     table = table.append_column("line", pa.array(np.arange(1, len(table) + 1)))
-    table = table.append_column("verification_level", pa.nulls(len(table)))
+    for name in ("verification_level", "domain_registered_at", "domain_age_days"):
+        table = table.append_column(name, pa.nulls(len(table)))
     fields = [*ACCOUNT, pa.field("operator", pa.int64())]
     return pa.table(
         {field.name: table[field.name].cast(field.type) for field in fields}, schema=pa.schema(fields)

@@ -151,6 +151,8 @@ ACCOUNT: Final = pa.schema(
         pa.field("programme", pa.string()),
         pa.field("organization", pa.string()),
         pa.field("verification_level", pa.int64()),
+        pa.field("domain_registered_at", TIMESTAMP),  # when the domain of the mail address was registered
+        pa.field("domain_age_days", pa.int64()),  # the same, as an age when the account was created
         _required("source", pa.string()),
         _required("line", pa.int64()),
     ]
@@ -235,6 +237,48 @@ ACCOUNT_SKETCH: Final = pa.schema(
     ]
 )
 """An account record without its identifiers."""
+
+SIGNUP: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        pa.field("created_at", TIMESTAMP),
+        pa.field("plan", pa.string()),
+        pa.field("programme", pa.string()),
+        # -- who answers for it
+        pa.field("organization_fp", FINGERPRINT),  # declared, with mail in a domain of its own: both as one
+        pa.field("campus_fp", FINGERPRINT),  # education mail domain
+        # -- what others may hold too
+        pa.field("mailbox_fp", FINGERPRINT),  # normalised address
+        pa.field("payment_fp", FINGERPRINT),
+        pa.field("device_fp", FINGERPRINT),
+        pa.field("phone_fp", FINGERPRINT),
+        pa.field("address_fp", FINGERPRINT),  # that it signed up from
+        pa.field("network_fp", FINGERPRINT),  # /24 of IPv4, /48 of IPv6
+        pa.field(
+            "domain_fp", FINGERPRINT
+        ),  # registered mail domain that is neither a provider's nor a campus's
+        pa.field("head_fp", FINGERPRINT),  # how the name before the @ begins, with the number of its digits
+        pa.field("tail_fp", FINGERPRINT),  # how it ends before its digits
+        pa.field("pattern_fp", FINGERPRINT),  # how it is built, and the kind of its domain
+        pa.field("programme_fp", FINGERPRINT),  # programme and kind of domain, where no campus answers
+        # -- marks that it bears by itself
+        pa.field("mail_kind", pa.string()),  # free, disposable, education, own
+        pa.field("network_kind", pa.string()),  # hosting, vpn or proxy, by the operator's lists
+        pa.field("domain_age_days", pa.int64()),  # at sign-up
+    ]
+)
+"""A sign-up without its identifiers: what screening compares."""
+
+SCREENED: Final = pa.schema(
+    [
+        _required("account_id", pa.string()),
+        _required("risk", pa.float64()),  # in [0, 1]
+        _required("reason_codes", pa.list_(pa.field("item", pa.string(), nullable=False))),
+        _required("verification_level", pa.int64()),  # the level to ask for
+        _required("asked_more", pa.bool_()),  # more than its plan and programme ask of everybody
+    ]
+)
+"""What screening says of each sign-up, one row each."""
 
 ACCOUNT_EVENTS: Final = pa.schema(
     [

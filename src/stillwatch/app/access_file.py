@@ -10,6 +10,7 @@ from pydantic import Field
 from stillwatch.access.keys.rules import KeyRules
 from stillwatch.access.levels import Levels
 from stillwatch.access.step_up import StepUp
+from stillwatch.access.signups import Signups
 from stillwatch.toml_file import Strict, read_toml
 
 _FORM: Final = "See `docs/access.md` for what an access file may say"
@@ -25,6 +26,7 @@ class AccessFile(Strict):
     levels: Levels = Field(default=Levels(), description="Which verification level what needs.")
     step_up: StepUp = Field(default=StepUp(), description="What people may prove who they are with.")
     keys: KeyRules = Field(default=KeyRules(), description="How requests prove that they may use a key.")
+    signups: Signups = Field(default=Signups(), description="How sign-ups are screened.")
 
     @property
     def origin(self) -> str:

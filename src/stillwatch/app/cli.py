@@ -24,6 +24,7 @@ from stillwatch.app import (
     ledger_commands,
     policy_commands,
     serve_commands,
+    signup_commands,
     top_command,
 )
 from stillwatch.app.options import Json, Quiet, of_replay, of_scan, option
@@ -63,6 +64,7 @@ app.add_typer(policy_commands.app)
 app.add_typer(decision_commands.app)
 app.add_typer(appeal_commands.app)
 app.add_typer(audit_commands.app)
+app.add_typer(signup_commands.app)
 app.add_typer(serve_commands.tokens)
 app.command()(serve_commands.serve)
 app.command()(serve_commands.gate)

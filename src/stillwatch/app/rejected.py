@@ -17,10 +17,10 @@ FILE: Final = "rejected.jsonl"
 
 
 class Rejected:
-    """``rejected.jsonl`` in a run folder."""
+    """``rejected.jsonl`` in a run folder, or a file of another name."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path, self._reasons = folder / FILE, RejectedReasons()
+    def __init__(self, folder: Path, name: str = FILE) -> None:
+        self._path, self._reasons = folder / name, RejectedReasons()
 
     def __enter__(self) -> Self:
         self._file = self._path.open("w", encoding="utf-8")
@@ -46,4 +46,4 @@ class Rejected:
         """How many there were and the most frequent reason, if there were any."""
         for reason, times in self._reasons.most_frequent(1):
             facts: dict[str, str | int] = {"rejected": self._reasons.total, "reason": reason, "times": times}
-            yield Caution("rejected", FILE, facts)
+            yield Caution("rejected", self._path.name, facts)

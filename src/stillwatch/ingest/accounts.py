@@ -29,6 +29,8 @@ _ATTRIBUTES: Final = (  # in the order of the contract, from created_at on
     Column(columns.TEXT, ("programme", "program")),
     Column(columns.TEXT, ("organization", "organization_id")),
     Column(columns.LEVEL, ("verification_level",)),
+    Column(columns.DOMAIN_MOMENT, ("domain_registered_at",)),
+    Column(columns.DAYS, ("domain_age_days",)),
 )
 _ACCOUNT_FIELDS: Final = ("account_id", "user_id")
 _NAMES: Final = columns.known_names(_ATTRIBUTES) | set(_ACCOUNT_FIELDS)

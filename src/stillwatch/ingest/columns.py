@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from stillwatch.contracts import TIMESTAMP
 from stillwatch.ingest import values
-from stillwatch.ingest.values import DAY, EARLIEST_ACCOUNT, EARLIEST_EXCHANGE, Record, now
+from stillwatch.ingest.values import DAY, EARLIEST_ACCOUNT, EARLIEST_DOMAIN, EARLIEST_EXCHANGE, Record, now
 
 Check = Callable[[pa.Array], pa.Array | None]
 Read = Callable[[object, str], object]
@@ -172,6 +172,8 @@ IDENTIFIER = Kind(values.identifier, _identifier)
 JSON = Kind(values.json_text, _json)
 MOMENT = Kind(values.moment, _moment(EARLIEST_EXCHANGE))
 ACCOUNT_MOMENT = Kind(values.account_moment, _moment(EARLIEST_ACCOUNT))
+DOMAIN_MOMENT = Kind(values.domain_moment, _moment(EARLIEST_DOMAIN))
+DAYS = Kind(values.days, _count(values.MOST_DAYS))
 COUNT = Kind(values.count, _count(_MAX_INT64))
 STATUS = Kind(values.status, _count(999))
 LEVEL = Kind(values.level, _count(values.HIGHEST_LEVEL))

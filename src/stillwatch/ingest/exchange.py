@@ -41,7 +41,7 @@ class Exchange(NamedTuple):
 
 
 class Account(NamedTuple):
-    """One row of ``ACCOUNT`` without ``source`` and ``line``; ``created_at`` in microseconds since 1970."""
+    """One row of ``ACCOUNT`` without ``source`` and ``line``; moments in microseconds since 1970."""
 
     account_id: str
     created_at: int | None = None
@@ -55,6 +55,8 @@ class Account(NamedTuple):
     programme: str | None = None
     organization: str | None = None
     verification_level: int | None = None
+    domain_registered_at: int | None = None
+    domain_age_days: int | None = None
 
 
 def identified(row: Exchange, *also: object) -> Exchange:

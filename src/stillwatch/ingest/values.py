@@ -26,6 +26,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 DAY: Final = 86_400_000_000  # microseconds
 EARLIEST_EXCHANGE: Final = 1_420_070_400_000_000  # 2015-01-01: no served language model is older
 EARLIEST_ACCOUNT: Final = 631_152_000_000_000  # 1990-01-01
+EARLIEST_DOMAIN: Final = 473_385_600_000_000  # 1985-01-01
+MOST_DAYS: Final = 2**31 - 1
 UNITS: Final = {"s": (1_000_000, 1), "ms": (1000, 1), "us": (1, 1), "ns": (1, 1000)}
 """Units of time: a number times the first, by the second, is in microseconds."""
 _DECIMAL: Final = re.compile(r"\s*[+-]?[0-9]{1,20}\.[0-9]{1,20}\s*", re.ASCII)
@@ -241,6 +243,19 @@ def _plausible(found: int | None, field: str, earliest: int) -> int | None:
 def account_moment(value: object, field: str) -> int | None:
     """When an account was made: as :func:`moment`, but accounts may be older than language models."""
     return moment(value, field, EARLIEST_ACCOUNT)
+
+
+def domain_moment(value: object, field: str) -> int | None:
+    """When a domain was registered: as :func:`moment`; the first were in 1985."""
+    return moment(value, field, EARLIEST_DOMAIN)
+
+
+def days(value: object, field: str) -> int | None:
+    """An age in days, at most what 32 bits hold."""
+    found = count(value, field)
+    if found is not None and found > MOST_DAYS:
+        raise Malformed(field, f"expected a number of days of at most {MOST_DAYS:,}")
+    return found
 
 
 def _microseconds(value: object, field: str) -> int | None:

@@ -19,6 +19,18 @@ _LETTERS: Final = re.compile(r"[a-zA-Z]")
 _NOT_DIGITS: Final = re.compile(r"\D+")
 _LENGTHS: Final = (1, 2, 5, 8, 12, 20)
 _LONGER: Final = 99
+_DIGITS: Final = "0123456789"
+
+
+_SERIES: Final = 5
+"""Letters of a beginning or an end that two names share by design rather than by chance."""
+
+
+class Series(NamedTuple):
+    """What names that were made one after the other have in common: how they begin, and how they end."""
+
+    head: str | None
+    tail: str | None
 
 
 class Mail(NamedTuple):
@@ -89,6 +101,21 @@ def _run(run: str) -> str:
     if run[0].isdigit():
         return f"d{len(run)}"
     return f"a{next((length for length in _LENGTHS if len(run) <= length), _LONGER)}"
+
+
+def series_of(local: str) -> Series:
+    """Return how a name begins, and how it ends before its digits, each with the number of these digits.
+
+    ``user101`` to ``user180`` share the whole of what is before the digits, ``annakqz0017`` and
+    ``benkqz0018`` its end. A name of digits alone belongs to no series: some providers give out nothing else.
+    """
+    stem = local.rstrip(_DIGITS)
+    digits = len(local) - len(stem)
+    if not stem or (len(stem) < _SERIES and digits < 2):
+        return Series(None, None)
+    return Series(
+        f"{stem[:_SERIES]}d{digits}", f"{stem[-_SERIES:]}d{digits}" if len(stem) >= _SERIES else None
+    )
 
 
 def phone_number(written: str) -> str:
