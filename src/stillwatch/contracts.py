@@ -62,6 +62,7 @@ class AccountEvent(StrEnum):
     CREDENTIAL_COMPROMISE = "credential-compromise"
     SESSIONS_REVOKED = "sessions-revoked"
     ASSURANCE_CHANGE = "assurance-level-change"
+    IDENTIFIER_CHANGED = "identifier-changed"
     SEAL_FOREIGN = "seal-foreign"
     """Reasoning that was sealed for another account was handed back under this one."""
 
@@ -157,6 +158,20 @@ ACCOUNT: Final = pa.schema(
 )
 """One account record as the provider keeps it. Raw identifiers: never stored."""
 
+ACCOUNT_EVENT: Final = pa.schema(
+    [
+        _required("event_id", pa.string()),
+        _required("timestamp", TIMESTAMP),
+        _required("account_id", pa.string()),
+        _required("event", pa.string()),  # one of AccountEvent
+        pa.field("other_account_id", pa.string()),
+        _required("issuer", pa.string()),  # who says so
+        _required("source", pa.string()),
+        _required("line", pa.int64()),
+    ]
+)
+"""One account event as somebody sent it, with its place."""
+
 REJECT: Final = pa.schema(
     [
         _required("source", pa.string()),
@@ -238,7 +253,7 @@ ACCOUNT_SKETCH: Final = pa.schema(
 
 ACCOUNT_EVENTS: Final = pa.schema(
     [
-        _required("event_id", pa.string()),  # of its sender; the same one twice is one event
+        _required("event_id", pa.string()),  # of its source; the same one twice is one event
         _required("account_id", pa.string()),
         _required("timestamp", TIMESTAMP),  # when it happened
         _required("event", pa.string()),  # one of AccountEvent

@@ -39,6 +39,7 @@ SCHEMAS: Final[dict[str, Part]] = {
                 row(
                     exchanges=COUNT,
                     accounts=COUNT,
+                    events=COUNT,
                     rejected=COUNT,
                     refused=COUNTS,
                     reasons=listed(ref("Reason")),
