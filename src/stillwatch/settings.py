@@ -213,6 +213,9 @@ class ScanSettings(ReportSettings, JudgingSettings):
     accounts: str | None = Field(
         None, description="Account records: a file, folder or glob (Parquet, CSV or JSON lines)."
     )
+    events: str | None = Field(
+        None, description="Account events, such as bans and sealed reasoning handed back: a file or glob."
+    )
     format: Format = Field(
         "auto",
         description="Format of the log, see `stillwatch formats`; auto looks at each file's first records.",

@@ -91,7 +91,7 @@ def _moment(record: Record) -> int:
 
 
 def _identified(row: Event) -> Event:
-    """``row`` with an id: its own, or one derived from all that it says, so that a file read twice counts once."""
+    """``row`` with an id: its own, or one derived from all that it says, so that it counts once."""
     if row.event_id is not None:
         return row
     digest = hashlib.blake2b(compact(row).encode(), digest_size=16).hexdigest()

@@ -58,7 +58,7 @@ class Account(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One row of ``ACCOUNT_EVENT`` without ``source`` and ``line``; ``timestamp`` in microseconds since 1970."""
+    """One row of ``ACCOUNT_EVENT`` without ``source`` and ``line``; times in microseconds since 1970."""
 
     event_id: str | None  # None: its sender gave it none, see `account_events`
     timestamp: int

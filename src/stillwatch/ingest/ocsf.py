@@ -47,7 +47,7 @@ def read(record: Record) -> Event:
     """An event.
 
     Raises:
-        Malformed: it is of another class, tells nothing that is kept, did not happen, or lacks account or time.
+        Malformed: it is of another class, tells nothing that is kept, did not happen, or lacks something.
     """
     event = _meaning(record)
     if whole(record.get("status_id"), "status_id") == _FAILURE:
