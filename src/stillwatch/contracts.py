@@ -10,6 +10,7 @@ counts are non-negative integers.
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -65,6 +66,41 @@ class AccountEvent(StrEnum):
     IDENTIFIER_CHANGED = "identifier-changed"
     SEAL_FOREIGN = "seal-foreign"
     """Reasoning that was sealed for another account was handed back under this one."""
+
+
+class Activity(StrEnum):
+    """What was done to an account, or by whom it is used, as a SIEM is told."""
+
+    STEP_UP = "step-up"
+    SESSIONS_REVOKED = "sessions-revoked"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+    CREDENTIAL_CHANGED = "credential-changed"
+    CREDENTIAL_COMPROMISED = "credential-compromised"
+    ASSURANCE_CHANGED = "assurance-changed"
+    IDENTIFIER_CHANGED = "identifier-changed"
+    SEAL_FOREIGN = "seal-foreign"
+    RESTRICTED = "restricted"
+    """A decision that acts came into force."""
+    RELEASED = "released"
+    """It ended, or the account was taken out of it."""
+    FACTOR_ENABLED = "factor-enabled"
+    FACTOR_DISABLED = "factor-disabled"
+    KEY_MADE = "key-made"
+    KEY_REVOKED = "key-revoked"
+
+
+class AccountActivity(NamedTuple):
+    """One thing that happened to one account."""
+
+    uid: str  # the same for the same thing, whenever it is told
+    time: datetime
+    account_id: str
+    activity: Activity
+    actor: str  # who did it: a part of this service, or an issuer
+    succeeded: bool = True
+    detail: str = ""  # in words, for people
 
 
 class Capability(StrEnum):

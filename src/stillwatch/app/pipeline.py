@@ -189,7 +189,7 @@ def _refuse_rubbish(taken: Mapping[str, Any], settings: ScanSettings, run: RunFo
 
 
 def _bind_ledger(job: _Job) -> None:
-    """Make ``sketches``, ``accounts`` and ``account_events``; a state's ledger may hold more than was asked."""
+    """Make ``sketches``, ``accounts`` and ``account_events``; the ledger may hold more than was asked."""
     engine, ledger, settings, run = job.engine, job.ledger, job.settings, job.run
     engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
     engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)

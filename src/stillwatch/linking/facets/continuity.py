@@ -109,7 +109,7 @@ def _seals(found: Mapping[int, Surplus]) -> list[Finding]:
             candidate,
             "seal-foreign",
             surplus,
-            f"reasoning sealed for {surplus.values:,} accounts of the group was handed back under others of it",
+            f"reasoning sealed for {surplus.values:,} accounts was handed back under others of the group",
         )
         for candidate, surplus in found.items()
         if surplus.values
