@@ -30,7 +30,7 @@ from sklearn.metrics import adjusted_rand_score
 from speed.record import RESULTS, keep, surroundings
 from stillwatch.accounts.profiles import profile_accounts
 from stillwatch.campaigns.candidates import MIN_ACCOUNTS, RESOLUTION, account_graph, communities
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.linking.activity import bind_activity, tally
 from stillwatch.linking.facets import facets
@@ -54,6 +54,7 @@ def graph_of(preset: str, scale: float, seed: int) -> tuple[csr_matrix, int]:
         with open_engine(spill=folder / "spill") as engine:
             engine.bind("sketches", ledger.sketch_files(), SKETCH)
             engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+            engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)
             return linked(engine)
 
 

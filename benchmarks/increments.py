@@ -39,7 +39,7 @@ from stillwatch.app.following import follow, remember
 from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Standing
-from stillwatch.contracts import ACCOUNT_SKETCH, DECLARED, SKETCH, Verdict
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, DECLARED, SKETCH, Verdict
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.linking.growth import LOOK_BACK
@@ -101,12 +101,14 @@ def _followed(since: datetime, folder: Path) -> tuple[pa.Table, float]:
     memory = ScanSettings(out=folder / "unused").query_memory
     with open_engine(memory=memory, spill=folder / "spill") as engine:
         engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+        engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)
         engine.bind("sketches", ledger.sketch_files(until=since), SKETCH)
         tables = RunFolder(folder / "judged", {})
         judged = detect(engine, None, _NOBODY, 0.01, tables, Silent())
         basis = remember(engine, judged, since)
         began = time.monotonic()
         engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+        engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)
         engine.bind("sketches", ledger.sketch_files(since=since - LOOK_BACK), SKETCH)
         found = follow(engine, basis, _NOBODY, newcomers=pa.table({}))
         assert found is not None

@@ -40,7 +40,7 @@ from speed.apart import apart, say
 from speed.exponent import exponent
 from speed.record import RESULTS, keep, surroundings
 from stillwatch.campaigns.candidates import propose_candidates
-from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, PROFILES, USES
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, FAMILIES, PROFILES, USES
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.linking.facets.identity import Identity
 from stillwatch.linking.links import find_links
@@ -106,6 +106,7 @@ def opened(records: pa.Table) -> Iterator[Engine]:
     """Open an engine that knows these accounts and no request."""
     with tempfile.TemporaryDirectory() as folder, open_engine(spill=Path(folder) / "spill") as engine:
         engine.bind("accounts", records)
+        engine.bind("account_events", ACCOUNT_EVENTS.empty_table())
         engine.bind("profiles", profiles_of(records["account_id"].combine_chunks()))
         engine.bind("uses", [], USES)
         engine.bind("families", [], FAMILIES)

@@ -28,7 +28,7 @@ from stillwatch.accounts.signals import LIMIT, SignalCard, account_signals
 from stillwatch.app import cli
 from stillwatch.contracts import Cue, StillwatchError
 from stillwatch.ingest.format import Format
-from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, FORMATS
 from stillwatch.linking.facets import Facet, facets
 from stillwatch.linking.facets.elicitation import CUE_SIGNALS
 from stillwatch.settings import (
@@ -216,7 +216,8 @@ def _setting(settings: type[Settings], name: str) -> str:
 
 
 def _formats() -> Iterator[str]:
-    for title, formats in (("Request logs", FORMATS), ("Account records", ACCOUNT_FORMATS)):
+    kinds = {"Request logs": FORMATS, "Account records": ACCOUNT_FORMATS, "Account events": EVENT_FORMATS}
+    for title, formats in kinds.items():
         yield from [f"## {title}", ""]
         for known in formats.values():
             yield from _format(known)

@@ -16,7 +16,7 @@ from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Known, find_standing
 from stillwatch.campaigns.judging import Judgement
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, KeptClear
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, SKETCH, KeptClear
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
@@ -111,8 +111,9 @@ def detect_in(world: Path, run: Path) -> Detection:
         logs = [str(world / "exchanges-*.parquet")]
         log, records = open_logs(logs, settings, key, Silent())
         before = [*log.sources(), *(records.sources() if records else [])]
-        take_in(log, records, before, settings, key, ledger, engine, run, Silent())
+        take_in(log, records, None, before, settings, key, ledger, engine, run, Silent())
         engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+        engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)
         engine.bind("sketches", ledger.sketch_files(), SKETCH)
         standing = find_standing(engine, Known.read(settings), key)
         return detect(engine, None, standing, settings.fdr, folder, Silent())

@@ -18,7 +18,15 @@ from hypothesis import settings
 
 from stillwatch.accounts.profiles import profile_accounts
 from stillwatch.campaigns.inside import MEMBERS_QUERY
-from stillwatch.contracts import ACCOUNT_SKETCH, FAMILIES, MEMBERSHIP, SEEDS, SKETCH, WORKLOADS
+from stillwatch.contracts import (
+    ACCOUNT_EVENTS,
+    ACCOUNT_SKETCH,
+    FAMILIES,
+    MEMBERSHIP,
+    SEEDS,
+    SKETCH,
+    WORKLOADS,
+)
 from stillwatch.engines.engine import ENGINES, Engine, open_engine
 from stillwatch.linking.activity import bind_activity, tally
 from stillwatch.linking.facets.windows import keep_spans
@@ -53,6 +61,7 @@ class Traffic:
     seed: int = 11
     sketches: list[dict[str, Any]] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = np.random.default_rng(self.seed)
@@ -63,6 +72,10 @@ class Traffic:
 
     def account(self, account_id: str, **columns: Any) -> None:
         self.accounts.append({"account_id": account_id, **columns})
+
+    def event(self, account_id: str, event: str, at: datetime, other: str | None = None) -> None:
+        own = {"event_id": f"e{len(self.events):06}", "account_id": account_id, "timestamp": at}
+        self.events.append(own | {"event": event, "other_account_id": other, "source": "gateway"})
 
     def exchange(self, account_id: str, at: datetime, scaffold: int | None = None, **columns: Any) -> None:
         own = {"message_fp": self.fp(), "tail_fp": self.fp(), "head_fp": scaffold or self.fp()}
@@ -92,9 +105,10 @@ class Traffic:
                         self.exchange(account, at, scaffold, **({"turns": 2 * turn + 1} | columns))
 
     def bind(self, engine: Engine) -> None:
-        """Make the relations ``sketches`` and ``accounts``."""
+        """Make the relations ``sketches``, ``accounts`` and ``account_events``."""
         engine.bind("sketches", pa.Table.from_pylist(self.sketches, schema=SKETCH))
         engine.bind("accounts", pa.Table.from_pylist(self.accounts, schema=ACCOUNT_SKETCH))
+        engine.bind("account_events", pa.Table.from_pylist(self.events, schema=ACCOUNT_EVENTS))
 
     def bind_activity(self, engine: Engine, seeds: pa.Table) -> None:
         """Make ``profiles``, ``activity`` and what is counted of it, by families of these SEEDS."""

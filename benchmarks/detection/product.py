@@ -18,7 +18,7 @@ from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Standing
 from stillwatch.campaigns.results import Results
-from stillwatch.contracts import ACCOUNT_SKETCH, DECLARED, SKETCH
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, DECLARED, SKETCH
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.linking.facets import Facet
@@ -75,6 +75,7 @@ class Sketched:
             order = "timestamp, exchange_id, account_id"
             run.relation("sketches", engine, f"SELECT * FROM ledger WHERE {seen} ORDER BY {order}")
             run.relation("accounts", engine, f"SELECT * FROM known WHERE {made} ORDER BY account_id")
+            engine.bind("account_events", self.ledger.event_files(), ACCOUNT_EVENTS)
             return detect(engine, None, NOTHING_KNOWN, FDR, run, Silent(), kinds, signals).results
 
 
@@ -99,7 +100,7 @@ def sketch(world: Path, folder: Path) -> Sketched:
     with open_engine(memory=_MEMORY, threads=1, spill=folder / "spill") as engine:
         log, records = open_logs(logs, settings, key, Silent())
         before = [*log.sources(), *(records.sources() if records else [])]
-        take_in(log, records, before, settings, key, ledger, engine, folder, Silent())
+        take_in(log, records, None, before, settings, key, ledger, engine, folder, Silent())
     return Sketched(ledger, folder)
 
 

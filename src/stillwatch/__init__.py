@@ -20,6 +20,7 @@ def scan(
     inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
     *,
     accounts: str | PathLike[str] | None = None,
+    events: str | PathLike[str] | None = None,
     format: str | None = None,
     mapping: Path | str | None = None,
     account_key: str | None = None,
@@ -64,6 +65,7 @@ def scan(
 
     settings = ScanSettings.read(
         accounts=None if accounts is None else str(accounts),
+        events=None if events is None else str(events),
         format=format,
         mapping=mapping,
         account_key=account_key,

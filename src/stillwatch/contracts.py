@@ -10,6 +10,7 @@ counts are non-negative integers.
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -62,8 +63,44 @@ class AccountEvent(StrEnum):
     CREDENTIAL_COMPROMISE = "credential-compromise"
     SESSIONS_REVOKED = "sessions-revoked"
     ASSURANCE_CHANGE = "assurance-level-change"
+    IDENTIFIER_CHANGED = "identifier-changed"
     SEAL_FOREIGN = "seal-foreign"
     """Reasoning that was sealed for another account was handed back under this one."""
+
+
+class Activity(StrEnum):
+    """What was done to an account, or by whom it is used, as a SIEM is told."""
+
+    STEP_UP = "step-up"
+    SESSIONS_REVOKED = "sessions-revoked"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    DELETED = "deleted"
+    CREDENTIAL_CHANGED = "credential-changed"
+    CREDENTIAL_COMPROMISED = "credential-compromised"
+    ASSURANCE_CHANGED = "assurance-changed"
+    IDENTIFIER_CHANGED = "identifier-changed"
+    SEAL_FOREIGN = "seal-foreign"
+    RESTRICTED = "restricted"
+    """A decision that acts came into force."""
+    RELEASED = "released"
+    """It ended, or the account was taken out of it."""
+    FACTOR_ENABLED = "factor-enabled"
+    FACTOR_DISABLED = "factor-disabled"
+    KEY_MADE = "key-made"
+    KEY_REVOKED = "key-revoked"
+
+
+class AccountActivity(NamedTuple):
+    """One thing that happened to one account."""
+
+    uid: str  # the same for the same thing, whenever it is told
+    time: datetime
+    account_id: str
+    activity: Activity
+    actor: str  # who did it: a part of this service, or an issuer
+    succeeded: bool = True
+    detail: str = ""  # in words, for people
 
 
 class Capability(StrEnum):
@@ -158,6 +195,20 @@ ACCOUNT: Final = pa.schema(
     ]
 )
 """One account record as the provider keeps it. Raw identifiers: never stored."""
+
+ACCOUNT_EVENT: Final = pa.schema(
+    [
+        _required("event_id", pa.string()),
+        _required("timestamp", TIMESTAMP),
+        _required("account_id", pa.string()),
+        _required("event", pa.string()),  # one of AccountEvent
+        pa.field("other_account_id", pa.string()),
+        _required("issuer", pa.string()),  # who says so
+        _required("source", pa.string()),
+        _required("line", pa.int64()),
+    ]
+)
+"""One account event as somebody sent it, with its place."""
 
 REJECT: Final = pa.schema(
     [
@@ -282,7 +333,7 @@ SCREENED: Final = pa.schema(
 
 ACCOUNT_EVENTS: Final = pa.schema(
     [
-        _required("event_id", pa.string()),  # of its sender; the same one twice is one event
+        _required("event_id", pa.string()),  # of its source; the same one twice is one event
         _required("account_id", pa.string()),
         _required("timestamp", TIMESTAMP),  # when it happened
         _required("event", pa.string()),  # one of AccountEvent

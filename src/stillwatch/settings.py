@@ -213,6 +213,9 @@ class ScanSettings(ReportSettings, JudgingSettings):
     accounts: str | None = Field(
         None, description="Account records: a file, folder or glob (Parquet, CSV or JSON lines)."
     )
+    events: str | None = Field(
+        None, description="Account events, such as bans and sealed reasoning handed back: a file or glob."
+    )
     format: Format = Field(
         "auto",
         description="Format of the log, see `stillwatch formats`; auto looks at each file's first records.",
@@ -371,6 +374,11 @@ class ServeSettings(JudgingSettings):
     )
     access_host: str = Field("127.0.0.1", description="Address of that door.")
     access_port: int = Field(8791, ge=0, lt=2**16, description="Its port.")
+    signals: FilePath | None = Field(
+        None,
+        description="Signals file: whom security events are sent to, and whose are believed.",
+        json_schema_extra={"default_text": "none, and none are sent or taken"},
+    )
     tls_certificate: FilePath | None = Field(None, description="Certificate, as PEM, for every port.")
     tls_key: FilePath | None = Field(None, description="Its private key, as PEM.")
 

@@ -9,7 +9,7 @@ import pytest
 
 from stillwatch.app.event_log import EventLog
 from stillwatch.app.replay import GROWTH, LEAST_NEW, is_due
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, SKETCH
 
 START = datetime(2026, 4, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -49,6 +49,7 @@ def test_ticks_are_whole_and_reach_past_the_last_request(log):
 def test_a_log_without_a_request_has_no_tick(any_engine, tmp_path):
     any_engine.bind("sketches", SKETCH.empty_table())
     any_engine.bind("accounts", pa.Table.from_pylist([{"account_id": "a"}], schema=ACCOUNT_SKETCH))
+    any_engine.bind("account_events", ACCOUNT_EVENTS.empty_table())
     assert EventLog(any_engine, tmp_path).ticks(HOUR) == []
 
 

@@ -18,7 +18,7 @@ from stillwatch.app.following import Followed, follow, remember
 from stillwatch.app.progress import Silent
 from stillwatch.app.stage_tables import InMemory
 from stillwatch.app.standing import Standing
-from stillwatch.contracts import ACCOUNT_SKETCH, DECLARED, SKETCH, Verdict
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, DECLARED, SKETCH, Verdict
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.ingest.reader import read_accounts, read_exchanges
 from stillwatch.linking.growth import LOOK_BACK
@@ -73,6 +73,7 @@ def judged(engine: Engine, standing: Standing) -> Detection:
 def at(engine: Engine, world: tuple[pa.Table, pa.Table], folder: Path) -> tuple[EventLog, list[datetime]]:
     engine.bind("sketches", world[0])
     engine.bind("accounts", world[1])
+    engine.bind("account_events", ACCOUNT_EVENTS.empty_table())
     log = EventLog(engine, folder)
     return log, log.ticks(HOUR)
 

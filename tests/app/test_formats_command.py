@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, FORMATS
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
@@ -28,7 +28,7 @@ def stillwatch(tmp_path):
 def test_every_format_is_listed_with_an_example_that_can_be_copied(stillwatch):
     lines = [line.strip() for line in stillwatch("formats").stdout.decode().splitlines()]
 
-    for known in [*FORMATS.values(), *ACCOUNT_FORMATS.values()]:
+    for known in [*FORMATS.values(), *ACCOUNT_FORMATS.values(), *EVENT_FORMATS.values()]:
         assert f"{known.name}: {known.summary}" in lines
         assert known.example in lines
 
@@ -38,6 +38,7 @@ def test_the_list_is_there_for_programs_too(stillwatch):
 
     assert [one["name"] for one in listed["formats"]] == list(FORMATS)
     assert [one["name"] for one in listed["account_formats"]] == list(ACCOUNT_FORMATS)
+    assert [one["name"] for one in listed["event_formats"]] == list(EVENT_FORMATS)
     assert all(json.loads(one["example"]) and one["account_fields"] for one in listed["formats"])
 
 

@@ -38,6 +38,9 @@ def fill(traffic: Any, names: Any) -> dict[int, list[str]]:
         traffic.exchange(taker, at + (number + 30) * MINUTE, SCAFFOLD, **history)
     for number, account in enumerate(pool[:4]):
         traffic.exchange(account, at + timedelta(days=25, minutes=number), SCAFFOLD, status=403)
+    for number in range(6):
+        traffic.event(pool[number], "seal-foreign", at + number * MINUTE, pool[number + 6])
+        traffic.event(people[number], "account-disabled", at + timedelta(days=number))
     for number in range(4):
         late = at + timedelta(days=25, hours=2 + number, microseconds=17)
         traffic.exchange(f"late{number}", late, SCAFFOLD)

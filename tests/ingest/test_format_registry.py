@@ -11,11 +11,11 @@ import pytest
 
 import stillwatch.ingest
 from stillwatch import settings
-from stillwatch.contracts import ACCOUNT, EXCHANGE
-from stillwatch.ingest.exchange import Account, Exchange
-from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS, recognise
+from stillwatch.contracts import ACCOUNT, ACCOUNT_EVENT, EXCHANGE
+from stillwatch.ingest.exchange import Account, Event, Exchange
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, FORMATS, recognise
 
-EVERY = {**FORMATS, **ACCOUNT_FORMATS}
+EVERY = {**EVENT_FORMATS, **FORMATS, **ACCOUNT_FORMATS}
 
 
 def test_no_format_module_is_left_out():
@@ -49,6 +49,7 @@ def test_an_example_line_goes_through_the_door(read, jsonl, name):
 def test_rows_are_those_of_the_contract():
     assert [*Exchange._fields, "source", "line"] == EXCHANGE.names
     assert [*Account._fields, "source", "line"] == ACCOUNT.names
+    assert [*Event._fields, "source", "line"] == ACCOUNT_EVENT.names
 
 
 def test_the_format_is_that_of_most_records():

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stillwatch.ingest.format import itself
-from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, FORMATS
 
 FUZZ = settings(
     max_examples=100,
@@ -240,7 +240,9 @@ def test_every_container_gives_the_same_verdict_on_the_same_values(read, rows):
 
 
 @pytest.mark.parametrize(
-    "known", [*FORMATS.values(), *ACCOUNT_FORMATS.values()], ids=lambda known: known.name
+    "known",
+    [*FORMATS.values(), *ACCOUNT_FORMATS.values(), *EVENT_FORMATS.values()],
+    ids=lambda known: known.name,
 )
 @FUZZ
 @given(record=st.dictionaries(st.text(max_size=12), VALUES, max_size=6))

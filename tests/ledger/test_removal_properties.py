@@ -187,7 +187,7 @@ def test_a_ledger_that_forgot_is_one_that_never_knew(
                 nothing = carry_out(layout, plan_forgetting(layout, unwanted, unheard)[0], unheard)
 
             assert found == unwanted & had
-            assert nothing == Removed(0, 0, 0, 0, 0, 0, 0)
+            assert nothing == Removed(0, 0, 0, 0, 0, 0, 0, 0, 0)
             assert removed.exchanges == len(each_once(flat(steps))) - len(each_once(flat(others[:-1])))
             assert removed.staged_exchanges == len(rest) - len(others[-1])
             for file in root.rglob("*.parquet"):

@@ -23,6 +23,7 @@ SHEETS = range(1001, 1009)
 SCAFFOLDS = {0: SCAFFOLD} | dict(enumerate(SHEETS, 1))
 """Family -> scaffold."""
 
+START = datetime(2026, 4, 22, tzinfo=UTC)
 MONDAY = datetime(2026, 4, 20, tzinfo=UTC)
 
 Build = Callable[[Any, Callable[[str, int], list[str]]], list[str]]
@@ -280,6 +281,30 @@ def one_team(traffic, names):
     return colleagues
 
 
+def pooled_seals(traffic, names):
+    """A pool that plays reasoning back on whichever account is free; ten strangers did so once."""
+    people = crowd(traffic, names)
+    for number in range(10):
+        hand_back(traffic, people[2 * number], people[2 * number + 1], number)
+    accounts = group(traffic, names)
+    for number in range(30):
+        hand_back(traffic, accounts[number], accounts[(number + 7) % 40], number)
+    return accounts
+
+
+def shared_transcripts(traffic, names):
+    """The same of colleagues, who belong together openly."""
+    crowd(traffic, names)
+    colleagues = group(traffic, names, organization_fp=9)
+    for number in range(30):
+        hand_back(traffic, colleagues[number], colleagues[(number + 7) % 40], number)
+    return colleagues
+
+
+def hand_back(traffic, taker: str, giver: str, hour: int) -> None:
+    traffic.event(taker, "seal-foreign", START + timedelta(days=2, hours=hour), giver)
+
+
 def dialogue(traffic, accounts: Sequence[str]) -> None:
     """Four turns; the account changes halfway where the two given are not the same."""
     states, history = [traffic.fp() for _ in range(4)], []
@@ -334,6 +359,7 @@ def begin(traffic, accounts: Sequence[str], day: datetime, scaffold: int | None 
 
 CASES = (
     Case("continuity", "continuity", pool, one_team),
+    Case("continuity", "seal-foreign", pooled_seals, shared_transcripts),
     Case("coverage", "dataset-partition", dealt_out_dataset, exercise_sheet, excused=False),
     *(
         Case("elicitation", CUE_SIGNALS[cue][0], own_wording(bit), open_template(bit))

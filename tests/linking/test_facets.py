@@ -17,6 +17,7 @@ from facet_cases import (
     crowd,
     everyday,
     exercise_sheet,
+    hand_back,
     one_queue,
     refused,
 )
@@ -318,6 +319,38 @@ def test_an_account_that_is_served_again_was_not_turned_away(any_engine, traffic
     everyday(traffic, names)
     traffic.bind_groups(any_engine, {0: [*banned, *others]}, {0: SCAFFOLD})
     assert llr(BUILT_IN["failover"], any_engine) == {}
+
+
+def test_who_is_disabled_elsewhere_was_turned_away(any_engine, traffic, names):
+    """No request of theirs was refused: who disabled them did so at the identity provider."""
+    everyday(traffic, names)
+    banned = begin(traffic, names("banned", 20), MONDAY)
+    for account in banned:
+        traffic.event(account, "account-disabled", MONDAY + timedelta(days=8))
+    others = begin(traffic, names("standby", 20), MONDAY + timedelta(days=8))
+    traffic.bind_groups(any_engine, {0: [*banned, *others]}, {0: SCAFFOLD})
+    assert llr(BUILT_IN["failover"], any_engine)[0] > SPEAKS * BUILT_IN["failover"].card.cap
+    for account in banned:
+        traffic.event(account, "account-enabled", MONDAY + timedelta(days=9))
+    traffic.bind(any_engine)
+    assert llr(BUILT_IN["failover"], any_engine) == {}
+
+
+def test_an_account_whose_reasoning_leaked_to_many_weighs_little(any_engine, traffic, names):
+    """Everybody tries what one account lost: that links none of forty of them."""
+    people = crowd(traffic, names)
+    for number, account in enumerate(people[1:]):
+        hand_back(traffic, account, people[0], number % 48)
+    traffic.bind_groups(any_engine, {0: people[1:41]}, {})
+    assert llr(BUILT_IN["continuity"], any_engine).get(0, 0.0) < 0.5
+
+
+def test_the_same_reasoning_tried_again_and_again_is_one(any_engine, traffic, names):
+    people = crowd(traffic, names)
+    for number in range(100):
+        hand_back(traffic, people[0], people[1], number % 48)
+    traffic.bind_groups(any_engine, {0: people[:10]}, {})
+    assert llr(BUILT_IN["continuity"], any_engine, "seal-foreign")[0] < 0.2
 
 
 def test_scaffold_weighs_by_rarity(any_engine, traffic, names):

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pytest
 
 from stillwatch.accounts.profiles import grow_profiles, profile_accounts
-from stillwatch.contracts import ACCOUNT_SKETCH, CANDIDATES, SEEDS, SKETCH, USES, WORKLOADS
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, CANDIDATES, SEEDS, SKETCH, USES, WORKLOADS
 from stillwatch.linking.activity import bind_activity, tally
 from stillwatch.linking.growth import LOOK_BACK, add_up, count_fresh, find_followed, remember_counts
 
@@ -69,6 +69,7 @@ def test_what_is_added_up_is_what_a_count_of_everything_says(any_engine, traffic
         return whole.filter(pc.and_(pc.greater_equal(times, bounds[0]), pc.less(times, bounds[1])))
 
     any_engine.bind("accounts", records)
+    any_engine.bind("account_events", ACCOUNT_EVENTS.empty_table())
     any_engine.bind("sketches", sketches(START, CUT))
     any_engine.bind("profiles", known_profiles := profile_accounts(any_engine))
     bind_activity(any_engine, seeds)

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from stillwatch.access.keys.rules import KeyRules
 from stillwatch.access.levels import Levels
-from stillwatch.access.step_up import StepUp
 from stillwatch.access.signups import Signups
+from stillwatch.access.step_up import StepUp
 from stillwatch.toml_file import Strict, read_toml
 
 _FORM: Final = "See `docs/access.md` for what an access file may say"

@@ -110,6 +110,7 @@ def scan(
         ),
     ],
     accounts: Annotated[str | None, of_scan("accounts", "FILE", _LOG)] = None,
+    events: Annotated[str | None, of_scan("events", "FILE", _LOG)] = None,
     format: Annotated[str | None, of_scan("format", "NAME", _LOG)] = None,
     mapping: Annotated[str | None, of_scan("mapping", "FILE", _LOG)] = None,
     account_key: Annotated[str | None, of_scan("account_key", "FIELD", _LOG)] = None,
@@ -150,6 +151,7 @@ def scan(
     """
     settings = ScanSettings.read(
         accounts=accounts,
+        events=events,
         format=format,
         mapping=mapping,
         account_key=account_key,
@@ -194,6 +196,7 @@ def replay(
     ],
     tick: Annotated[str | None, of_replay("tick", "SPAN", _WORK)] = None,
     accounts: Annotated[str | None, of_replay("accounts", "FILE", _LOG)] = None,
+    events: Annotated[str | None, of_replay("events", "FILE", _LOG)] = None,
     format: Annotated[str | None, of_replay("format", "NAME", _LOG)] = None,
     mapping: Annotated[str | None, of_replay("mapping", "FILE", _LOG)] = None,
     account_key: Annotated[str | None, of_replay("account_key", "FIELD", _LOG)] = None,
@@ -231,6 +234,7 @@ def replay(
     settings = ReplaySettings.read(
         tick=tick,
         accounts=accounts,
+        events=events,
         format=format,
         mapping=mapping,
         account_key=account_key,

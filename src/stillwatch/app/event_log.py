@@ -25,28 +25,32 @@ _ACCOUNTS: Final = """
 """
 """Account records by when they were made; a record that does not say counts right after the first request."""
 
+_EVENTS: Final = "SELECT * FROM account_events ORDER BY timestamp, source, event_id"
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class EventLog:
-    """Sketches and account records in order of time.
+    """Sketches, account records and account events in order of time.
 
     Sketches lie in one file of ``folder`` that is mapped into memory, so that a beginning of the log costs
     nothing to take and the system may let go of pages that nobody reads.
     """
 
     def __init__(self, engine: Engine, folder: Path) -> None:
-        """Take the relations ``sketches`` and ``accounts`` of ``engine``.
+        """Take the relations ``sketches``, ``accounts`` and ``account_events`` of ``engine``.
 
         Raises:
             OSError: the disk is full, or the folder cannot be written.
         """
         self._engine = engine
         self._accounts = engine.table(_ACCOUNTS)
+        self._events = engine.table(_EVENTS)
         self._sketches = _mapped(engine, folder / "sketches.arrow")
         self._times = _microseconds(self._sketches, "timestamp")
         self._known = _microseconds(self._accounts, "known_at")
+        self._happened = _microseconds(self._events, "timestamp")
 
     def __len__(self) -> int:
         return int(self._sketches.num_rows)
@@ -64,14 +68,16 @@ class EventLog:
         return int(np.searchsorted(self._times, (end - _EPOCH) // _MICROSECOND, side="left"))
 
     def bind(self, end: datetime, since: datetime = _EPOCH) -> None:
-        """Make the relations ``sketches`` and ``accounts`` what they were at ``end``.
+        """Make the relations ``sketches``, ``accounts`` and ``account_events`` what they were at ``end``.
 
         Of ``sketches`` that is what was sent from ``since`` on.
         """
         known = int(np.searchsorted(self._known, (end - _EPOCH) // _MICROSECOND, side="right"))
+        happened = int(np.searchsorted(self._happened, (end - _EPOCH) // _MICROSECOND, side="left"))
         first = self.seen(since)
         self._engine.bind("sketches", self._sketches.slice(first, self.seen(end) - first))
         self._engine.bind("accounts", self._accounts.slice(0, known).drop_columns(["known_at"]))
+        self._engine.bind("account_events", self._events.slice(0, happened))
 
 
 def _mapped(engine: Engine, path: Path) -> pa.Table:

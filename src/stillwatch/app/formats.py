@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from stillwatch.ingest.format import Format
-from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, FORMATS
 
-_TITLES = (("Request logs (--format NAME)", FORMATS), ("Account records (--accounts FILE)", ACCOUNT_FORMATS))
+_TITLES = (
+    ("Request logs (--format NAME)", FORMATS),
+    ("Account records (--accounts FILE)", ACCOUNT_FORMATS),
+    ("Account events (--events FILE)", EVENT_FORMATS),
+)
 
 
 def text() -> str:
@@ -25,6 +29,7 @@ def document() -> dict[str, Any]:
     return {
         "formats": [_described(one) for one in FORMATS.values()],
         "account_formats": [_described(one) for one in ACCOUNT_FORMATS.values()],
+        "event_formats": [_described(one) for one in EVENT_FORMATS.values()],
     }
 
 

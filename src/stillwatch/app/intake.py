@@ -20,7 +20,7 @@ from stillwatch.contracts import Sifted
 from stillwatch.engines.engine import Engine
 from stillwatch.ingest.cautions import of_sources
 from stillwatch.ingest.plan import Source
-from stillwatch.ingest.reader import Reading, read_accounts, read_exchanges
+from stillwatch.ingest.reader import Reading, kept_events, read_accounts, read_events, read_exchanges
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.settings import ScanSettings
 from stillwatch.sketch.key import SketchKey
@@ -48,6 +48,13 @@ def open_logs(
     return log, read_accounts([settings.accounts], aside=aside(settings), digest=key.digest)
 
 
+def open_events(settings: ScanSettings, key: SketchKey) -> Reading | None:
+    """Find the account events, as :func:`open_logs` does; None where the settings name none."""
+    if settings.events is None:
+        return None
+    return read_events([settings.events], aside=aside(settings), digest=key.digest)
+
+
 def open_log(inputs: Sequence[str], settings: ScanSettings, key: SketchKey, progress: Progress) -> Reading:
     """Find the log and look at its first records, as :func:`open_logs` does."""
     return read_exchanges(
@@ -66,6 +73,7 @@ def open_log(inputs: Sequence[str], settings: ScanSettings, key: SketchKey, prog
 def take_in(
     log: Reading,
     records: Reading | None,
+    events: Reading | None,
     before: Sequence[Source],
     settings: ScanSettings,
     key: SketchKey,
@@ -86,6 +94,7 @@ def take_in(
     with rejected:
         unreadable = _sketch_all(log, sketcher, ledger, settings.workers, rejected)
         accounts = _take_accounts(records, sketcher, ledger, rejected)
+        known = take_events(events, ledger, rejected)
     progress.stage("seal")
     sealed = asdict(ledger.seal(engine))
     exchanges = {
@@ -95,13 +104,14 @@ def take_in(
         "out_of_range": log.tally.out_of_range,
         "duplicates": sealed["duplicates"],
     }
-    readings = [reading for reading in (log, records) if reading is not None]
+    readings = [reading for reading in (log, records, events) if reading is not None]
     inputs = [source for reading in readings for source in reading.sources()]
     cautions = [caution for reading in readings for caution in reading.cautions()]
     return {
         "counts": {
             "exchanges": exchanges,
             "accounts": accounts | {"duplicates": sealed["duplicate_accounts"]},
+            "account_events": known | {"duplicates": sealed["duplicate_account_events"]},
             "ledger": {"exchanges": sealed["exchanges"], "hours": sealed["hours"]},
         },
         "inputs": [source._asdict() for source in inputs],
@@ -162,5 +172,16 @@ def _take_accounts(
     for batch in reading:
         if batch.records.num_rows:
             ledger.stage_accounts(sketcher.accounts(batch.records))
+        rejected.write(batch.rejects)
+    return {"read": reading.tally.read, "rejected": reading.tally.rejected}
+
+
+def take_events(reading: Reading | None, ledger: Ledger, rejected: Rejected) -> dict[str, int]:
+    """Stage every account event; return how many were read and turned away."""
+    if reading is None:
+        return {"read": 0, "rejected": 0}
+    for batch in reading:
+        if batch.records.num_rows:
+            ledger.stage_events(kept_events(batch.records))
         rejected.write(batch.rejects)
     return {"read": reading.tally.read, "rejected": reading.tally.rejected}

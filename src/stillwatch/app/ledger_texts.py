@@ -26,13 +26,14 @@ def census_lines(census: Census) -> Iterator[str]:
         ("format", f"{census.format}, written with sketch key {census.key_id}"),
         ("exchanges", f"{census.exchanges:,} of {_counted(census.accounts, 'account')}"),
         ("account records", f"{census.account_records:,}"),
+        ("account events", f"{census.account_events:,}"),
         ("oldest", _moment(census.first)),
         ("newest", _moment(census.last)),
         (
             "hours",
             f"{census.hours:,} with exchanges, {sum(gap.hours for gap in census.gaps):,} between without",
         ),
-        ("parts", f"{census.parts:,}, {_size(census.bytes)} with the account table"),
+        ("parts", f"{census.parts:,}, {_size(census.bytes)} with the tables of accounts"),
         ("several parts", _crowded(census)),
         ("staged", _staged(census)),
         ("damaged", f"{len(census.damaged):,} files" if census.damaged else _whole(census)),
@@ -86,7 +87,9 @@ def _goes(departure: Departure, verb: str) -> str:
         f"{_counted(removed.exchanges, 'exchange')} ({_counted(removed.hours, 'hour')} left empty)",
         _counted(removed.account_records, "account record"),
     ]
-    if staged := removed.staged_exchanges + removed.staged_account_records:
+    if removed.account_events:
+        told.append(_counted(removed.account_events, "account event"))
+    if staged := (removed.staged_exchanges + removed.staged_account_records + removed.staged_account_events):
         told.append(_counted(staged, "staged row"))
     members = _counted(departure.campaign_members, "campaign member")
     told.append(f"{members} ({_counted(departure.campaigns, 'campaign')} left without any)")
@@ -113,6 +116,8 @@ def _staged(census: Census) -> str:
     if not staged.runs:
         return "nothing"
     rows = f"{_counted(staged.exchanges, 'exchange')}, {_counted(staged.account_records, 'account record')}"
+    if staged.account_events:
+        rows += f", {_counted(staged.account_events, 'account event')}"
     return f"{rows} ({_size(staged.bytes)}), which the next scan seals"
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from stillwatch.app import rejected
 from stillwatch.app.detection import Detection, detect, profile
 from stillwatch.app.fitting import refuse_too_large
-from stillwatch.app.intake import open_logs, take_in
+from stillwatch.app.intake import open_events, open_logs, take_in
 from stillwatch.app.progress import Progress
 from stillwatch.app.replay import replay as replay_log
 from stillwatch.app.result import ReplayResult, ScanResult
@@ -25,7 +25,7 @@ from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.scaffolds import read_wordings
 from stillwatch.app.standing import Known, Standing, find_standing
 from stillwatch.app.warnings import unlike_reference, unmatched
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, TooManyRejectsError, Verdict
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, SKETCH, TooManyRejectsError, Verdict
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.engines.parquet import replacing
 from stillwatch.evidence.ocsf import render_findings
@@ -58,6 +58,7 @@ class _Job:
     key: SketchKey
     log: Reading
     records: Reading | None
+    events: Reading | None
     sources: tuple[Source, ...]  # as they were before they were read, the log's first
     run: RunFolder
     ledger: Ledger
@@ -102,7 +103,10 @@ def _opened(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -
     known = Known.read(settings)
     key = load_or_create_key(settings.sketch_key)
     log, records = open_logs(inputs, settings, key, progress)
-    sources = (*log.sources(), *(records.sources() if records is not None else ()))
+    events = open_events(settings, key)
+    sources = tuple(
+        source for reading in (log, records, events) if reading is not None for source in reading.sources()
+    )
     run = RunFolder(settings.out, _purpose(sources, settings, key, known))
     with run.explained():
         ledger = Ledger((settings.state or run.path) / "ledger", key.id)
@@ -116,7 +120,9 @@ def _opened(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -
                 master=settings.spark_master,
             ) as engine,
         ):
-            yield _Job(inputs, settings, progress, known, key, log, records, sources, run, ledger, engine)
+            yield _Job(
+                inputs, settings, progress, known, key, log, records, events, sources, run, ledger, engine
+            )
 
 
 def _intake(job: _Job) -> Mapping[str, Any]:
@@ -126,6 +132,7 @@ def _intake(job: _Job) -> Mapping[str, Any]:
         lambda: take_in(
             job.log,
             job.records,
+            job.events,
             job.sources,
             job.settings,
             job.key,
@@ -146,7 +153,7 @@ def _purpose(
 
     A pipe and a database, whose content nobody knows before it is read, are never the same.
     """
-    files = {"mapping", "allow", "labels", "accounts"}
+    files = {"mapping", "allow", "labels", "accounts", "events"}
     aside = {"out", "threads", "memory", "spark_master", "fail_on", "max_rejects", "lang", "pdf"}
     aside |= {"with_scaffolds", *files}
     return {
@@ -182,9 +189,10 @@ def _refuse_rubbish(taken: Mapping[str, Any], settings: ScanSettings, run: RunFo
 
 
 def _bind_ledger(job: _Job) -> None:
-    """Make ``sketches`` and ``accounts``; with a state the ledger may hold more than was asked for."""
+    """Make ``sketches``, ``accounts`` and ``account_events``; the ledger may hold more than was asked."""
     engine, ledger, settings, run = job.engine, job.ledger, job.settings, job.run
     engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+    engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)
     engine.bind("ledger", ledger.sketch_files(settings.since, settings.until), SKETCH)
     bounds = {">=": settings.since, "<": settings.until} if settings.state else {}
     terms = [

@@ -59,6 +59,7 @@ def serve(
     access: Annotated[str | None, _of("access", "FILE", _ACCESS)] = None,
     access_host: Annotated[str | None, _of("access_host", "ADDRESS", _ACCESS)] = None,
     access_port: Annotated[str | None, _of("access_port", "PORT", _ACCESS)] = None,
+    signals: Annotated[str | None, _of("signals", "FILE", _ACCESS)] = None,
     tick: Annotated[str | None, _of("tick", "SECONDS", _WORK)] = None,
     fdr: Annotated[str | None, _of("fdr", "RATE", _WORK)] = None,
     memory: Annotated[str | None, _of("memory", "SIZE", _WORK)] = None,
@@ -86,6 +87,7 @@ def serve(
 
 
 def _serve(settings: ServeSettings) -> int:
+    from stillwatch.access.signals.signals_file import read_signals_file
     from stillwatch.app.access_file import read_access_file
     from stillwatch.app.service.addresses import check_addresses, warn_of_open_doors
     from stillwatch.app.service.logs import log_json
@@ -100,6 +102,8 @@ def _serve(settings: ServeSettings) -> int:
         check_addresses(settings)
         if settings.access is not None:
             read_access_file(settings.access)
+        if settings.signals is not None:
+            read_signals_file(settings.signals)
         Rules(settings)  # what is wrong is one line here, before anything is started
         load_or_create_key(settings.sketch_key)
         log_json()
@@ -207,7 +211,8 @@ State = Annotated[
 @tokens.callback()
 def _tokens() -> None:
     """Say who may send records (ingest), ask for decisions (decide), look (read) and decide (operate),
-    and which of your own pages may screen sign-ups, make keys and let people step up (access).
+    which of your own pages may screen sign-ups, make keys and let people step up (access), and which identity
+    provider may fetch and send security events (signals).
 
     A token is shown once, when it is made; the service keeps a hash.
 
@@ -226,7 +231,9 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, as `tokens list` shows it.")],
     scope: Annotated[
         list[str],
-        typer.Option("--scope", metavar="SCOPE", help="ingest, decide, read, operate or access; or several."),
+        typer.Option(
+            "--scope", metavar="SCOPE", help="ingest, decide, read, operate, access or signals; or several."
+        ),
     ],
     state: State = Path("state"),
     expires: Annotated[
@@ -319,6 +326,7 @@ def _need_libraries() -> None:
     """
     try:
         import envoy.service.auth.v3.external_auth_pb2  # noqa: F401
+        import joserfc  # noqa: F401
         import opentelemetry.proto.collector.trace.v1.trace_service_pb2  # noqa: F401
         import prometheus_client  # noqa: F401
         import redis  # noqa: F401

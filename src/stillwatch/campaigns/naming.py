@@ -21,6 +21,7 @@ _TRAITS: Final = {
     "network-shared": "shared networks",
     "email-pattern": "shared mail domains",
     "continuity": "conversations handed over",
+    "seal-foreign": "sealed reasoning handed over",
     "pool-failover": "a pool that takes over",
     "one-clock": "one clock",
     "synchronised": "synchronised",

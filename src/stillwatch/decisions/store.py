@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from stillwatch.contracts import UnknownSubjectError
+from stillwatch.contracts import UnknownSubjectError, Verdict
 from stillwatch.decisions import rows, writing
 from stillwatch.decisions.changes import Change, Forgotten
 from stillwatch.decisions.decision import Decision, Member, Status
@@ -152,6 +152,11 @@ class Store:
         """Return the accounts of each decision by its id, without those that a person took out."""
         with self._database.reading() as connection:
             return rows.accounts_of(connection, decisions)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Return what the last judgement called each campaign."""
+        with self._database.reading() as connection:
+            return {campaign: verdict for campaign, (verdict, *_) in rows.sighted(connection).items()}
 
     def in_force(self) -> tuple[int, list[tuple[Decision, frozenset[str]]]]:
         """Return the revision, and every decision in force with its accounts, as they were together."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from stillwatch.ingest import accounts, csv_records, json_records, parquet_rows
 from stillwatch.ingest.format import Format
-from stillwatch.ingest.formats import ACCOUNT_FORMATS, recognise
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, recognise
 from stillwatch.ingest.found import Found, Item
 from stillwatch.ingest.inflate import Cut, compression, inflated
 from stillwatch.ingest.json_text import NotJson, parse
@@ -68,6 +68,8 @@ class Detected(NamedTuple):
             return "Name a file of JSON lines, JSON, CSV or Parquet that holds records, in UTF-8"
         if formats is ACCOUNT_FORMATS:
             return "Name the column that holds the account's id account_id or user_id"
+        if formats is EVENT_FORMATS:
+            return "Name the columns account_id, timestamp and event"
         mapping = f"begin a mapping with `stillwatch formats --guess {path}`"
         if self.are_accounts:
             return f"Give account records with --accounts, beside a log; if it is a log, {mapping}"

@@ -59,6 +59,17 @@ class Account(NamedTuple):
     domain_age_days: int | None = None
 
 
+class Event(NamedTuple):
+    """One row of ``ACCOUNT_EVENT`` without ``source`` and ``line``; times in microseconds since 1970."""
+
+    event_id: str | None  # None: its sender gave it none, see `account_events`
+    timestamp: int
+    account_id: str
+    event: str
+    other_account_id: str | None = None
+    issuer: str = ""
+
+
 def identified(row: Exchange, *also: object) -> Exchange:
     """``row`` with an id: its own, or one derived from all that it holds and from ``also``.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from stillwatch.ingest import (
+    account_events,
     accounts,
     anthropic,
     helicone,
@@ -35,6 +36,7 @@ FORMATS: Final[Mapping[str, Format]] = {  # the first that recognises a record h
     "openai": openai.FORMAT,
 }
 ACCOUNT_FORMATS: Final[Mapping[str, Format]] = {"accounts": accounts.FORMAT}
+EVENT_FORMATS: Final[Mapping[str, Format]] = {"account-events": account_events.FORMAT}
 
 
 def recognise(records: Sequence[Record], formats: Mapping[str, Format]) -> Format | None:

@@ -13,10 +13,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.contracts import ACCOUNT, EXCHANGE, Sifted
+from stillwatch.contracts import ACCOUNT, ACCOUNT_EVENT, EXCHANGE, Sifted
 from stillwatch.ingest import detect, parquet_rows
 from stillwatch.ingest.format import Format
-from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, FORMATS
 from stillwatch.ingest.found import Fault
 from stillwatch.ingest.inflate import Cut, compression, inflated
 from stillwatch.ingest.parquet_rows import Batch
@@ -89,6 +89,11 @@ def pushed_exchanges(
 def pushed_accounts(body: Body, *, digest: Digest) -> Iterator[Sifted]:
     """Read a body of account records; batches are ACCOUNT, else as :func:`pushed_exchanges`."""
     return _sifted(body, ACCOUNT_FORMATS, None, Sieve(ACCOUNT, digest, Period(None, None)))
+
+
+def pushed_events(body: Body, *, digest: Digest) -> Iterator[Sifted]:
+    """Read a body of account events; batches are ACCOUNT_EVENT, else as :func:`pushed_exchanges`."""
+    return _sifted(body, EVENT_FORMATS, None, Sieve(ACCOUNT_EVENT, digest, Period(None, None)))
 
 
 def format_of(body: Body) -> str | None:

@@ -7,12 +7,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from stillwatch.contracts import ACCOUNT, EXCHANGE, Sifted, UsageError
+import pyarrow as pa
+
+from stillwatch.contracts import ACCOUNT, ACCOUNT_EVENT, ACCOUNT_EVENTS, EXCHANGE, Sifted, UsageError
 from stillwatch.ingest import detect, parquet_rows
 from stillwatch.ingest import mapping as mapping_file
 from stillwatch.ingest.cautions import Caution, cut, of_plan, own
 from stillwatch.ingest.format import Format
-from stillwatch.ingest.formats import ACCOUNT_FORMATS, FORMATS
+from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, FORMATS
 from stillwatch.ingest.found import Fault
 from stillwatch.ingest.inflate import Cut, inflated
 from stillwatch.ingest.plan import Planned, Source, described, planned, sources_of
@@ -116,6 +118,27 @@ def read_accounts(
     inputs_found = find(inputs, aside=aside)
     plan = planned(inputs_found.found, ACCOUNT_FORMATS, account_key is not None)
     return Reading(plan, inputs_found.own, sieve, account_key, on_bytes)
+
+
+def read_events(
+    inputs: Sequence[str],
+    *,
+    aside: Aside = NOTHING,
+    digest: Callable[[bytes], str],
+    on_bytes: OnBytes = ignore,
+) -> Reading:
+    """Read account events: stillwatch's own rows or OCSF events. Batches are ACCOUNT_EVENT; else as
+    :func:`read_exchanges`."""
+    sieve = Sieve(ACCOUNT_EVENT, digest, Period(None, None))
+    inputs_found = find(inputs, aside=aside)
+    plan = planned(inputs_found.found, EVENT_FORMATS, False)
+    return Reading(plan, inputs_found.own, sieve, None, on_bytes)
+
+
+def kept_events(events: pa.RecordBatch) -> pa.RecordBatch:
+    """Return ACCOUNT_EVENTS of an ACCOUNT_EVENT batch: who says so stays, where it was read does not."""
+    columns = [events["issuer" if name == "source" else name] for name in ACCOUNT_EVENTS.names]
+    return pa.RecordBatch.from_arrays(columns, schema=ACCOUNT_EVENTS)
 
 
 def describe(inputs: Sequence[str]) -> list[Source]:

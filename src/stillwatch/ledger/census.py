@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyarrow.compute as pc
 
@@ -58,6 +58,7 @@ class Staged:
     runs: int
     exchanges: int
     account_records: int
+    account_events: int
     bytes: int
 
 
@@ -72,6 +73,13 @@ class Part:
     bytes: int
 
 
+class _Size(NamedTuple):
+    """How large a table is."""
+
+    rows: int
+    bytes: int
+
+
 @dataclass(frozen=True)
 class Census:
     """Everything that ``stillwatch ledger stat`` tells."""
@@ -82,11 +90,12 @@ class Census:
     exchanges: int
     accounts: int  # that have an exchange
     account_records: int
+    account_events: int
     hours: int  # that have an exchange
     first: datetime | None
     last: datetime | None
     parts: int
-    bytes: int  # of parts and account table
+    bytes: int  # of parts, account table and table of account events
     crowded_hours: int  # that have several parts
     most_parts: int  # that one hour has
     staged: Staged
@@ -109,19 +118,20 @@ def take_census(layout: Layout, on_bytes: Callable[[int], None], *, verify: bool
     parts = sorted(survey.parts())
     days = [_day(day, list(each)) for day, each in groupby(parts, key=lambda part: part.hour.date())]
     sizes = [len(list(each)) for _, each in groupby(part.hour for part in parts)]
-    records, table_bytes = survey.account_records()
+    records, events = survey.rows(layout.account_table), survey.rows(layout.event_table)
     return Census(
         ledger=str(layout.root),
         format=signature.format,
         key_id=signature.key_id,
         exchanges=sum(part.rows for part in parts),
         accounts=len(survey.accounts),
-        account_records=records,
+        account_records=records.rows,
+        account_events=events.rows,
         hours=len(sizes),
         first=min((part.first for part in parts), default=None),
         last=max((part.last for part in parts), default=None),
         parts=len(parts),
-        bytes=sum(part.bytes for part in parts) + table_bytes,
+        bytes=sum(part.bytes for part in parts) + records.bytes + events.bytes,
         crowded_hours=sum(size > 1 for size in sizes),
         most_parts=max(sizes, default=0),
         staged=survey.staged(),
@@ -153,14 +163,15 @@ class _Survey:
             self._on_bytes(part.bytes)
             yield part
 
-    def account_records(self) -> tuple[int, int]:
-        table = self._layout.account_table
-        return (self._rows([table]), table.stat().st_size) if table.exists() else (0, 0)
+    def rows(self, table: Path) -> _Size:
+        return _Size(self._rows([table]), table.stat().st_size) if table.exists() else _Size(0, 0)
 
     def staged(self) -> Staged:
-        runs, records = self._layout.runs(), self._layout.account_runs()
-        size = sum(run.stat().st_size for run in [*runs, *records] if run.exists())
-        return Staged(len(runs) + len(records), self._rows(runs), self._rows(records), size)
+        layout = self._layout
+        kinds = layout.runs(), layout.account_runs(), layout.event_runs()
+        size = sum(run.stat().st_size for runs in kinds for run in runs if run.exists())
+        exchanges, records, events = map(self._rows, kinds)
+        return Staged(sum(map(len, kinds)), exchanges, records, events, size)
 
     def _rows(self, files: Iterable[Path]) -> int:
         rows = 0

@@ -38,9 +38,14 @@ def _damaged(layout: Layout) -> Iterator[Path]:
     for path in layout.runs():
         if (is_part(path) and digest(path) not in path.name) or not _can_be_read(path):
             yield path
-    for path in (layout.account_table, *layout.account_runs()):
+    for path in _small_tables(layout):
         if path.exists() and not _can_be_read(path):
             yield path
+
+
+def _small_tables(layout: Layout) -> list[Path]:
+    records = [layout.account_table, *layout.account_runs()]
+    return [*records, layout.event_table, *layout.event_runs()]
 
 
 def _can_be_read(path: Path) -> bool:

@@ -30,6 +30,8 @@ class Sealed:
     hours: int = 0  # that have a new part
     accounts: int = 0  # that the ledger did not know
     duplicate_accounts: int = 0  # staged account records of an account that was already there
+    account_events: int = 0  # that the ledger did not know
+    duplicate_account_events: int = 0  # staged ones that were already there
 
     def __add__(self, other: Sealed) -> Sealed:
         """Return what two seals did together; an hour that both wrote to counts twice."""

@@ -47,6 +47,16 @@ class Layout:
         return self.accounts / "accounts.parquet"
 
     @property
+    def events(self) -> Path:
+        """Folder of the table of account events; older ledgers have none."""
+        return self.root / "events"
+
+    @property
+    def event_table(self) -> Path:
+        """One row per account event."""
+        return self.events / "events.parquet"
+
+    @property
     def staging(self) -> Path:
         """What was staged and not sealed."""
         return self.root / "staging"
@@ -60,6 +70,11 @@ class Layout:
     def staged_accounts(self) -> Path:
         """Folder of the staged runs of account records."""
         return self.staging / "accounts"
+
+    @property
+    def staged_events(self) -> Path:
+        """Folder of the staged runs of account events."""
+        return self.staging / "events"
 
     @property
     def sealing(self) -> Path:
@@ -79,7 +94,14 @@ class Layout:
     @property
     def folders(self) -> list[Path]:
         """Return the folders that a ledger always has."""
-        return [self.sketches, self.accounts, self.staged_sketches, self.staged_accounts]
+        return [
+            self.sketches,
+            self.accounts,
+            self.events,
+            self.staged_sketches,
+            self.staged_accounts,
+            self.staged_events,
+        ]
 
     def hour(self, start: datetime) -> Path:
         """Return the folder of the UTC hour that begins at ``start``."""
@@ -96,6 +118,10 @@ class Layout:
     def account_runs(self) -> list[Path]:
         """Return the staged runs of account records, sorted."""
         return sorted(self.staged_accounts.glob("run-*.parquet"))
+
+    def event_runs(self) -> list[Path]:
+        """Return the staged runs of account events, sorted."""
+        return sorted(self.staged_events.glob("run-*.parquet"))
 
     def within(self, path: Path) -> str:
         """Return ``path`` relative to the ledger, as a journal writes it."""

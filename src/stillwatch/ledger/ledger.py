@@ -1,4 +1,4 @@
-"""The ledger: every exchange's sketch in the hour it belongs to, every account's record once."""
+"""The ledger: every exchange's sketch in the hour it belongs to, every account's record and event once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, LedgerError, conform
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, SKETCH, LedgerError, conform
 from stillwatch.engines.engine import Engine
 from stillwatch.ledger.journal import Sealed, finish
 from stillwatch.ledger.layout import HOUR, Layout, hour_of
@@ -24,7 +24,7 @@ from stillwatch.ledger.waiting import Hours, Pile
 
 
 class Ledger:
-    """Hour-partitioned sketches and one table of accounts in a folder.
+    """Hour-partitioned sketches, one table of accounts and one of account events in a folder.
 
     Staging takes batches in any order and from any thread; sealing gives each hour that they touch one
     new part, whose bytes depend on the set of its rows alone. A seal only adds; what takes files away is in
@@ -45,6 +45,7 @@ class Ledger:
         self._layout, self._key_id = Layout(root), key_id
         self._sketches = Runs(self._layout.staged_sketches, SKETCH, "timestamp", Hours())
         self._accounts = Runs(self._layout.staged_accounts, ACCOUNT_SKETCH, "account_id", Pile())
+        self._events = Runs(self._layout.staged_events, ACCOUNT_EVENTS, "timestamp", Pile())
         self._founded = False
         with explained(root):
             if self._layout.key.exists():
@@ -81,6 +82,10 @@ class Ledger:
         """Take ACCOUNT_SKETCH rows, as :meth:`stage` takes sketches."""
         self._stage(self._accounts, records, ACCOUNT_SKETCH)
 
+    def stage_events(self, events: pa.RecordBatch) -> None:
+        """Take ACCOUNT_EVENTS rows, as :meth:`stage` takes sketches."""
+        self._stage(self._events, events, ACCOUNT_EVENTS)
+
     def flush(self) -> None:
         """Write what is staged to the disk: from then on the next seal has it, whoever seals.
 
@@ -88,15 +93,15 @@ class Ledger:
             LedgerError: the ledger's folder cannot be written; what was not flushed before may be lost.
         """
         with explained(self._layout.root):
-            self._sketches.flush()
-            self._accounts.flush()
+            self._flush()
 
     def seal(self, engine: Engine) -> Sealed:
         """Bring everything staged into the ledger, each exchange and each account once.
 
         Rows of one id, account and time are one exchange: the row that the ledger holds is kept, or else
         the first by all columns. The id alone is not enough, as a client may choose it.
-        An account keeps the record that says most. A seal that an earlier process began is finished
+        An account keeps the record that says most; an event is known by its source and the id that it has
+        there. A seal that an earlier process began is finished
         first, and counted.
 
         Raises:
@@ -105,12 +110,11 @@ class Ledger:
         """
         with explained(self._layout.root):
             self._found()
-            self._sketches.flush()
-            self._accounts.flush()
+            self._flush()
             with locked(self._layout.lock):
                 earlier = finish(self._layout)
                 bring_up(self._layout)
-                prepare(engine, self._layout, self._sketches.files(), self._accounts.files())
+                prepare(engine, self._layout)
                 return earlier + finish(self._layout)
 
     def sketch_files(self, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
@@ -124,6 +128,14 @@ class Ledger:
     def account_files(self) -> list[Path]:
         """Return the path of the account table, or nothing where no account is known."""
         return [self._layout.account_table] if self._layout.account_table.exists() else []
+
+    def event_files(self) -> list[Path]:
+        """Return the path of the table of account events, or nothing where none is known."""
+        return [self._layout.event_table] if self._layout.event_table.exists() else []
+
+    def _flush(self) -> None:
+        for runs in (self._sketches, self._accounts, self._events):
+            runs.flush()
 
     def _stage(self, runs: Runs, batch: pa.RecordBatch, schema: pa.Schema) -> None:
         rows = conform(pa.Table.from_batches([batch]), schema, "sketch")

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, LedgerError
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, SKETCH, LedgerError
 from stillwatch.engines.parquet import ROW_GROUP, encode_parquet
 from stillwatch.ledger.journal import Journal, clear_workplace, finish
 from stillwatch.ledger.layout import Layout, hour_of
@@ -31,6 +31,7 @@ from stillwatch.ledger.storage import opened
 OnBytes: TypeAlias = Callable[[int], None]
 
 _ID: Final = "account_id"
+_OTHER: Final = "other_account_id"
 _TIME: Final = "timestamp"
 _CREATED: Final = "created_at"
 
@@ -57,8 +58,10 @@ class Removed:
     exchanges: int
     hours: int  # that hold nothing any more
     account_records: int
+    account_events: int
     staged_exchanges: int
     staged_account_records: int
+    staged_account_events: int
     files_removed: int
     files_rewritten: int
 
@@ -71,28 +74,37 @@ class Plan:
     parts: list[Change]
     runs: list[Change]
     records: list[Change]  # account table and staged runs of account records
+    events: list[Change]  # the same of account events
     exchanges_kept: Keep
     records_kept: Keep
+    events_kept: Keep
 
     @property
     def files(self) -> list[Path]:
         """The files that lose rows."""
-        return [change.file for change in (*self.parts, *self.runs, *self.records)]
+        return [change.file for change in self.changes]
+
+    @property
+    def changes(self) -> list[Change]:
+        """What each of them loses."""
+        return [*self.parts, *self.runs, *self.records, *self.events]
 
     def removed(self, layout: Layout) -> Removed:
         """Return what carrying the plan out takes away."""
-        changes = [*self.parts, *self.runs, *self.records]
-        table = [change for change in self.records if change.file == layout.account_table]
+        records = _gone(change for change in self.records if change.file == layout.account_table)
+        events = _gone(change for change in self.events if change.file == layout.event_table)
         emptied = {change.file for change in self.parts if not change.left}
         living = {hour_of(part) for part in present(layout) if part not in emptied}
         return Removed(
             exchanges=_gone(self.parts),
             hours=len({hour_of(part) for part in emptied} - living),
-            account_records=_gone(table),
+            account_records=records,
+            account_events=events,
             staged_exchanges=_gone(self.runs),
-            staged_account_records=_gone(self.records) - _gone(table),
-            files_removed=sum(not change.left for change in changes),
-            files_rewritten=sum(change.left > 0 for change in changes),
+            staged_account_records=_gone(self.records) - records,
+            staged_account_events=_gone(self.events) - events,
+            files_removed=sum(not change.left for change in self.changes),
+            files_rewritten=sum(change.left > 0 for change in self.changes),
         )
 
 
@@ -108,11 +120,11 @@ def size_to_read(layout: Layout) -> int:
 
 def rows_to_write(plan: Plan) -> int:
     """Return how many rows carrying ``plan`` out writes anew."""
-    return sum(change.left for change in (*plan.parts, *plan.runs, *plan.records))
+    return sum(change.left for change in plan.changes)
 
 
 def plan_expiry(layout: Layout, cut: datetime, on_bytes: OnBytes) -> tuple[Plan, frozenset[str]]:
-    """Plan to drop every exchange before ``cut``, a full hour, and the records of accounts that are over.
+    """Plan to drop every exchange and account event before ``cut``, a full hour, and records that are over.
 
     Returns the plan and the accounts that still have an exchange after it.
 
@@ -134,8 +146,10 @@ def plan_expiry(layout: Layout, cut: datetime, on_bytes: OnBytes) -> tuple[Plan,
         [Change(part, _rows_if_readable(part), 0) for part in old],
         runs,
         _measured(_account_files(layout), records, on_bytes),
+        _measured(_event_files(layout), exchanges, on_bytes),
         exchanges,
         records,
+        exchanges,
     )
     return plan, frozenset(remaining)
 
@@ -143,7 +157,7 @@ def plan_expiry(layout: Layout, cut: datetime, on_bytes: OnBytes) -> tuple[Plan,
 def plan_forgetting(
     layout: Layout, accounts: Collection[str], on_bytes: OnBytes
 ) -> tuple[Plan, frozenset[str]]:
-    """Plan to remove every row of ``accounts``.
+    """Plan to remove every row of ``accounts``, and every account event that names one of them.
 
     Returns the plan and those of ``accounts`` that the ledger has a row of.
 
@@ -151,16 +165,21 @@ def plan_forgetting(
         LedgerError: a file is damaged, so that nobody can say whether it holds one of the accounts.
     """
     unwanted = pa.array(sorted(accounts), pa.string())
-    others = Keep([_ID], lambda rows: pc.invert(pc.is_in(rows[_ID], value_set=unwanted)))
+    others = Keep([_ID], lambda rows: _not_in(rows[_ID], unwanted))
+    nobody = Keep([_ID, _OTHER], lambda rows: pc.and_(others.mask(rows), _not_in(rows[_OTHER], unwanted)))
     plan = Plan(
         "forget",
         _measured(present(layout), others, on_bytes),
         _measured(layout.runs(), others, on_bytes),
         _measured(_account_files(layout), others, on_bytes),
+        _measured(_event_files(layout), nobody, on_bytes),
         others,
         others,
+        nobody,
     )
-    return plan, frozenset(_accounts_of(plan.files, _unheard) & set(accounts))
+    found = _accounts_of(plan.files, _unheard)
+    found |= _named_in(change.file for change in plan.events)
+    return plan, frozenset(found & set(accounts))
 
 
 def carry_out(layout: Layout, plan: Plan, on_rows: Callable[[int], None]) -> Removed:
@@ -201,14 +220,17 @@ def _written_anew(layout: Layout, plan: Plan, on_rows: Callable[[int], None]) ->
     for change in plan.records:
         if change.left:
             yield _run_anew(layout, change.file, plan.records_kept, ACCOUNT_SKETCH, on_rows), change.file
+    for change in plan.events:
+        if change.left:
+            yield _run_anew(layout, change.file, plan.events_kept, ACCOUNT_EVENTS, on_rows), change.file
 
 
 def _run_anew(
     layout: Layout, source: Path, keep: Keep, schema: pa.Schema, on_rows: Callable[[int], None]
 ) -> Path:
-    """Write aside what is left of a run, or of the account table."""
+    """Write aside what is left of a run, of the account table or of the table of account events."""
     target = layout.sealing / source.name
-    row_group = ROW_GROUP if source == layout.account_table else RUN_ROW_GROUP
+    row_group = ROW_GROUP if source in (layout.account_table, layout.event_table) else RUN_ROW_GROUP
     with opened(source) as file:
         on_rows(encode_parquet(_rest(file, keep, schema), schema, target, row_group=row_group))
     return target
@@ -243,6 +265,19 @@ def _accounts_of(files: Iterable[Path], on_bytes: OnBytes, keep: Keep | None = N
     return found
 
 
+def _named_in(files: Iterable[Path]) -> set[str]:
+    """Return whom account events name beside the account that they are of."""
+    found: set[str] = set()
+    for path in files:
+        with opened(path) as file:
+            found.update(filter(None, file.read([_OTHER])[_OTHER].to_pylist()))
+    return found
+
+
+def _not_in(column: pa.ChunkedArray, unwanted: pa.Array) -> pa.ChunkedArray:
+    return pc.invert(pc.is_in(column, value_set=unwanted))
+
+
 def _groups(file: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[pa.Table]:
     for group in range(file.num_row_groups):
         yield file.read_row_group(group, columns)
@@ -275,8 +310,12 @@ def _account_files(layout: Layout) -> list[Path]:
     return [*([layout.account_table] if layout.account_table.exists() else []), *layout.account_runs()]
 
 
+def _event_files(layout: Layout) -> list[Path]:
+    return [*([layout.event_table] if layout.event_table.exists() else []), *layout.event_runs()]
+
+
 def _files(layout: Layout) -> list[Path]:
-    return [*present(layout), *layout.runs(), *_account_files(layout)]
+    return [*present(layout), *layout.runs(), *_account_files(layout), *_event_files(layout)]
 
 
 def _gone(changes: Iterable[Change]) -> int:

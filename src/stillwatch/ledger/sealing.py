@@ -13,7 +13,7 @@ import pyarrow as pa
 from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import Engine
 from stillwatch.engines.parquet import encode_parquet
-from stillwatch.ledger import queries
+from stillwatch.ledger import account_events, queries
 from stillwatch.ledger.arrivals import Arrivals, told_apart
 from stillwatch.ledger.journal import Journal, Sealed, clear_workplace
 from stillwatch.ledger.layout import HOUR, Layout
@@ -32,22 +32,26 @@ class _Part(NamedTuple):
     rows: int
 
 
-def prepare(engine: Engine, layout: Layout, runs: list[Path], account_runs: list[Path]) -> None:
-    """Build aside what sealing these runs adds to the ledger, and decide it by a journal.
+def prepare(engine: Engine, layout: Layout) -> None:
+    """Build aside what sealing the staged runs adds to the ledger, and decide it by a journal.
 
     Raises:
         EngineError: a query could not run to its end.
         OSError: the disk is full, or cannot be written.
     """
     clear_workplace(layout)
+    runs, account_runs, event_runs = layout.runs(), layout.account_runs(), layout.event_runs()
     moves, sealed = _seal_exchanges(engine, layout, runs) if runs else ({}, Sealed())
     if account_runs:
         account_moves, counts = _seal_accounts(engine, layout, account_runs)
         moves, sealed = moves | account_moves, sealed + counts
+    if event_runs:
+        event_moves, counts = account_events.seal(layout, event_runs)
+        moves, sealed = moves | event_moves, sealed + counts
     journal = Journal(
         "seal",
         {layout.within(source): layout.within(target) for source, target in moves.items()},
-        [layout.within(run) for run in runs + account_runs if run not in moves],
+        [layout.within(run) for run in [*runs, *account_runs, *event_runs] if run not in moves],
         sealed,
     )
     journal.write(layout)

@@ -20,8 +20,8 @@ from starlette.requests import HTTPConnection
 from stillwatch.access.verifications import Verifications
 from stillwatch.app.access_file import AccessFile
 from stillwatch.app.service.access_desk import AccessDesk
-from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.control_plane import control_plane
+from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.step_up.desk import LINK_KEY
 from stillwatch.app.service.step_up_routes import step_up_routes
 from stillwatch.enforce.links import Links, load_or_create_link_key

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from stillwatch.app.decision_texts import decision_document, member_document
+from stillwatch.app.service.known_events import events_of
+from stillwatch.app.service.places import LEDGER
 from stillwatch.app.service.view import View
 from stillwatch.contracts import InputError, UnknownSubjectError
 from stillwatch.decisions.decision import Decision
@@ -58,13 +60,14 @@ def campaign_document(view: View, campaign_id: str) -> dict[str, Any]:
 
 
 def account_document(view: View, account_id: str) -> dict[str, Any]:
-    """Return what is found and decided of one account.
+    """Return what is found and decided of one account, and what others told of it.
 
     Raises:
-        UnknownSubjectError: neither the judge nor the store knows it.
+        UnknownSubjectError: neither the judge nor the store knows it, and no event tells of it.
     """
     found, decisions = view.judged.account(account_id), view.store.of_account(account_id)
-    if found is None and not decisions:
+    events = events_of(view.state / LEDGER, account_id)
+    if found is None and not decisions and not events:
         raise UnknownSubjectError(f"there is no account {account_id!r}", remedy=_NOBODY)
     return {
         "account_id": account_id,
@@ -72,6 +75,7 @@ def account_document(view: View, account_id: str) -> dict[str, Any]:
         "campaigns": _without(view.judged.campaigns_of(account_id), "account_id"),
         "reasons": _without(view.judged.reasons_of(account_id), "account_id"),
         "decisions": decision_documents(view, decisions),
+        "events": events,
     }
 
 

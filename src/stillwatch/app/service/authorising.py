@@ -22,7 +22,10 @@ OPERATE: Final = "operate"
 ACCESS: Final = "access"
 """Scope of the provider's own sign-up, key and account pages."""
 
-SCOPES: Final = (INGEST, DECIDE, READ, OPERATE, ACCESS)
+SIGNALS: Final = "signals"
+"""Scope of an identity provider that is sent security events, and sends its own."""
+
+SCOPES: Final = (INGEST, DECIDE, READ, OPERATE, ACCESS, SIGNALS)
 
 Authorise = Callable[[HTTPConnection, str], None]
 """Returns where the connection's bearer token has the scope; else raises ApiError, 401 or 403.

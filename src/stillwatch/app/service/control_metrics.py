@@ -49,6 +49,7 @@ def metrics_text(view: View) -> bytes:
 def _receiving(figures: Figures) -> Iterator[Metric]:
     yield _counter("exchanges_received", "Exchanges that are on the disk", figures.accepted)
     yield _counter("account_records_received", "Account records that are on the disk", figures.accounts)
+    yield _counter("account_events_received", "Account events that are on the disk", figures.events)
     yield _counter("records_rejected", "Records that could not be read", figures.rejected)
     refused = CounterMetricFamily(
         "stillwatch_requests_refused", "Requests of senders that were refused", labels=["code"]

@@ -8,6 +8,8 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
+from stillwatch.access.signals.outbox import Outbox
+from stillwatch.access.signals.signals_file import read_signals_file
 from stillwatch.app.decision_store import AUDIT
 from stillwatch.app.service.judge import Judge
 from stillwatch.app.service.judge_report import JudgeReport
@@ -18,11 +20,14 @@ from stillwatch.app.service.publisher import Publisher
 from stillwatch.app.service.pushing import SnapshotPush
 from stillwatch.app.service.reconciling import forget_outcomes
 from stillwatch.app.service.rules import Rules
+from stillwatch.app.service.signal_feed import SignalFeed
 from stillwatch.contracts import StillwatchError
-from stillwatch.decisions.store import open_store
+from stillwatch.decisions.store import Store, open_store
 from stillwatch.engines.engine import open_engine
 from stillwatch.ledger.ledger import Ledger
+from stillwatch.persistence.address import address_of
 from stillwatch.persistence.audit import AuditLog
+from stillwatch.persistence.database import Database
 from stillwatch.settings import ServeSettings
 from stillwatch.sketch.key import load_or_create_key
 
@@ -44,22 +49,41 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
     push = SnapshotPush(settings.redis) if settings.redis else None
     publisher = Publisher(settings.state, rules, store, push)
     audit = AuditLog(settings.state / AUDIT)
+    feed = _feed(settings, rules, store, audit)
     spill = settings.state / "spill" / "judge"
     with open_engine(memory=settings.query_memory, threads=settings.threads, spill=spill) as engine:
         judge = Judge(settings, key, ledger, engine, rules, store, audit)
         publisher.start()
         try:
-            _tick_until(judge, ledger, settings, stopping)
+            _tick_until(judge, ledger, settings, stopping, feed)
         finally:
             publisher.stop()
+            if feed is not None:
+                feed.stop()
 
 
-def _tick_until(judge: Judge, ledger: Ledger, settings: ServeSettings, stopping: threading.Event) -> None:
+def _feed(settings: ServeSettings, rules: Rules, store: Opened[Store], audit: AuditLog) -> SignalFeed | None:
+    """Return what tells identity providers of decisions; None where there is no signals file."""
+    if settings.signals is None:
+        return None
+    file, database = read_signals_file(settings.signals), Database(address_of(settings.store))
+    return SignalFeed(store, database, Outbox(database, file), file.mapping, audit, rules.exempt)
+
+
+def _tick_until(
+    judge: Judge,
+    ledger: Ledger,
+    settings: ServeSettings,
+    stopping: threading.Event,
+    feed: SignalFeed | None,
+) -> None:
     due = forget_at = time.monotonic()
     looked = False  # for damage, since the ledger was whole: each look reads all of it
     while not stopping.wait(max(0.0, due - time.monotonic())):
         due = max(due + settings.tick, time.monotonic())
         report = judge.tick(datetime.now(UTC))
+        if feed is not None and not feed.is_looking:
+            feed.start()  # not before: the tick finds out who is exempt
         _write(settings, report)
         if report.error is not None:
             _log.error("the tick failed: %s", report.error)

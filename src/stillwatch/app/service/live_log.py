@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, SKETCH
 from stillwatch.engines.engine import Engine
 from stillwatch.ledger.ledger import Ledger
 
@@ -43,11 +43,13 @@ class LiveLog:
         return Moment(until, rows["n"][0].as_py())
 
     def bind(self, until: datetime, since: datetime | None = None) -> None:
-        """Make ``sketches``, what was sent in [since, until), and ``accounts``."""
+        """Make ``sketches``, what was sent in [since, until), ``accounts`` and ``account_events`` by then."""
         self._engine.bind("ledger", self._ledger.sketch_files(since, until), SKETCH)
         asked = before(until) if since is None else f"{before(until)} AND NOT ({before(since)})"
         self._engine.view("sketches", f"SELECT * FROM ledger WHERE {asked}")
         self._engine.bind("accounts", self._ledger.account_files(), ACCOUNT_SKETCH)
+        self._engine.bind("events", self._ledger.event_files(), ACCOUNT_EVENTS)
+        self._engine.view("account_events", f"SELECT * FROM events WHERE {before(until)}")
 
 
 def before(moment: datetime) -> str:

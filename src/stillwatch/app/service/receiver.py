@@ -17,7 +17,8 @@ from stillwatch.app.rejected_reasons import Counted, RejectedReasons
 from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.room import Room
 from stillwatch.app.service.turned_away import TurnedAway
-from stillwatch.contracts import ACCOUNT_SKETCH, SKETCH, Sifted
+from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, SKETCH, Sifted
+from stillwatch.ingest.reader import kept_events
 from stillwatch.ledger.inbox import Inbox, InboxFullError
 from stillwatch.settings import available_cores
 from stillwatch.sketch.key import SketchKey
@@ -54,6 +55,7 @@ class Figures:
 
     accepted: int  # exchanges that are on the disk
     accounts: int  # account records that are
+    events: int  # account events that are
     rejected: int
     refused: Mapping[str, int]  # requests by the code of their error
     reasons: list[Counted]
@@ -74,12 +76,13 @@ class Receiver:
         self.digest: Callable[[bytes], str] = key.digest
         self.exchange_inbox = Inbox(state / "inbox" / "exchanges", SKETCH, self.limits.inbox)
         self.account_inbox = Inbox(state / "inbox" / "accounts", ACCOUNT_SKETCH, self.limits.inbox)
+        self.event_inbox = Inbox(state / "inbox" / "events", ACCOUNT_EVENTS, self.limits.inbox)
         self.room = Room(self.limits.requests, self.limits.held)
         self.pool = ThreadPoolExecutor(self.limits.workers, "receive")
         self._sketcher = Sketcher(key)
         self._turned_away = TurnedAway(state / "rejected")
         self._lock = threading.Lock()
-        self._accepted = self._accounts = 0
+        self._accepted = self._accounts = self._events = 0
         self._refused = Counter[str]()
         self._sealed_at = time.monotonic()
 
@@ -113,6 +116,15 @@ class Receiver:
             self._accounts += accepted
         return self._receipt(accepted, rejects)
 
+    def events(self, batches: Iterable[Sifted]) -> Receipt:
+        """Take ACCOUNT_EVENT batches, as :meth:`exchanges` takes exchanges."""
+        taken = list(batches)
+        self._keep(self.event_inbox, [kept_events(batch.records) for batch in taken])
+        accepted = sum(batch.records.num_rows for batch in taken)
+        with self._lock:
+            self._events += accepted
+        return self._receipt(accepted, [batch.rejects for batch in taken])
+
     def refuse(self, error: ApiError) -> None:
         """Count a request that was answered with an error."""
         with self._lock:
@@ -125,10 +137,12 @@ class Receiver:
     def figures(self) -> Figures:
         """Return what is counted, at this moment."""
         with self._lock:
-            accepted, accounts, refused = self._accepted, self._accounts, dict(self._refused)
+            accepted, accounts, events = self._accepted, self._accounts, self._events
+            refused = dict(self._refused)
         return Figures(
             accepted=accepted,
             accounts=accounts,
+            events=events,
             rejected=self._turned_away.total,
             refused=refused,
             reasons=self._turned_away.reasons(),
@@ -139,7 +153,8 @@ class Receiver:
     @property
     def inbox_bytes(self) -> int:
         """Bytes that wait to be sealed."""
-        return self.exchange_inbox.waiting_bytes + self.account_inbox.waiting_bytes
+        inboxes = self.exchange_inbox, self.account_inbox, self.event_inbox
+        return sum(inbox.waiting_bytes for inbox in inboxes)
 
     def close(self) -> None:
         """Wait for what is under way, and let go of the threads."""

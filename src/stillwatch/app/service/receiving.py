@@ -18,7 +18,14 @@ from stillwatch.app.service.otlp_http import answer_refusal, answer_traces, take
 from stillwatch.app.service.receiver import Receipt, Receiver
 from stillwatch.contracts import Sifted
 from stillwatch.ingest.formats import FORMATS
-from stillwatch.ingest.pushed import AUTO, Body, TooLargeError, pushed_accounts, pushed_exchanges
+from stillwatch.ingest.pushed import (
+    AUTO,
+    Body,
+    TooLargeError,
+    pushed_accounts,
+    pushed_events,
+    pushed_exchanges,
+)
 
 _TABLE: Final = "table"
 _LITELLM: Final = "litellm"
@@ -40,6 +47,7 @@ def routes(receiver: Receiver, authorise: Authorise) -> list[Route]:
         route("/v1/logs/litellm", partial(_take_exchanges, receiver, _LITELLM)),
         route("/v1/exchanges", partial(_take_exchanges, receiver, _TABLE)),
         route("/v1/accounts", partial(_take_accounts, receiver)),
+        route("/v1/account-events", partial(_take_events, receiver)),
     ]
 
 
@@ -91,6 +99,11 @@ def _take_exchanges(receiver: Receiver, format: str, request: Request, content: 
 def _take_accounts(receiver: Receiver, request: Request, content: bytes) -> Receipt:
     body = Body(unpacked(content, receiver.limits.unpacked), request.url.path)
     return _within_bounds(receiver.accounts, pushed_accounts(body, digest=receiver.digest))
+
+
+def _take_events(receiver: Receiver, request: Request, content: bytes) -> Receipt:
+    body = Body(unpacked(content, receiver.limits.unpacked), request.url.path)
+    return _within_bounds(receiver.events, pushed_events(body, digest=receiver.digest))
 
 
 def _within_bounds(take: Callable[[Iterable[Sifted]], Receipt], batches: Iterable[Sifted]) -> Receipt:

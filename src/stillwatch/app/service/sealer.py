@@ -83,6 +83,7 @@ class Sealer:
         with self._ledger.in_use():
             self._move(self._receiver.exchange_inbox, self._ledger.stage)
             self._move(self._receiver.account_inbox, self._ledger.stage_accounts)
+            self._move(self._receiver.event_inbox, self._ledger.stage_events)
             sealed = self._ledger.seal(self._engine)
         pa.default_memory_pool().release_unused()  # else each larger seal would leave the process larger
         self.sealed += sealed

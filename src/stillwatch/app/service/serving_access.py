@@ -11,7 +11,6 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from stillwatch.app.access_file import read_access_file
-from stillwatch.app.service import openapi
 from stillwatch.app.service.access_desk import AccessDesk
 from stillwatch.app.service.addresses import Address
 from stillwatch.app.service.control_plane import control_plane
@@ -19,8 +18,8 @@ from stillwatch.app.service.json_answers import json_answer
 from stillwatch.app.service.key_routes import key_routes
 from stillwatch.app.service.openapi import access_door
 from stillwatch.app.service.serving import serve_until
-from stillwatch.app.service.step_up_routes import step_up_routes
 from stillwatch.app.service.signup_routes import signup_routes
+from stillwatch.app.service.step_up_routes import step_up_routes
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.persistence.address import address_of
 from stillwatch.persistence.database import Database
@@ -82,7 +81,3 @@ async def _openapi(request: Request) -> Response:
 
 async def _healthz(request: Request) -> Response:
     return json_answer({"status": "ok"})
-
-
-async def _openapi(request: Request) -> Response:
-    return Response(openapi.access_text(), media_type="application/json")

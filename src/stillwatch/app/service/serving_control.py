@@ -20,6 +20,8 @@ from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.receiving import routes
 from stillwatch.app.service.sealer import Sealer
 from stillwatch.app.service.serving import serve_until
+from stillwatch.app.service.signal_desk import SignalDesk, signal_desk
+from stillwatch.app.service.signal_routes import signal_routes
 from stillwatch.app.service.slowing import Rate, slowed
 from stillwatch.app.service.tokens import Tokens
 from stillwatch.app.service.view import View
@@ -65,19 +67,32 @@ def serve_control(settings: ServeSettings, stopping: threading.Event) -> None:
         for watcher in watchers(settings, receiver, key):
             watcher.start()
             stack.callback(watcher.stop)
+        desk = signal_desk(
+            settings, receiver, slowed(Tokens(settings.state).authorise, Rate(_FAILURES, 60.0))
+        )
+        for worker in [] if desk is None else desk.workers():
+            worker.start()
+            stack.callback(worker.stop)
         if settings.otlp_port:
             server = _otlp(settings, receiver)
             stack.callback(lambda: server.stop(grace=2).wait())
         address = Address("--port", settings.host, settings.port)
-        asyncio.run(serve_until(settings, control_app(settings, view, receiver), address, stopping))
+        asyncio.run(serve_until(settings, control_app(settings, view, receiver, desk), address, stopping))
 
 
-def control_app(settings: ServeSettings, view: View, receiver: Receiver) -> ASGIApp:
+def control_app(
+    settings: ServeSettings, view: View, receiver: Receiver, desk: SignalDesk | None = None
+) -> ASGIApp:
     """Return the application of the control plane."""
     authorise = Tokens(settings.state).authorise
     send = slowed(authorise, Rate(_FAILURES, 60.0))
     return control_plane(
-        [*routes(receiver, send), *api_routes(view, authorise), *control_routes(view, authorise)]
+        [
+            *routes(receiver, send),
+            *api_routes(view, authorise),
+            *control_routes(view, authorise),
+            *signal_routes(desk),
+        ]
     )
 
 

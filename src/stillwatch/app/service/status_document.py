@@ -52,6 +52,7 @@ def _traffic(view: View, troubles: list[Trouble]) -> dict[str, Any]:
         told["received"] = {
             "exchanges": figures.accepted,
             "accounts": figures.accounts,
+            "events": figures.events,
             "rejected": figures.rejected,
             "refused": dict(figures.refused),
             "reasons": [reason._asdict() for reason in figures.reasons],

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.contracts import AccountEvent
 from stillwatch.engines.compiled import compiled
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.facet import FacetCard, FacetSignal
@@ -25,16 +26,31 @@ WINDOW: Final = 24.0
 _LEAST: Final = 3
 """With fewer accounts turned away, or fewer that begin soon after, it is chance."""
 
-_ACCOUNTS: Final = """
+_ACCOUNTS: Final = f"""
     SELECT p.account, epoch(p.first_seen) / 3600 AS began, r.refused FROM profiles p
     LEFT JOIN (
-        SELECT s.account_id, min(epoch(s.timestamp)) / 3600 AS refused
-        FROM sketches s JOIN profiles l ON l.account_id = s.account_id
-        WHERE s.status IN (401, 403) AND (l.last_served IS NULL OR s.timestamp > l.last_served)
-        GROUP BY s.account_id) r ON r.account_id = p.account_id
+        SELECT account_id, min(epoch(timestamp)) / 3600 AS refused FROM (
+            SELECT s.account_id, s.timestamp
+            FROM sketches s JOIN profiles l ON l.account_id = s.account_id
+            WHERE s.status IN (401, 403) AND (l.last_served IS NULL OR s.timestamp > l.last_served)
+            UNION ALL
+            SELECT e.account_id, e.timestamp
+            FROM account_events e JOIN profiles l ON l.account_id = e.account_id
+            WHERE e.event = '{AccountEvent.ACCOUNT_DISABLED.value}'
+                AND (l.last_served IS NULL OR e.timestamp >= l.last_served)
+                AND e.timestamp <= (SELECT max(last_seen) FROM profiles)
+                AND NOT EXISTS (
+                    SELECT 1 FROM account_events n WHERE n.account_id = e.account_id
+                        AND n.event = '{AccountEvent.ACCOUNT_ENABLED.value}'
+                        AND n.timestamp >= e.timestamp)) t
+        GROUP BY account_id) r ON r.account_id = p.account_id
     ORDER BY p.account
 """
-"""When each account began, and from when on all of its requests were refused, in hours since 1970."""
+"""When each account began, and from when on it was turned away for good, in hours since 1970.
+
+It was where all of its requests were refused, or where it was disabled and is neither enabled nor served
+since: who disables an account elsewhere leaves no refusal in the gateway's log.
+"""
 
 _MEMBERS: Final = "SELECT candidate, account FROM members ORDER BY candidate, account"
 
@@ -80,7 +96,8 @@ class Failover:
         signals=(
             FacetSignal(
                 "pool-failover",
-                "accounts begin within a day of others of the group being turned away (401, 403) for good",
+                "accounts begin within a day of others of the group being turned away (401, 403) or disabled "
+                "for good",
                 "a class or a launch that begins on the day on which a few keys expire",
             ),
         ),

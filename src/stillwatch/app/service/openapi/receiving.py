@@ -66,4 +66,5 @@ RECEIVING: Final[dict[str, Part]] = {
     ),
     "/v1/exchanges": _post("exchanges", "Requests to a model, as a table or in a format.", _FORMAT, _KEY),
     "/v1/accounts": _post("account_records", "Account records, as a table."),
+    "/v1/account-events": _post("account_events", "Account events, as rows or as OCSF events."),
 }

@@ -20,6 +20,7 @@ from stillwatch.app.service.openapi.parts import (
     ref,
     row,
 )
+from stillwatch.contracts import AccountEvent
 from stillwatch.decisions.decision import Status
 from stillwatch.decisions.policy import Measure
 
@@ -39,6 +40,7 @@ SCHEMAS: Final[dict[str, Part]] = {
                 row(
                     exchanges=COUNT,
                     accounts=COUNT,
+                    events=COUNT,
                     rejected=COUNT,
                     refused=COUNTS,
                     reasons=listed(ref("Reason")),
@@ -139,6 +141,9 @@ SCHEMAS: Final[dict[str, Part]] = {
         campaigns=listed(row(campaign_id=TEXT, strength=SHARE, share=SHARE)),
         reasons=listed({"allOf": [ref("Evidence"), row(campaign_id=TEXT)]}),
         decisions=listed(ref("Decision")),
+        events=listed(
+            row(event=one_of(*AccountEvent), timestamp=TIME, other_account_id=maybe(TEXT), source=TEXT)
+        ),
     ),
     "Decision": row(
         id=TEXT,
