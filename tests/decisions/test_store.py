@@ -13,6 +13,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,6 +38,12 @@ from stillwatch.persistence.database import Database
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
 from postgres_server import PostgresUnavailableError, execute, postgres
 
+TABLES = (
+    "stillwatch.access.keys.tables",
+    "stillwatch.access.signals.outbox_tables",
+    "stillwatch.access.signup_tables",
+    "stillwatch.access.step_up_tables",
+)
 NOW = datetime(2026, 6, 1, 12, 30, 0, 123456, tzinfo=UTC)
 ODD = ["plain", "a\\b", "zero\0byte", "\\0", "계정", "quote'\"", "-1", "é\n"]
 ROW = {
@@ -139,6 +146,8 @@ def test_what_changes_nothing_raises_no_revision(place, audit, tmp_path):
 
 
 def test_migrations_go_up_and_down_and_make_what_the_code_uses(place):
+    for tables in TABLES:
+        import_module(tables)
     database = Database(address_of(place))
     database.migrate()
     with database.reading() as connection:

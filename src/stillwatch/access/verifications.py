@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -69,24 +69,18 @@ class Verifications:
                 )
             }
 
-    def passed_since(self, since: Mapping[str, datetime], level: Level = Level.NONE) -> frozenset[str]:
-        """Return which accounts passed after a moment of their own, at this level or above.
-
-        Args:
-            since: the moment of each account, such as when a decision on it was issued.
-            level: what a pass must have reached to count.
-        """
+    def passed_at(self, accounts: Iterable[str], level: Level = Level.NONE) -> dict[str, datetime]:
+        """Return when each of these accounts that passed at this level or above did so last."""
         columns = VERIFICATIONS.c["account_id"], func.max(VERIFICATIONS.c.at, type_=VERIFICATIONS.c.at.type)
         asked = select(*columns).where(VERIFICATIONS.c.level >= level)
         with self._database.reading() as connection:
-            return frozenset(
-                account
-                for some in _few(since)
+            return {
+                account: at
+                for some in _few(accounts)
                 for account, at in connection.execute(
                     asked.where(VERIFICATIONS.c.account_id.in_(some)).group_by(VERIFICATIONS.c.account_id)
                 )
-                if at > since[account]
-            )
+            }
 
     def of_account(self, account_id: str) -> list[Verification]:
         """Return everything that an account passed, the oldest first."""

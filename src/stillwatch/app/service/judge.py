@@ -174,13 +174,13 @@ class Judge:
         return conform(self._engine.table(_RECORDS), ACCOUNT_SKETCH, "app")
 
     def _decide(self, found: Found, now: datetime) -> None:
-        exempt = self._rules.exempt(now)
+        exempt, store = self._rules.exempt(now), self._store()
         basis = found.basis
         records = self._reached(found.accounts, found.records)
         planned = plan_actions(
             self._rules.policy, basis.campaigns, found.accounts, records, basis.reasons, exempt
         )
-        settle(self._store(), self._audit, planned, now, exempt, found.judged_at, found.ancestors)
+        settle(store, self._audit, planned, now, exempt, found.judged_at, found.ancestors)
 
     def _reached(self, accounts: pa.Table, records: pa.Table) -> pa.Table:
         """Return records with what accounts of campaigns have proved since."""

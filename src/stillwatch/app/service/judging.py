@@ -16,6 +16,7 @@ from stillwatch.app.service.judge_report import JudgeReport
 from stillwatch.app.service.mending import BusyError, mend
 from stillwatch.app.service.opening import Opened
 from stillwatch.app.service.places import LEDGER, OUTCOMES
+from stillwatch.app.service.proof import step_up_proof
 from stillwatch.app.service.publisher import Publisher
 from stillwatch.app.service.pushing import SnapshotPush
 from stillwatch.app.service.reconciling import forget_outcomes
@@ -47,12 +48,14 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
     ledger = Ledger(settings.state / LEDGER, key.id)
     store = Opened(lambda: open_store(settings.store))
     push = SnapshotPush(settings.redis) if settings.redis else None
-    publisher = Publisher(settings.state, rules, store, push)
+    proof = step_up_proof(settings)
+    publisher = Publisher(settings.state, rules, store, push, proof)
     audit = AuditLog(settings.state / AUDIT)
     feed = _feed(settings, rules, store, audit)
     spill = settings.state / "spill" / "judge"
     with open_engine(memory=settings.query_memory, threads=settings.threads, spill=spill) as engine:
-        judge = Judge(settings, key, ledger, engine, rules, store, audit)
+        levels = None if proof is None else proof.levels
+        judge = Judge(settings, key, ledger, engine, rules, store, audit, levels)
         publisher.start()
         try:
             _tick_until(judge, ledger, settings, stopping, feed)
