@@ -67,7 +67,7 @@ def send_log(gateways: Watched, last: int, rate: float) -> list[Row]:
                 "judged s later": round(time.monotonic() - sent, 1),
                 "judgements": judge["judgements"],
                 "followed": judge["followed"],
-                "decisions": len(gateways.throttled()),
+                "decisions": len(gateways.deciding("throttle")),
             }
         )
         print(told[-1], flush=True)
@@ -143,7 +143,7 @@ def measure(asked: argparse.Namespace, folder: Path, litellm: Path) -> dict[str,
     last = world.exchanges.num_rows - asked.requests
     with watched(folder, litellm, world, tick=asked.tick, gates=2) as gateways:
         judged = send_log(gateways, last, asked.rate)
-        throttled, since = gateways.throttled(), time.time()
+        throttled, since = gateways.deciding("throttle"), time.time()
         time.sleep(1)
         began = time.monotonic()
         sent = gateways.drive(world.last(asked.requests))

@@ -85,3 +85,17 @@ def resize(browser: Any, width: int, scheme: str) -> None:
     )
     feature = {"name": "prefers-color-scheme", "value": scheme}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+
+def add_authenticator(browser: Any) -> None:
+    """Give the browser a device that keeps passkeys and sees its owner."""
+    from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
+
+    options = VirtualAuthenticatorOptions(
+        protocol="ctap2",
+        transport="internal",
+        has_resident_key=True,
+        has_user_verification=True,
+        is_user_verified=True,
+    )
+    browser.add_virtual_authenticator(options)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
@@ -18,9 +19,19 @@ from watched_world import World
 
 from stillwatch.app.service.reconciling import Decided
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
+from headless import add_authenticator, open_browser
+
 pytestmark = pytest.mark.long
 
 SCALE = "0.2"
+RULES = """
+[[rules]]
+name = "large"
+when = { verdict = "campaign", risk_at_least = 0.85, accounts_at_least = 30 }
+action = "verify"
+verify_url = "DOOR/verify?link={link}"
+"""
 REQUESTS = 400
 UNDONE_WITHIN = 2.0
 
@@ -30,12 +41,14 @@ class Seen(NamedTuple):
 
     gateways: Watched
     throttled: dict[str, list[str]]
+    verifying: dict[str, list[str]]
     since: float  # seconds since 1970
     sent: list[Sent]
 
     @property
     def decided(self) -> set[str]:
-        return {name for accounts in self.throttled.values() for name in accounts}
+        found = (*self.throttled.values(), *self.verifying.values())
+        return {name for accounts in found for name in accounts}
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +60,27 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
+def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser on a device that keeps passkeys and sees its owner."""
+    session = open_browser(tmp_path_factory.mktemp("profile"))
+    add_authenticator(session)
+    yield session
+    session.quit()
+
+
+@pytest.fixture(scope="module")
 def seen(litellm: Path, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    with watched(tmp_path_factory.mktemp("watched"), litellm, world) as gateways:
+    with watched(tmp_path_factory.mktemp("watched"), litellm, world, rules=RULES) as gateways:
         gateways.send_accounts()
         last = world.exchanges.num_rows - REQUESTS
         for first, end in pairwise((0, last * 4 // 5, last)):
             gateways.send_log(first, end)
             gateways.wait_until_seen(end)
-        throttled = until(gateways.throttled, 60, "throttle")
+        throttled = until(lambda: gateways.deciding("throttle"), 60, "throttle")
+        verifying = until(lambda: gateways.deciding("verify"), 60, "step-up")
         since = time.time()
         time.sleep(1)  # gates look twice a second
-        yield Seen(gateways, throttled, since, gateways.drive(world.last(REQUESTS)))
+        yield Seen(gateways, throttled, verifying, since, gateways.drive(world.last(REQUESTS)))
 
 
 def test_a_campaign_is_throttled_as_one_by_both_gateways(seen: Seen) -> None:
@@ -79,6 +102,27 @@ def test_nobody_honest_is_turned_away(seen: Seen) -> None:
     assert [one for one in seen.sent if one.status != 200 and one.account not in members] == []
     assert any(one.is_refused for one in seen.sent)
     assert {gateways.service.rule(name)[0] for name in gateways.world.honest} == {200}
+
+
+def test_who_is_asked_to_step_up_passes_with_a_passkey_and_goes_on(seen: Seen, device: Any) -> None:
+    gateways = seen.gateways
+    one, other, *_ = sorted(next(iter(seen.verifying.values())))
+    refused = {gateway: gateways.answered(gateway, one) for gateway in gateways.addresses}
+    assert {gateway: sent.status for gateway, (sent, _) in refused.items()} == {"LiteLLM": 400, "Envoy": 403}
+    link = refused["Envoy"][1]["error"]["verify_url"]
+    assert link.partition("link=")[0] in json.dumps(refused["LiteLLM"][1])
+
+    device.get(f"{link}&lang=en")
+    device.find_element("css selector", "button[value=passkey]").click()
+    until(lambda: device.current_url.endswith("/verify/passkey"), 10, "page for the passkey")
+    device.find_element("id", "begin").click()
+    until(lambda: device.current_url.endswith("/verify/passed"), 10, "pass")
+
+    until(lambda: {gateways.ask(each, one).status for each in gateways.addresses} == {200}, 2.0, "way on")
+    assert all(gateways.ask(each, other).is_refused for each in gateways.addresses)
+    device.delete_all_cookies()
+    device.get(link)
+    assert "used" in device.find_element("tag name", "main").text  # a link opens once
 
 
 def test_what_litellm_logs_is_reconciled_and_nothing_went_past_the_gate(seen: Seen) -> None:

@@ -48,6 +48,7 @@ _ANSWER: Final = {
 _POLICY: Final = """
 version = "1"
 enforce = true
+{rules}
 [[rules]]
 name = "sure"
 when = {{ verdict = "campaign", risk_at_least = 0.85 }}
@@ -116,10 +117,10 @@ class Watched:
         """Wait until the judge has seen so many exchanges."""
         until(lambda: self.service.judge().get("seen", 0) >= exchanges, SECONDS, "judgement")
 
-    def throttled(self) -> dict[str, list[str]]:
-        """Return the accounts of each decision in force that throttles."""
+    def deciding(self, action: str) -> dict[str, list[str]]:
+        """Return the accounts of each decision in force of an action."""
         found = self.service.decisions("--status", "in-force")
-        return {one["id"]: self.service.members(one["id"]) for one in found if one["action"] == "throttle"}
+        return {one["id"]: self.service.members(one["id"]) for one in found if one["action"] == action}
 
     def drive(self, asked: Sequence[Asked]) -> list[Sent]:
         """Send requests through the gateways in turn, from a few threads, in about this order."""
@@ -144,14 +145,20 @@ class Watched:
 
     def ask(self, gateway: str, account: str, messages: list[Any] | None = None) -> Sent:
         """Send one request of an account through a gateway."""
+        return self.answered(gateway, account, messages)[0]
+
+    def answered(
+        self, gateway: str, account: str, messages: list[Any] | None = None
+    ) -> tuple[Sent, dict[str, Any]]:
+        """Send one request, and return what came back with its body."""
         body = {"model": MODEL, "messages": messages or [{"role": "user", "content": "Well?"}]}
         headers = {"authorization": f"Bearer {key_of(account)}", "content-type": "application/json"}
         at, connection = time.time(), HTTPConnection(urlsplit(self.addresses[gateway]).netloc, timeout=60)
         try:
             connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
             answer = connection.getresponse()
-            answer.read()
-            return Sent(at, gateway, account, answer.status)
+            told = json.loads(answer.read())
+            return Sent(at, gateway, account, answer.status), told
         finally:
             connection.close()
 
@@ -223,7 +230,14 @@ def _flows(sent: Sequence[Sent]) -> float:
 
 @contextmanager
 def watched(
-    folder: Path, litellm: Path, world: World, *, tick: float = 2.0, budget: int = 60, gates: int = 1
+    folder: Path,
+    litellm: Path,
+    world: World,
+    *,
+    tick: float = 2.0,
+    budget: int = 60,
+    gates: int = 1,
+    rules: str = "",
 ) -> Iterator[Watched]:
     """Start the model provider, both gateways and the service, yield them, and end them all.
 
@@ -234,15 +248,18 @@ def watched(
         tick: seconds between two looks of the judge.
         budget: requests an hour that the accounts of a campaign share.
         gates: processes that answer the gateways.
+        rules: of the policy, before the one that throttles; DOOR stands for the access door's address.
     """
-    (folder / "policy.toml").write_text(_POLICY.format(budget=budget))
     hashes = {sha256(key_of(name).encode()).hexdigest(): name for name in world.names}
     write_keys(folder / "keys", hashes)
     options = ["--policy", str(folder / "policy.toml"), "--keys", str(folder / "keys")]
-    options += ["--tick", str(tick), "--gates", str(gates)]
+    options += ["--tick", str(tick), "--gates", str(gates), "--access", str(folder / "access.toml")]
     with ExitStack() as stack:
         redis = _redis(folder, stack)
         service = LiveService(folder, *options, *(("--redis", redis.url) if redis else ()))
+        door = f"http://localhost:{service.access_port}"
+        (folder / "access.toml").write_text(f'public_url = "{door}"\n')
+        (folder / "policy.toml").write_text(_POLICY.format(budget=budget, rules=rules.replace("DOOR", door)))
         service.start()
         stack.callback(service.stop)
         found = Watched(service, world, budget)

@@ -44,7 +44,7 @@ class LiveService:
         self.state, self.options = folder / "state", options
         self.key = folder / "sketch.key"
         self.log = folder / "service.log"
-        self.port, self.gate_port = free_port(), free_port()
+        self.port, self.gate_port, self.access_port = free_port(), free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,6 +57,7 @@ class LiveService:
         command = [sys.executable, "-m", "stillwatch", "serve", "--state", str(self.state)]
         command += ["--sketch-key", str(self.key), "--port", str(self.port), "--otlp-port", "0"]
         command += ["--gate-port", str(self.gate_port), "--gate-grpc-port", "0", "--tick", "1"]
+        command += ["--access-port", str(self.access_port)]
         command += ["--identity-header", "x-account", "--trusted-hop", HOP, *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -65,7 +66,8 @@ class LiveService:
     def answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()[-4000:]
-        return all(map(self._listens, (self.port, self.gate_port))) and (self.state / "snapshot").exists()
+        ports = self.port, self.gate_port, *([self.access_port] if "--access" in self.options else [])
+        return all(map(self._listens, ports)) and (self.state / "snapshot").exists()
 
     def _listens(self, port: int) -> bool:
         with socket.socket() as probe:

@@ -72,7 +72,7 @@ class SignIn:
         """
         self.organization = organization
         self._redirect_uri, self._secret = redirect_uri, secret
-        self._http = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+        self.http = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
         self._lock = threading.Lock()
         self._issuer: _Issuer | None = None
         self._keys: KeySet | None = None
@@ -121,7 +121,7 @@ class SignIn:
             auth, form["client_id"] = None, self.organization.client_id
         else:
             auth = httpx.BasicAuth(self.organization.client_id, self._secret)
-        told = self._asked("POST", self._discovered().token, data=form, auth=auth, declines=True)
+        told = self._asked("POST", self._discovered().token, data=form, auth=auth, may_decline=True)
         token = told.get("id_token")
         if not isinstance(token, str):
             raise SignInError("unverified", "no id_token")
@@ -194,14 +194,14 @@ class SignIn:
             self._keys, self._keys_at = found, time.monotonic()
         return found
 
-    def _asked(self, method: str, url: str, *, declines: bool = False, **more: Any) -> dict[str, Any]:
-        """Return an object that the issuer answers with; with ``declines`` a 400 is its no."""
+    def _asked(self, method: str, url: str, *, may_decline: bool = False, **more: Any) -> dict[str, Any]:
+        """Return an object that the issuer answers with; where it may decline, 400 is its no."""
         try:
-            answer = self._http.request(method, url, headers={"accept": "application/json"}, **more)
+            answer = self.http.request(method, url, headers={"accept": "application/json"}, **more)
             told = answer.json() if len(answer.content) <= _MOST else None
         except (httpx.HTTPError, ValueError) as error:
             raise SignInError("away", str(error)) from error
-        if declines and answer.status_code in (400, 401, 403):
+        if may_decline and answer.status_code == 400:
             raise SignInError("declined", f"{answer.status_code}")
         if answer.status_code != 200 or not isinstance(told, dict):
             raise SignInError("away", f"{url} answers {answer.status_code}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from stillwatch.app.access_file import AccessFile
 from stillwatch.app.service.access_desk import AccessDesk
 from stillwatch.app.service.control_plane import control_plane
 from stillwatch.app.service.errors import ApiError
-from stillwatch.app.service.step_up.desk import LINK_KEY
+from stillwatch.app.service.places import LINK_KEY
 from stillwatch.app.service.step_up_routes import step_up_routes
 from stillwatch.enforce.links import Links, load_or_create_link_key
 from stillwatch.persistence.address import address_of
@@ -69,15 +71,65 @@ class Door:
     def link(self, account: str = ACCOUNT, **more: Any) -> str:
         return f"{self.url}/verify?link={self.links.make(account, **more)}"
 
-    def visitor(self, **options: Any) -> httpx.Client:
-        """A browser without JavaScript."""
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=30, follow_redirects=True, **options)
-
     def api(self) -> httpx.Client:
-        return self.visitor(headers={"authorization": "Bearer access"})
+        """The provider's own backend."""
+        headers = {"authorization": "Bearer access"}
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=30, headers=headers)
 
     def audit(self) -> str:
         return (self.desk.state / "audit.jsonl").read_text()
+
+
+class Visitor:
+    """A browser without JavaScript: follows links, fills forms in, keeps cookies."""
+
+    def __init__(self, door: Door, language: str = "en") -> None:
+        self.cookies: dict[str, str] = {}
+        self.http = httpx.Client(
+            base_url=door.url,
+            trust_env=False,
+            timeout=30,
+            follow_redirects=True,
+            headers={"accept-language": language},
+            event_hooks={"request": [self._show], "response": [self._take]},
+        )
+
+    def _show(self, request: httpx.Request) -> None:
+        """Show cookies, secure ones too: to a browser localhost is as good as TLS."""
+        request.headers["cookie"] = "; ".join(f"{name}={each}" for name, each in self.cookies.items())
+
+    def _take(self, answer: httpx.Response) -> None:
+        for told in answer.headers.get_list("set-cookie"):
+            name, _, value = told.partition(";")[0].partition("=")
+            self.cookies[name] = value.strip('"')
+
+    def open(self, url: str) -> Visitor:
+        self.page = self.http.get(url)
+        return self
+
+    def send(self, action: str, **fields: str) -> Visitor:
+        """Send the form of the page that goes to ``action``, with its hidden fields."""
+        forms = re.findall(r"<form(.*?)</form>", self.page.text, re.DOTALL)
+        form = next(each for each in forms if f'action="{action}"' in each)
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+        self.page = self.http.post(
+            action, data={name: unescape(each) for name, each in hidden.items()} | fields
+        )
+        return self
+
+    def begin(self, link: str, method: str) -> Visitor:
+        """Open a link and choose a method."""
+        return self.open(link).send("/verify", method=method)
+
+    @property
+    def status(self) -> int:
+        return self.page.status_code
+
+    @property
+    def title(self) -> str:
+        found = re.search(r"<h1>(?:<span.*?</span>)?(.*?)</h1>", self.page.text, re.DOTALL)
+        assert found is not None, self.page.text
+        return unescape(found.group(1))
 
 
 @contextmanager

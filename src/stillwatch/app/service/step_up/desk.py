@@ -20,12 +20,10 @@ from stillwatch.access.step_up import StepUp
 from stillwatch.access.step_up_log import StepUpLog
 from stillwatch.access.verifications import Verifications
 from stillwatch.app.service.access_desk import AccessDesk
+from stillwatch.app.service.places import LINK_KEY
 from stillwatch.contracts import InputError, KeyFileError
 from stillwatch.decisions.store import Store
 from stillwatch.enforce.links import Links, load_or_create_link_key
-
-LINK_KEY: Final = "link.key"
-"""File in the state folder with the key by which links are signed."""
 
 SECRETS_KEY: Final = "step-up.key"
 """File in the state folder with the key under which secrets of codes are encrypted."""
