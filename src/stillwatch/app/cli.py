@@ -23,6 +23,7 @@ from stillwatch.app import (
     ledger_commands,
     policy_commands,
     serve_commands,
+    signal_commands,
     top_command,
 )
 from stillwatch.app.options import Json, Quiet, of_replay, of_scan, option
@@ -62,6 +63,7 @@ app.add_typer(policy_commands.app)
 app.add_typer(decision_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(serve_commands.tokens)
+app.add_typer(signal_commands.app)
 app.command()(serve_commands.serve)
 app.command()(serve_commands.gate)
 app.command()(top_command.top)

@@ -24,5 +24,5 @@ def events_of(ledger: Path, account_id: str) -> list[dict[str, Any]]:
     with suppress(FileNotFoundError):
         own = pq.read_table(table, columns=_SHOWN, filters=pc.field("account_id") == account_id)
         newest = own.sort_by([("timestamp", "descending"), ("event", "ascending")])
-        return newest.slice(0, _MOST).to_pylist()
+        return list(newest.slice(0, _MOST).to_pylist())
     return []

@@ -173,7 +173,7 @@ def _asked(asked: Mapping[str, Any]) -> tuple[int, bool]:
 
 def _settle(desk: SignalDesk, stream: Stream, asked: Mapping[str, Any]) -> None:
     """Take what the receiver says of tokens that it was given."""
-    acks, errs = asked.get("ack") or [], asked.get("setErrs") or {}
+    acks, errs = asked.get("ack", []), asked.get("setErrs", {})
     if not isinstance(acks, list) or not all(isinstance(jti, str) for jti in acks):
         raise _wrong("ack", "it is no list of jti")
     if not isinstance(errs, dict) or not all(isinstance(each, dict) for each in errs.values()):
