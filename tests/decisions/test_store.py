@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text
 
+import stillwatch.access.signals.outbox_tables  # noqa: F401 - its tables are made by migrations too
 from stillwatch.contracts import PLANNED, StoreError, UnknownSubjectError, UsageError
 from stillwatch.decisions import approvals
 from stillwatch.decisions.decision import Status

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -158,8 +159,7 @@ def service(
     store = open_store(state / "decisions.db")
     receiver = Receiver(state, KEY)
     file = file_of(provider[0], tmp_path)
-    desk = SignalDesk.of(file, state, state / "decisions.db", receiver, authorise)
-    object.__setattr__(desk, "patience", 1.0)
+    desk = replace(SignalDesk.of(file, state, state / "decisions.db", receiver, authorise), patience=1.0)
     app = control_plane([*signal_routes(desk), *api_routes(view_of(state, store), authorise)])
     try:
         with running(app, "signals", host="127.0.0.1") as client:

@@ -40,8 +40,8 @@ def transmitter_routes(desk: SignalDesk) -> list[BaseRoute]:
     """Return the routes of receivers, which show a token of the scope ``signals``."""
     doors = Doors(desk.authorise)
 
-    def door(path: str, method: str, work: Any) -> Route:
-        return Route(path, doors.door(SIGNALS, partial(work, desk)), methods=[method])
+    def door(path: str, *methods: str, work: Any) -> Route:
+        return Route(path, doors.door(SIGNALS, partial(work, desk)), methods=list(methods))
 
     async def configuration(request: Request) -> Response:
         return json_answer(configuration_document(desk.file.issuer))
@@ -56,10 +56,9 @@ def transmitter_routes(desk: SignalDesk) -> list[BaseRoute]:
     return [
         Route("/.well-known/ssf-configuration", configuration, methods=["GET"]),
         Route("/ssf/jwks.json", keys, methods=["GET"]),
-        door("/ssf/streams", "GET", _streams),
-        door("/ssf/status", "GET", _status),
-        door("/ssf/status", "POST", _set_status),
-        door("/ssf/verify", "POST", _verify),
+        door("/ssf/streams", "GET", work=_streams),
+        door("/ssf/status", "GET", "POST", work=_status),
+        door("/ssf/verify", "POST", work=_verify),
         Route("/ssf/poll/{stream}", poll, methods=["POST"]),
     ]
 
@@ -107,11 +106,13 @@ def _streams(desk: SignalDesk, request: Request, body: bytes) -> Document:
 
 
 def _status(desk: SignalDesk, request: Request, body: bytes) -> Document:
+    if request.method == "POST":
+        return _set_status(desk, body)
     stream = _stream(desk, request.query_params.get("stream_id"))
     return _status_document(stream, desk.outbox.status(stream.name))
 
 
-def _set_status(desk: SignalDesk, request: Request, body: bytes) -> Document:
+def _set_status(desk: SignalDesk, body: bytes) -> Document:
     told = _object(body)
     stream = _stream(desk, told.get("stream_id"))
     try:

@@ -12,6 +12,7 @@ from stillwatch.app.service.openapi.deciding import DECIDING
 from stillwatch.app.service.openapi.reading import READING
 from stillwatch.app.service.openapi.receiving import RECEIVING
 from stillwatch.app.service.openapi.schemas import SCHEMAS
+from stillwatch.app.service.openapi.signalling import SIGNALLED, SIGNALLING
 
 _ABOUT = """\
 What comes in, what was found, and what is decided of it. Times are UTC. Lists come in pages: `next` of one is
@@ -31,10 +32,10 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": {**READING, **DECIDING, **RECEIVING, **BESIDE},
+        "paths": {**READING, **DECIDING, **RECEIVING, **SIGNALLING, **BESIDE},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": SCHEMAS,
+            "schemas": {**SCHEMAS, **SIGNALLED},
         },
     }
 
