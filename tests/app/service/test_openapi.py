@@ -66,7 +66,7 @@ def test_a_server_does_what_is_described(tmp_path):
                 f"{client.base_url}/openapi.json".replace("//openapi", "/openapi"),
                 "--header=Authorization: Bearer all",
                 f"--checks={CHECKS}",
-                "--exclude-path=/ssf/events",  # whose kind of body it cannot make: test_shared_signals.py does
+                "--exclude-path=/ssf/events",  # a kind of body that it cannot make
                 "--phases=examples,coverage,fuzzing",
                 "--max-examples=8",
                 "--generation-deterministic",
