@@ -379,7 +379,7 @@ def test_a_stream_says_what_it_is_and_can_be_paused(tmp_path: Path, provider: tu
         configuration = client.get("/.well-known/ssf-configuration", headers={"authorization": ""}).json()
         assert configuration["issuer"] == US
         assert configuration["delivery_methods_supported"] == ["urn:ietf:rfc:8935", "urn:ietf:rfc:8936"]
-        streams = client.get("/ssf/streams").json()["streams"]
+        streams = client.get("/ssf/streams").json()
         assert [each["delivery"]["method"] for each in streams] == ["urn:ietf:rfc:8935", "urn:ietf:rfc:8936"]
         assert client.get("/ssf/streams", params={"stream_id": "polled"}).json() == streams[1]
         assert client.get("/ssf/streams", params={"stream_id": "x"}).status_code == 404
@@ -390,7 +390,7 @@ def test_a_stream_says_what_it_is_and_can_be_paused(tmp_path: Path, provider: tu
         desk.outbox.tell([change], now)
         assert client.post("/ssf/poll/polled", json={"returnImmediately": True}).json()["sets"] == {}
         client.post("/ssf/status", json=status | {"status": "enabled"})
-        assert client.post("/ssf/verify", json={"stream_id": "polled", "state": "s1"}).status_code == 200
+        assert client.post("/ssf/verify", json={"stream_id": "polled", "state": "s1"}).status_code == 204
         sets = client.post("/ssf/poll/polled", json={}).json()["sets"]
         last = _claims(list(sets.values())[-1])
         assert last["sub_id"] == {"format": "opaque", "id": "polled"}

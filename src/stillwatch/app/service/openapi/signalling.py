@@ -87,6 +87,14 @@ def _pushed() -> Part:
     }
 
 
+def _verified() -> Part:
+    asked = {"type": "object", "properties": {"stream_id": TEXT, "state": TEXT}}
+    told = _door("verify_stream", "Have an event sent that shows that the stream works.", {}, asked)
+    del told["responses"]["200"]
+    told["responses"]["204"] = {"description": "It will be."}
+    return told
+
+
 _POLLED: Final = {
     "type": "object",
     "properties": {
@@ -107,7 +115,7 @@ SIGNALLING: Final[dict[str, Part]] = {
         "get": _door(
             "streams",
             "Streams as the signals file has them: all, or the one that is named.",
-            {"anyOf": [ref("StreamConfiguration"), row(streams=listed(ref("StreamConfiguration")))]},
+            {"anyOf": [ref("StreamConfiguration"), listed(ref("StreamConfiguration"))]},
             None,
             _STREAM,
         )
@@ -121,14 +129,7 @@ SIGNALLING: Final[dict[str, Part]] = {
             ref("StreamStatus"),
         ),
     },
-    "/ssf/verify": {
-        "post": _door(
-            "verify_stream",
-            "Have an event sent that shows that the stream works.",
-            {"type": "object"},
-            {"type": "object", "properties": {"stream_id": TEXT, "state": TEXT}},
-        )
-    },
+    "/ssf/verify": {"post": _verified()},
     "/ssf/poll/{stream}": {
         "post": _door(
             "poll_events",
