@@ -110,7 +110,7 @@ SETTINGS = (
     ("simulate", SimulateSettings),
     ("ledger expire", ExpireSettings),
 )
-_READ = ("EXCHANGE", "ACCOUNT")
+_READ = ("EXCHANGE", "ACCOUNT", "ACCOUNT_EVENT")
 _WRITTEN = (
     "CAMPAIGNS",
     "ACCOUNTS",

@@ -32,11 +32,12 @@ from stillwatch.simulate.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
+LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "events", "forget")]
 LABEL = [f"label {name}" for name in ("add", "list")]
 DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
 TOKENS = [f"tokens {name}" for name in ("create", "list", "revoke")]
-DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS]
+SIGNALS = [f"signals {name}" for name in ("status", "retry", "rotate", "export")]
+DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS, *SIGNALS]
 
 
 @pytest.fixture(scope="module")

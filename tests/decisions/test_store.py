@@ -24,7 +24,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text
 
-import stillwatch.access.keys.tables  # noqa: F401 - what the migrations make
 from stillwatch.contracts import PLANNED, StoreError, UnknownSubjectError, UsageError
 from stillwatch.decisions import approvals
 from stillwatch.decisions.decision import Status

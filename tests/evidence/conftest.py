@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,8 @@ import pytest
 
 from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, LOOKALIKES, MEMBERS, REASONS, TIES, TIMELINE
 from stillwatch.evidence.tables import RunTables
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules lie beside this file
 
 START = datetime(2026, 4, 22, tzinfo=UTC)
 DAYS = 45

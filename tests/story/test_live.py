@@ -174,7 +174,7 @@ def test_a_token_that_is_revoked_or_lacks_a_scope_does_not_hold(live: Live) -> N
     kept = (live.service.state / "tokens.json").read_text()
     assert not any(secret.split("_")[2] in kept for secret in (token, good))
     assert (live.service.state / "tokens.json").stat().st_mode & 0o077 == 0
-    assert set(SCOPES) == {"ingest", "decide", "read", "operate", "access"}
+    assert set(SCOPES) == {"ingest", "decide", "read", "operate", "access", "signals"}
 
 
 def test_what_is_undone_flows_again_within_two_seconds(live: Live) -> None:

@@ -24,6 +24,7 @@ from stillwatch.app import (
     ledger_commands,
     policy_commands,
     serve_commands,
+    signal_commands,
     signup_commands,
     top_command,
 )
@@ -66,6 +67,7 @@ app.add_typer(appeal_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(signup_commands.app)
 app.add_typer(serve_commands.tokens)
+app.add_typer(signal_commands.app)
 app.command()(serve_commands.serve)
 app.command()(serve_commands.gate)
 app.command()(top_command.top)

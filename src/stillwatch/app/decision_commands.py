@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -239,6 +238,7 @@ def export(
     """
     from stillwatch.app import decision_export
     from stillwatch.app.decision_store import find_store
+    from stillwatch.app.output import write_parts
 
     store = find_store(state, database)
     parts = decision_export.export(store, store.decisions(_statuses(status), campaign), format)
@@ -247,19 +247,7 @@ def export(
         sys.stdout.buffer.writelines(parts)
         sys.stdout.buffer.flush()
     else:
-        _write(out, parts)
-
-
-def _write(path: Path, parts: Iterable[bytes]) -> None:
-    from stillwatch.contracts import UsageError
-
-    try:
-        with path.open("wb") as file:
-            file.writelines(parts)
-    except OSError as error:
-        raise UsageError(
-            f"it cannot be written ({error.strerror})", remedy="Name another file", field="--out"
-        ) from error
+        write_parts(out, parts)
 
 
 def _statuses(status: str | None) -> list[Status]:

@@ -40,7 +40,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def _ledger() -> None:
     """Look at the ledger of a state folder, compact it, and let old data or accounts go.
 
-    None of these commands needs the sketch key. They wait for scans that are at work in the same folder.
+    Of these commands `events` alone needs the sketch key. They wait for scans that are at work in the folder.
     """
 
 
@@ -149,6 +149,49 @@ def expire(
     cut = hour_before(settings.cut(datetime.now(UTC)))
     departure = _depart(state, Expiry(cut), dry_run=dry_run, yes=yes, quiet=quiet)
     _tell(state, departure, {"before": cut}, dry_run=dry_run, json=json, quiet=quiet)
+
+
+@app.command()
+def events(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help="Account events: CSV, Parquet or JSON lines; or globs."),
+    ],
+    state: Annotated[
+        Path,
+        typer.Option(
+            "--state", metavar="DIR", help="State folder of scans or the service.", show_default=False
+        ),
+    ],
+    sketch_key: Annotated[str | None, of_scan("sketch_key", "FILE")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Bring account events into the ledger: bans, compromised credentials, reasoning handed back elsewhere.
+
+    Rows have account_id, timestamp, event, and if they like event_id, other_account_id and issuer; OCSF
+    events of the classes 3001 and 3002 are read too. The same event twice is one. Rows that cannot be read
+    are counted, and kept with their reason in the state folder's rejected/.
+
+    Examples:
+
+        stillwatch ledger events bans.csv --state /var/lib/stillwatch
+        stillwatch ledger events 'siem/*.jsonl.gz' --state state/ --json
+    """
+    from stillwatch.app import console, documents
+    from stillwatch.app.event_intake import take_event_files
+    from stillwatch.sketch.key import load_or_create_key
+
+    key = load_or_create_key(ScanSettings.read(sketch_key=sketch_key).sketch_key)
+    with bars.watched(quiet) as progress:
+        taken = take_event_files(files, state, key, progress, _waiting(state, quiet))
+    if json:
+        documents.show({"state": state, **taken.document()})
+    elif not quiet:
+        known = f", {taken.duplicates:,} were known" if taken.duplicates else ""
+        console.show(f"{console.counted(taken.new, 'account event')} came in{known}.")
+        if taken.rejected:
+            console.show(f"{taken.rejected:,} were turned away, most often: {taken.reasons[0].reason}")
 
 
 @app.command()

@@ -135,4 +135,4 @@ def _metadata(activity: AccountActivity, version: str) -> Metadata:
     product: Product = {"name": "stillwatch", "vendor_name": "stillwatch"}
     if version:
         product["version"] = version
-    return {"version": OCSF_VERSION, "profiles": [], "product": product, "uid": activity.uid}
+    return {"version": OCSF_VERSION, "profiles": ["host"], "product": product, "uid": activity.uid}

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ import pyarrow.parquet as pq
 from receiving_desk import KEY, running
 from starlette.requests import HTTPConnection
 
+from stillwatch.access.signals.signals_file import SignalsFile
 from stillwatch.app.service import receiving
 from stillwatch.app.service.api import api_routes
 from stillwatch.app.service.control import control_routes
 from stillwatch.app.service.control_plane import control_plane
 from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.receiver import Limits, Receiver
+from stillwatch.app.service.signal_desk import SignalDesk
+from stillwatch.app.service.signal_routes import signal_routes
 from stillwatch.app.service.slowing import Rate
 from stillwatch.app.service.view import View
 from stillwatch.contracts import ACCOUNTS, CAMPAIGNS, MEMBERS, REASONS, TIMELINE
@@ -34,7 +38,7 @@ from decided_store import decided
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 CAMPAIGN, WATCHED = "cmp_1", "cmp_19be07d5aa31"
 MEMBERS_OF = {CAMPAIGN: [f"acct-{number:05}" for number in range(250)], WATCHED: ["a/b", "acct-x"]}
-TOKENS = {"all": {"ingest", "decide", "read", "operate"}, "reader": {"read"}, "sender": {"ingest"}}
+TOKENS = {"all": {"ingest", "decide", "read", "operate", "signals"}, "reader": {"read"}, "sender": {"ingest"}}
 SAID = {"by": "kim", "note": "ticket 311"}
 POLICY = """
 version = "7"
@@ -197,6 +201,13 @@ def view_of(state: Path, store: Store, receiver: Receiver | None = None) -> View
     return View(state, store, receiver, policy=state / "policy.toml")
 
 
+def signal_desk_of(state: Path, receiver: Receiver) -> SignalDesk:
+    """Shared signals with one stream that is polled, whose receiver is not held back for long."""
+    stream = {"name": "idp", "audience": "https://idp.example.com", "subjects": {"format": "opaque"}}
+    file = SignalsFile.model_validate({"issuer": "https://stillwatch.example.com", "streams": [stream]})
+    return replace(SignalDesk.of(file, state, state / "decisions.db", receiver, authorise), patience=0.1)
+
+
 @contextmanager
 def controlled(
     state: Path, *, token: str = "all", failures: int = 10_000, writes: int = 10_000, **options: Any
@@ -210,6 +221,7 @@ def controlled(
             *receiving.routes(receiver, authorise),
             *api_routes(view, authorise, failures=Rate(failures, 60), writes=Rate(writes, 60)),
             *control_routes(view, authorise, **options),
+            *signal_routes(signal_desk_of(state, receiver)),
         ]
     )
     try:

@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from control_desk import CHECKS_OF_A_SERVER, authorise, controlled, furnished, view_of
+from control_desk import CHECKS_OF_A_SERVER, authorise, controlled, furnished, signal_desk_of, view_of
 from receiving_desk import KEY
 
 from stillwatch.app.service import openapi, receiving
 from stillwatch.app.service.api import api_routes
 from stillwatch.app.service.control import control_routes
 from stillwatch.app.service.receiver import Receiver
+from stillwatch.app.service.signal_routes import signal_routes
 
 
 def test_every_route_is_described_and_everything_described_is_there(tmp_path):
@@ -26,6 +27,7 @@ def test_every_route_is_described_and_everything_described_is_there(tmp_path):
         *receiving.routes(receiver, authorise),
         *api_routes(view, authorise),
         *control_routes(view, authorise),
+        *signal_routes(signal_desk_of(state, receiver)),
     ]
     there = {
         (route.path.replace(":path}", "}"), method.lower())
@@ -58,7 +60,7 @@ def test_a_server_does_what_is_described(tmp_path):
                 "run",
                 f"{client.base_url}/openapi.json".replace("//openapi", "/openapi"),
                 "--header=Authorization: Bearer all",
-                f"--checks={CHECKS_OF_A_SERVER}",
+from control_desk import CHECKS_OF_A_SERVER, authorise, controlled, furnished, signal_desk_of, view_of
                 "--phases=examples,coverage,fuzzing",
                 "--max-examples=8",
                 "--generation-deterministic",

@@ -10,7 +10,7 @@ from enum import StrEnum
 from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, delete, func, insert, select, update
 
 from stillwatch.access.signals.outbox_tables import OUTBOX, STREAMS, TOLD
 from stillwatch.access.signals.security_event import SecurityEvent
@@ -139,14 +139,13 @@ class Outbox:
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Return of each stream how many wait, and how many its receiver would not have."""
-        asked = select(OUTBOX.c.stream, OUTBOX.c.err != "", func.count()).group_by(
-            OUTBOX.c.stream, OUTBOX.c.err != ""
-        )
-        told = {stream.name: [0, 0] for stream in self._file.streams}
+        aside = func.sum(case((OUTBOX.c.err == "", 0), else_=1))
+        asked = select(OUTBOX.c.stream, func.count(), aside).group_by(OUTBOX.c.stream)
+        told = {stream.name: (0, 0) for stream in self._file.streams}
         with self._database.reading() as connection:
-            for stream, aside, count in connection.execute(asked):
-                told.setdefault(stream, [0, 0])[bool(aside)] = count
-        return {stream: (waiting, aside) for stream, (waiting, aside) in told.items()}
+            for stream, count, refused in connection.execute(asked):
+                told[stream] = count - int(refused), int(refused)
+        return told
 
     def status(self, stream: str) -> Status:
         """Return whether a stream is enabled."""

@@ -15,7 +15,6 @@ from stillwatch.access.signals.refusal import Err
 from stillwatch.access.signals.security_event import MEDIA_TYPE, sign
 from stillwatch.access.signals.signals_file import SignalsFile, Stream
 from stillwatch.access.signals.signing_keys import SigningKeys
-from stillwatch.contracts import StillwatchError
 
 _LOOK: Final = 1.0  # seconds between looks at the outbox
 _MOST: Final = 50  # tokens that are read at once
@@ -118,7 +117,7 @@ class Delivery:
     def _attempt(self, work: Callable[[], float]) -> float:
         try:
             return work()
-        except (StillwatchError, OSError) as error:
+        except Exception as error:  # whatever it is, what waits stays, and must be tried again
             return self._failed(_Answer(taken=False, words=str(error)))
 
 

@@ -14,7 +14,7 @@ from stillwatch.access.signals.outbox import Outbox, keep_told, told_of
 from stillwatch.access.signals.signals_file import Mapping
 from stillwatch.access.signals.standing import Standing, changes
 from stillwatch.access.signals.vocabulary import Risk
-from stillwatch.contracts import StillwatchError, Verdict
+from stillwatch.contracts import Verdict
 from stillwatch.decisions.decision import Decision
 from stillwatch.decisions.publishing import in_force
 from stillwatch.decisions.store import Store
@@ -122,7 +122,7 @@ class SignalFeed:
             try:
                 self.look()
                 self.error = None
-            except (StillwatchError, OSError) as error:
+            except Exception as error:  # whatever it is, the next look tells what this one did not
                 if str(error) != self.error:
                     _log.error("security events cannot be made: %s", error)
                 self.error = str(error)

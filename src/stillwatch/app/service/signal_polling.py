@@ -8,10 +8,8 @@ from typing import Any, Final
 
 import httpx
 
-from stillwatch.access.signals.believing import KeysUnavailableError
 from stillwatch.access.signals.refusal import Refusal
 from stillwatch.access.signals.signals_file import Issuer
-from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.signal_delivery import bearer
 from stillwatch.app.service.signal_taking import Taking
 
@@ -96,7 +94,7 @@ class Polling:
     def _attempt(self, client: httpx.Client) -> float:
         try:
             more = self.poll(client)
-        except (httpx.HTTPError, OSError, ValueError, ApiError, KeysUnavailableError) as error:
+        except Exception as error:  # whatever it is, the issuer keeps what was not acknowledged
             if str(error) != self.error:
                 _log.warning("events of %s cannot be fetched: %s", self._issuer.issuer, error)
             self._failures, self.error = min(self._failures + 1, 20), str(error)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from stillwatch.access.signals.outbox import Queued, Status, StreamStatus
@@ -19,7 +18,7 @@ from stillwatch.access.signals.security_event import sign
 from stillwatch.access.signals.signals_file import Stream
 from stillwatch.app.service.authorising import SIGNALS
 from stillwatch.app.service.bodies import read_body
-from stillwatch.app.service.doors import Doors, told_by
+from stillwatch.app.service.doors import told_by
 from stillwatch.app.service.errors import ApiError, answered
 from stillwatch.app.service.json_answers import Document, json_answer
 from stillwatch.app.service.signal_desk import SignalDesk
@@ -27,6 +26,9 @@ from stillwatch.contracts import StillwatchError, UnknownSubjectError
 
 PUSH: Final = "urn:ietf:rfc:8935"
 POLL: Final = "urn:ietf:rfc:8936"
+
+Work = Callable[[SignalDesk, Request, bytes], Response]
+"""Answers a receiver, in a thread; may wait for the database."""
 
 _MOST: Final = 100
 _BODY: Final = 2**20
@@ -38,10 +40,9 @@ _LONGEST_REASON: Final = 500
 
 def transmitter_routes(desk: SignalDesk) -> list[BaseRoute]:
     """Return the routes of receivers, which show a token of the scope ``signals``."""
-    doors = Doors(desk.authorise)
 
-    def door(path: str, method: str, work: Any) -> Route:
-        return Route(path, doors.door(SIGNALS, partial(work, desk)), methods=[method])
+    def door(path: str, *methods: str, work: Work) -> Route:
+        return Route(path, _door(desk, work), methods=list(methods))
 
     async def configuration(request: Request) -> Response:
         return json_answer(configuration_document(desk.file.issuer))
@@ -56,12 +57,28 @@ def transmitter_routes(desk: SignalDesk) -> list[BaseRoute]:
     return [
         Route("/.well-known/ssf-configuration", configuration, methods=["GET"]),
         Route("/ssf/jwks.json", keys, methods=["GET"]),
-        door("/ssf/streams", "GET", _streams),
-        door("/ssf/status", "GET", _status),
-        door("/ssf/status", "POST", _set_status),
-        door("/ssf/verify", "POST", _verify),
+        door("/ssf/streams", "GET", work=_streams),
+        door("/ssf/status", "GET", "POST", work=_status),
+        door("/ssf/verify", "POST", work=_verify),
         Route("/ssf/poll/{stream}", poll, methods=["POST"]),
     ]
+
+
+def _door(desk: SignalDesk, work: Work) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of some work on the database, for receivers alone."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            desk.authorise(request, SIGNALS)
+            with desk.room.place() as place:
+                body = await read_body(request, place, _BODY, _SECONDS)
+                return await asyncio.get_running_loop().run_in_executor(desk.pool, work, desk, request, body)
+        except ApiError as error:
+            return answered(error)
+        except StillwatchError as error:
+            return answered(told_by(error))
+
+    return endpoint
 
 
 def configuration_document(issuer: str) -> dict[str, Any]:
@@ -99,19 +116,22 @@ def _published(desk: SignalDesk) -> Document:
     return desk.keys.published()
 
 
-def _streams(desk: SignalDesk, request: Request, body: bytes) -> Document:
-    asked = request.query_params.get("stream_id")
+def _streams(desk: SignalDesk, request: Request, body: bytes) -> Response:
+    """Return the stream that is asked for, or a list of all."""
+    asked, issuer = request.query_params.get("stream_id"), desk.file.issuer
     if asked is not None:
-        return stream_document(_stream(desk, asked), desk.file.issuer)
-    return {"streams": [stream_document(stream, desk.file.issuer) for stream in desk.file.streams]}
+        return json_answer(stream_document(_stream(desk, asked), issuer))
+    return JSONResponse([stream_document(stream, issuer) for stream in desk.file.streams])
 
 
-def _status(desk: SignalDesk, request: Request, body: bytes) -> Document:
+def _status(desk: SignalDesk, request: Request, body: bytes) -> Response:
+    if request.method == "POST":
+        return json_answer(_set_status(desk, body))
     stream = _stream(desk, request.query_params.get("stream_id"))
-    return _status_document(stream, desk.outbox.status(stream.name))
+    return json_answer(_status_document(stream, desk.outbox.status(stream.name)))
 
 
-def _set_status(desk: SignalDesk, request: Request, body: bytes) -> Document:
+def _set_status(desk: SignalDesk, body: bytes) -> Document:
     told = _object(body)
     stream = _stream(desk, told.get("stream_id"))
     try:
@@ -128,13 +148,13 @@ def _set_status(desk: SignalDesk, request: Request, body: bytes) -> Document:
     return _status_document(stream, status)
 
 
-def _verify(desk: SignalDesk, request: Request, body: bytes) -> Document:
+def _verify(desk: SignalDesk, request: Request, body: bytes) -> Response:
     told = _object(body)
     state = told.get("state")
     if state is not None and (not isinstance(state, str) or len(state) > _LONGEST_STATE):
         raise _wrong("state", f"it is no text of at most {_LONGEST_STATE} characters")
     desk.outbox.verify(_stream(desk, told.get("stream_id")), state, datetime.now(UTC))
-    return {}
+    return Response(status_code=204)
 
 
 async def _poll(desk: SignalDesk, request: Request) -> Response:
@@ -173,7 +193,7 @@ def _asked(asked: Mapping[str, Any]) -> tuple[int, bool]:
 
 def _settle(desk: SignalDesk, stream: Stream, asked: Mapping[str, Any]) -> None:
     """Take what the receiver says of tokens that it was given."""
-    acks, errs = asked.get("ack") or [], asked.get("setErrs") or {}
+    acks, errs = asked.get("ack", []), asked.get("setErrs", {})
     if not isinstance(acks, list) or not all(isinstance(jti, str) for jti in acks):
         raise _wrong("ack", "it is no list of jti")
     if not isinstance(errs, dict) or not all(isinstance(each, dict) for each in errs.values()):

@@ -12,6 +12,7 @@ from stillwatch.app.service.openapi.described import described
 from stillwatch.app.service.openapi.reading import READING
 from stillwatch.app.service.openapi.receiving import RECEIVING
 from stillwatch.app.service.openapi.schemas import SCHEMAS
+from stillwatch.app.service.openapi.signalling import SIGNALLED, SIGNALLING
 
 _ABOUT: Final = """\
 What comes in, what was found, and what is decided of it. Times are UTC. Lists come in pages: `next` of one is
@@ -21,7 +22,8 @@ What comes in, what was found, and what is decided of it. Times are UTC. Lists c
 
 def document() -> dict[str, Any]:
     """Return the document of the service as data."""
-    return described("stillwatch", _ABOUT, {**READING, **DECIDING, **RECEIVING, **BESIDE}, SCHEMAS)
+    paths = {**READING, **DECIDING, **RECEIVING, **SIGNALLING, **BESIDE}
+    return described("stillwatch", _ABOUT, paths, {**SCHEMAS, **SIGNALLED})
 
 
 @cache
