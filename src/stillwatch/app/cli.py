@@ -19,6 +19,7 @@ from stillwatch.app import (
     bars,
     completion,
     decision_commands,
+    key_commands,
     label_commands,
     ledger_commands,
     policy_commands,
@@ -62,6 +63,7 @@ app.add_typer(policy_commands.app)
 app.add_typer(decision_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(serve_commands.tokens)
+app.add_typer(key_commands.app)
 app.command()(serve_commands.serve)
 app.command()(serve_commands.gate)
 app.command()(top_command.top)
