@@ -23,6 +23,7 @@ from stillwatch.app import (
     label_commands,
     ledger_commands,
     policy_commands,
+    seal_commands,
     serve_commands,
     top_command,
 )
@@ -64,6 +65,7 @@ app.add_typer(decision_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(serve_commands.tokens)
 app.add_typer(key_commands.app)
+app.add_typer(seal_commands.app)
 app.command()(serve_commands.serve)
 app.command()(serve_commands.gate)
 app.command()(top_command.top)

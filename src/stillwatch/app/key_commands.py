@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillwatch.app.options import Json, Quiet, of_scan, option
+from stillwatch.app.options import Json, Quiet, of_scan, option, span_option
 from stillwatch.contracts import InputError, UsageError
-from stillwatch.settings import ScanSettings, ServeSettings, span_of
+from stillwatch.settings import ScanSettings, ServeSettings
 
 if TYPE_CHECKING:
     from stillwatch.access.keys.store import Made
@@ -123,7 +123,7 @@ def create(
         networks=network or (),
         jkt=None if proof_key is None else _thumbprint(proof_key),
         x5t_s256=certificate,
-        expires_at=None if expires is None else now + _span(expires, "--expires"),
+        expires_at=None if expires is None else now + span_option(expires, "--expires"),
         now=now,
     )
     _show(_desk(state, database, key_pepper).create(asked, _who(by)), json=json)
@@ -154,7 +154,7 @@ def rotate(
 
         stillwatch keys rotate 7Kd02mQzXa --state state/ --overlap 1d
     """
-    lasts = None if overlap is None else _span(overlap, "--overlap")
+    lasts = None if overlap is None else span_option(overlap, "--overlap")
     _show(_desk(state, database, key_pepper).rotate(key, lasts, _who(by), note), json=json)
 
 
@@ -386,15 +386,6 @@ def _thumbprint(path: Path) -> str:
     if key.key_type == "oct" or key.is_private:
         raise InputError("it holds a secret", remedy=remedy, file=str(path))
     return str(key.thumbprint())
-
-
-def _span(written: str, field: str) -> timedelta:
-    try:
-        return timedelta(seconds=span_of(written).total_seconds())
-    except ValueError as error:
-        raise UsageError(
-            f"{written!r} {error}", remedy="See `stillwatch keys --help`", field=field
-        ) from error
 
 
 def _who(by: str | None) -> str:
