@@ -20,7 +20,7 @@ from stillwatch.contracts import ACCOUNT_EVENTS, KeyFileError, UnknownSubjectErr
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 HERE = Place("acct-1", "conv-1", 3, "model-large")
 REASONING = "First, divide both sides … 첫째".encode()
-SIGNS = string.ascii_letters + string.digits + "-_"
+SIGNS = string.ascii_letters + string.digits + "+/"
 
 names = st.text(max_size=40)
 places = st.builds(Place, names, names, st.integers(0, 2**32 - 1), names)
@@ -54,8 +54,11 @@ def refused(seals: Seals, token: str, place: Place = HERE) -> SealError:
 
 @given(reasoning=st.binary(max_size=2000), place=places)
 def test_it_opens_where_it_was_sealed(seals, reasoning, place):
-    opened = seals.open(seals.seal(reasoning, place), place)
-    assert (opened.reasoning, opened.sealed_at) == (reasoning, NOW)
+    for opened in (
+        seals.open(seals.seal(reasoning, place), place),
+        seals.open_bytes(seals.seal_bytes(reasoning, place), place),
+    ):
+        assert (opened.reasoning, opened.sealed_at) == (reasoning, NOW)
 
 
 @given(place=places, other=places)
@@ -126,6 +129,12 @@ def test_parts_of_two_tokens_are_no_token(seals, first, second):
 def test_nothing_else_is_a_token(seals, text):
     assert refused(seals, text).reason == "malformed"
     assert refused(seals, PREFIX + text).reason in ("malformed", "unknown-key")
+
+
+@given(st.binary(max_size=200))
+def test_no_other_bytes_are_a_token(seals, raw):
+    with pytest.raises(SealError):
+        seals.open_bytes(raw, HERE)
 
 
 def test_its_time_ends_and_does_not_begin_later(file):
