@@ -11,6 +11,7 @@ process, the median of ten parts of all rounds.
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import sys
 import tempfile
@@ -25,9 +26,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "access"))
 
 from issuing import PATH, Issuing, issuing, proof
 
+from speed.apart import apart, say
 from speed.record import RESULTS, keep, surroundings
 from stillwatch.access.keys.issued import IssuedKey
 from stillwatch.access.keys.known import written
+from stillwatch.access.keys.pepper import load_pepper
 from stillwatch.access.keys.published import PublishedKeys
 from stillwatch.access.keys.store import Made
 from stillwatch.access.keys.verifier import Holder, Refused, Shown, Verifier
@@ -56,26 +59,30 @@ def spent(work: Callable[[Any], Any], inputs: Sequence[Any]) -> float:
 
 
 def fill(keys: Issuing, number: int) -> None:
-    """Add so many keys to the published file, as the store would."""
-    now = datetime.now(UTC)
-    with keys.published.open("a", encoding="utf-8") as file:
-        for at in range(number):
-            made = new_key()
-            kept = keys.pepper.hash(made.text).hex()
-            key = IssuedKey(made.id, f"acct-{at}", "", ("chat",), kept, now, "kim")
-            file.write(written(key, 1))
+    """Put so many keys more into the published file, as the store would."""
+    now, own = datetime.now(UTC), keys.published.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = own[1:]
+    for at in range(number):
+        made = new_key()
+        kept = keys.pepper.hash(made.text).hex()
+        key = IssuedKey(made.id, f"acct-{at}", "", ("chat",), kept, now, "kim")
+        lines.append(written(key, 1))
+    body = "".join(lines)
+    header = {**json.loads(own[0]), "revision": 1, "bytes": len(body)}
+    keys.published.write_text(json.dumps(header) + "\n" + body, encoding="utf-8")
 
 
-def published(keys: Issuing, number: int) -> tuple[PublishedKeys, dict[str, Any]]:
-    """Read a file of so many keys; return it, and what that cost."""
+def read_file(published: Path, pepper: Path) -> dict[str, Any]:
+    """Return what reading a file of keys costs, in a process that has done nothing else."""
+    secret = load_pepper(pepper)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.process_time()
-    known = PublishedKeys(keys.published, keys.pepper)
+    known = PublishedKeys(published, secret)
     seconds = time.process_time() - began
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return known, {
+    return {
         "keys": len(known),
-        "file MB": keys.published.stat().st_size // 10**6,
+        "file MB": published.stat().st_size // 10**6,
         "read s": round(seconds, 2),
         "process MB more": (after - before) // 1024,
     }
@@ -166,12 +173,17 @@ def main() -> None:
     options.add_argument("--keys", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=2_000)
     options.add_argument("--out", type=Path, default=RESULTS)
+    options.add_argument("--read", type=Path, nargs=2, help=argparse.SUPPRESS)
     asked = options.parse_args()
+    if asked.read:
+        say(read_file(*asked.read))
+        return
     made = surroundings("cryptography", "joserfc")
     with tempfile.TemporaryDirectory() as name, issuing(Path(name)) as keys:
         revoked = keys.issue()
         fill(keys, asked.keys)
-        known, file = published(keys, asked.keys)
+        file = apart(__file__, ["--read", str(keys.published), str(keys.folder / "keys.pepper")])
+        known = PublishedKeys(keys.published, keys.pepper)
         file["ms until a revoked key is known"] = known_after(keys, known, revoked)
         figures = {
             "verification": verification(keys, known, asked.rounds),

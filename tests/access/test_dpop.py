@@ -200,7 +200,9 @@ def test_its_nonce(tmp_path):
             assert fault(ask(nonce=wrong)) is Fault.NONCE
         clock[0] = now + 61
         assert fault(ask(nonce=first.nonce, iat=int(now) + 61)) is Fault.NONCE
-        assert Nonces(keys.pepper).given_at(first.nonce, 600) == int(now)  # another process takes it as well
+        assert int(Nonces(keys.pepper).given_at(first.nonce, 600)) == int(
+            now
+        )  # another process takes it as well
 
 
 # 11. The creation time of the JWT is within an acceptable window.
@@ -214,9 +216,8 @@ def test_what_may_have_been_used_before_a_restart_asks_for_another(keys, bound, 
     restarted = Verifier(PublishedKeys(keys.published, keys.pepper), keys.pepper)
     answer = ask(old, by=restarted)
     assert fault(answer) is Fault.NONCE
-    time.sleep(max(0.0, 1.01 - time.time() % 1))  # a nonce counts seconds
-    fresh = restarted.verify(Shown(bound.secret, True, "POST", PATH, [proof(bound.secret, iat=time.time())]))
-    assert fault(fresh) is None
+    again = proof(bound.secret, iat=int(time.time()), nonce=answer.nonce)  # what a client does then, at once
+    assert fault(ask(again, by=restarted)) is None
 
 
 # 12.a The ath claim value is equal to the hash of the presented access token.

@@ -1,10 +1,10 @@
 """Seals: reasoning as a token that is bound to account, conversation, position, model and time.
 
 A token is ``swr1.`` and base64 (unpadded) of: the key's id (4 bytes), a salt (24), and the sealed text with
-its tag. Each token has a key of its own, HMAC-SHA-256 of the seal key over the salt, so that ChaCha20-Poly1305
-(RFC 8439) is never used twice with one key, and its nonce can be zero: the idea of XChaCha20 (24 random bytes
-do not repeat), of parts that cryptography has. AES-GCM-SIV would forgive a repeated nonce, and was measured six
-times as slow.
+its tag. Each token has a key of its own, HMAC-SHA-256 of the seal key over the salt, so that
+ChaCha20-Poly1305 (RFC 8439) is never used twice with one key, and its nonce can be zero: the idea of
+XChaCha20 (24 random bytes do not repeat), of parts that cryptography has. AES-GCM-SIV would forgive a
+repeated nonce, and was measured six times as slow.
 
 Where it belongs is sealed with it, not told beside it: whoever opens it under another account thereby learns
 whose it was, which is what the event says. Clients get the token and no word of why it does not open.
