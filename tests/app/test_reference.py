@@ -36,7 +36,9 @@ LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 LABEL = [f"label {name}" for name in ("add", "list")]
 DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
 TOKENS = [f"tokens {name}" for name in ("create", "list", "revoke")]
-DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS]
+KEYS = [f"keys {name}" for name in ("create", "rotate", "revoke", "list", "verify", "forget", "shared")]
+SEALS = [f"seals {name}" for name in ("rotate", "list", "drop")]
+DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS, *KEYS, *SEALS]
 
 
 @pytest.fixture(scope="module")
