@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from issuing import ORIGIN, PATH, PROOF_KEY, claims_of, issuing, proof
@@ -285,3 +286,11 @@ def test_proofs_are_remembered_for_their_time_and_no_longer():
     now[0] = 145.0
     assert replays.is_new(b"d", 70)
     assert "each of 4 processes" in OwnReplays(processes=4).trouble
+
+
+def test_of_threads_that_come_with_one_proof_one_is_let_in():
+    replays = OwnReplays()
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(200):
+            proof_seen = number.to_bytes(16, "big")
+            assert sum(pool.map(lambda _: replays.is_new(proof_seen, 60), range(8))) == 1  # noqa: B023
