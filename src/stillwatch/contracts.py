@@ -343,6 +343,30 @@ ACCOUNT_EVENTS: Final = pa.schema(
 )
 """What became known of accounts beside their requests; it names accounts and nothing else."""
 
+SHARED_KEYS: Final = pa.schema(
+    [
+        _required("key_fp", FINGERPRINT),
+        _required("account_id", pa.string()),
+        _required("kind", pa.string()),  # shared, runners, rotating or moving
+        _required("requests", pa.int64()),
+        _required("networks", pa.int64()),  # in all
+        _required("brief_networks", pa.int64()),  # that were used within one hour and never again
+        _required("clients", pa.int64()),  # kinds of client program, by user agent and TLS, in all
+        _required(
+            "users_at_once", pa.int64()
+        ),  # each with own network and client, within ten minutes; 0: fewer than four
+        _required("networks_at_once", pa.int64()),
+        _required("clients_at_once", pa.int64()),
+        _required("crowded_windows", pa.int64()),  # of ten minutes, with four users at once or more
+        _required("crowded_days", pa.int64()),  # UTC days with such a window
+        pa.field("crowded_first", TIMESTAMP),
+        pa.field("crowded_last", TIMESTAMP),
+        _required("first_seen", TIMESTAMP),
+        _required("last_seen", TIMESTAMP),
+    ]
+)
+"""API keys that came from many networks, and what kind of use that is."""
+
 PROFILES: Final = pa.schema(
     [
         _required("account", pa.int32()),  # its number, in order of account_id

@@ -37,7 +37,9 @@ LABEL = [f"label {name}" for name in ("add", "list")]
 DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
 TOKENS = [f"tokens {name}" for name in ("create", "list", "revoke")]
 SIGNALS = [f"signals {name}" for name in ("status", "retry", "rotate", "export")]
-DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS, *SIGNALS]
+KEYS = [f"keys {name}" for name in ("create", "rotate", "revoke", "list", "verify", "forget", "shared")]
+SEALS = [f"seals {name}" for name in ("rotate", "list", "drop")]
+DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS, *SIGNALS, *KEYS, *SEALS]
 
 
 @pytest.fixture(scope="module")

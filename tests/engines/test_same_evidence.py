@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from stillwatch.access.keys.sharing import find_shared_keys
 from stillwatch.accounts.profiles import profile_behaviour
 from stillwatch.campaigns.inside import bind_inside
 from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.linking.facets import facets
 from stillwatch.linking.links import find_links, weigh_candidates
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "access"))
+import key_traffic
 
 SCAFFOLD = 2**64 - 5
 START = datetime(2026, 4, 22, tzinfo=UTC)
@@ -79,3 +84,13 @@ def test_every_facet_finds_the_same(traffic: Any, names: Any, spark: Engine, duc
     assert set(expected["findings"]["facet"].to_pylist()) == set(facets())
     found = evidence(spark, traffic, groups)
     assert {name for name in expected if found[name] != expected[name]} == set()
+
+
+def test_the_same_keys_are_shared(spark: Engine, duckdb: Engine) -> None:
+    sketches, found = key_traffic.traffic(*key_traffic.SHARED, *key_traffic.HONEST), []
+    for engine in (duckdb, spark):
+        engine.bind("sketches", sketches)
+        engine.bind("exempt", pa.table({"account_id": pa.array(["acct-declared"])}))
+        found.append(find_shared_keys(engine))
+    assert found[0].num_rows > 5
+    assert found[1] == found[0]

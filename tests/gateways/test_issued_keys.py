@@ -69,6 +69,7 @@ def ask(address: str, authorization: str, *headers: tuple[str, str], path: str =
         connection.endheaders(body.encode())
         response = connection.getresponse()
         told = {name.lower(): value for name, value in response.getheaders()}
+        assert len(told) == len(response.getheaders())  # no challenge comes twice
         return Answered(response.status, told, response.read())
     finally:
         connection.close()

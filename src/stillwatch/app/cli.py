@@ -20,9 +20,11 @@ from stillwatch.app import (
     bars,
     completion,
     decision_commands,
+    key_commands,
     label_commands,
     ledger_commands,
     policy_commands,
+    seal_commands,
     serve_commands,
     signal_commands,
     signup_commands,
@@ -68,6 +70,8 @@ app.add_typer(audit_commands.app)
 app.add_typer(signup_commands.app)
 app.add_typer(serve_commands.tokens)
 app.add_typer(signal_commands.app)
+app.add_typer(key_commands.app)
+app.add_typer(seal_commands.app)
 app.command()(serve_commands.serve)
 app.command()(serve_commands.gate)
 app.command()(top_command.top)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillwatch.app.options import Json, option
+from stillwatch.app.options import Json, Quiet, of_scan, option, span_option
 from stillwatch.contracts import InputError, UsageError
-from stillwatch.settings import ServeSettings, span_of
+from stillwatch.settings import ScanSettings, ServeSettings
 
 if TYPE_CHECKING:
     from stillwatch.access.keys.store import Made
@@ -123,7 +123,7 @@ def create(
         networks=network or (),
         jkt=None if proof_key is None else _thumbprint(proof_key),
         x5t_s256=certificate,
-        expires_at=None if expires is None else now + _span(expires, "--expires"),
+        expires_at=None if expires is None else now + span_option(expires, "--expires"),
         now=now,
     )
     _show(_desk(state, database, key_pepper).create(asked, _who(by)), json=json)
@@ -154,7 +154,7 @@ def rotate(
 
         stillwatch keys rotate 7Kd02mQzXa --state state/ --overlap 1d
     """
-    lasts = None if overlap is None else _span(overlap, "--overlap")
+    lasts = None if overlap is None else span_option(overlap, "--overlap")
     _show(_desk(state, database, key_pepper).rotate(key, lasts, _who(by), note), json=json)
 
 
@@ -273,6 +273,72 @@ def forget(
         console.show(f"{gone:,} keys were removed.")
 
 
+@app.command()
+def shared(
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="DIR", help="State folder of a scan or service.", show_default=False),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="Run folder that a scan wrote.", show_default=False),
+    ] = None,
+    allow: Annotated[
+        Path | None,
+        typer.Option(
+            "--allow",
+            metavar="FILE",
+            help="Allow list: accounts that were declared to serve many.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write every key of many networks there, as CSV or Parquet by its ending.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[str | None, of_scan("engine", "NAME")] = None,
+    spark_master: Annotated[str | None, of_scan("spark_master", "URL")] = None,
+    memory: Annotated[str | None, of_scan("memory", "SIZE")] = None,
+    threads: Annotated[str | None, of_scan("threads", "N")] = None,
+    sketch_key: Annotated[str | None, of_scan("sketch_key", "FILE")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Report keys that are used by many at once, and tell CI runners and travellers apart from them.
+
+    A key is shared where at least four had it within ten minutes, each with a network and a client program
+    of its own, in three such windows on two days. It is a report: nobody is acted on for it.
+
+    Examples:
+
+        stillwatch keys shared --state state/
+        stillwatch keys shared --run run/ --allow allow.csv --out shared.csv
+        stillwatch keys shared --state state/ --json
+    """
+    from stillwatch.app import bars, console, documents, shared_key_texts
+    from stillwatch.app.shared_keys import shared_keys
+
+    if (state is None) == (run is None):
+        raise UsageError("give either --state or --run", remedy="Name one folder", field="--state")
+    settings = ScanSettings.read(
+        engine=engine, spark_master=spark_master, memory=memory, threads=threads, sketch_key=sketch_key
+    )
+    folder = state or run or Path()
+    with bars.watched(quiet) as progress:
+        found = shared_keys(settings, folder, allow, progress)
+    if out is not None:
+        shared_key_texts.write(found.keys, out)
+    if json:
+        documents.show({"folder": folder, "out": out, **shared_key_texts.document(found)})
+    elif not quiet:
+        console.show(*shared_key_texts.lines(found))
+
+
 def _desk(state: Path, database: str | None, key_pepper: Path | None) -> KeyDesk:
     """Return the desk of keys, the store made where it is not there.
 
@@ -320,15 +386,6 @@ def _thumbprint(path: Path) -> str:
     if key.key_type == "oct" or key.is_private:
         raise InputError("it holds a secret", remedy=remedy, file=str(path))
     return str(key.thumbprint())
-
-
-def _span(written: str, field: str) -> timedelta:
-    try:
-        return timedelta(seconds=span_of(written).total_seconds())
-    except ValueError as error:
-        raise UsageError(
-            f"{written!r} {error}", remedy="See `stillwatch keys --help`", field=field
-        ) from error
 
 
 def _who(by: str | None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from stillwatch.app.completion import words_of
-from stillwatch.settings import ReplaySettings, ScanSettings, Settings, default_text, option_name
+from stillwatch.contracts import UsageError
+from stillwatch.settings import ReplaySettings, ScanSettings, Settings, default_text, option_name, span_of
 
 
 def option(settings: type[Settings], setting: str, metavar: str, panel: str | None = None) -> Any:
@@ -41,3 +43,16 @@ def of_replay(setting: str, metavar: str, panel: str | None = None) -> Any:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only, and what --json asks for.")]
+
+
+def span_option(written: str, field: str) -> timedelta:
+    """Read the span of time that an option has, such as 30m, 1h or 90d.
+
+    Raises:
+        UsageError: it is none; names the option.
+    """
+    try:
+        return timedelta(seconds=span_of(written).total_seconds())
+    except ValueError as error:
+        remedy = "See `stillwatch COMMAND --help`"
+        raise UsageError(f"{written!r} {error}", remedy=remedy, field=field) from error

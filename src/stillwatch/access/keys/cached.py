@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class CachedKeys:
         self, store: KeyStore, rules: KeyRules = DEFAULT, ticks: Callable[[], float] = time.monotonic
     ) -> None:
         """Ask ``store``; it waits for the database."""
-        self._store, self._ticks = store, ticks
+        self._store, self._ticks, self._lock = store, ticks, threading.Lock()
         self._seen: OrderedDict[str, tuple[float, KnownKey | None]] = OrderedDict()
         self.rules = rules
         self.trouble = ""
@@ -46,8 +47,9 @@ class CachedKeys:
             self.trouble = str(error)
             return key
         key = None if found is None else known(found)
-        self._seen[key_id] = now + LASTS, key
-        self._seen.move_to_end(key_id)
-        while len(self._seen) > _MOST:
-            self._seen.popitem(last=False)
+        with self._lock:
+            self._seen[key_id] = now + LASTS, key
+            self._seen.move_to_end(key_id)
+            while len(self._seen) > _MOST:
+                self._seen.popitem(last=False)
         return key

@@ -16,6 +16,7 @@ from typing import Final
 from stillwatch.access.keys.pepper import Pepper
 
 _TIME: Final = struct.Struct(">Q")
+_SECOND: Final = 1_000_000
 _TAG: Final = 16
 _FORM: Final = re.compile(r"[0-9A-Za-z_-]{32}")
 _EARLY: Final = 60
@@ -31,10 +32,10 @@ class Nonces:
 
     def give(self) -> str:
         """Return a nonce of now."""
-        told = _TIME.pack(int(self._clock()))
+        told = _TIME.pack(int(self._clock() * _SECOND))
         return urlsafe_b64encode(told + self._tag(told)).decode()
 
-    def given_at(self, nonce: str, seconds: int) -> int | None:
+    def given_at(self, nonce: str, seconds: int) -> float | None:
         """Return when a verifier gave it, in seconds since 1970; None where it was none, or longer ago."""
         if not _FORM.fullmatch(nonce):
             return None
@@ -42,7 +43,7 @@ class Nonces:
         told, tag = raw[: _TIME.size], raw[_TIME.size :]
         if not hmac.compare_digest(tag, self._tag(told)):
             return None
-        given_at = int.from_bytes(told, "big")
+        given_at = int.from_bytes(told, "big") / _SECOND
         return given_at if -_EARLY <= self._clock() - given_at <= seconds else None
 
     def _tag(self, told: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -42,6 +43,7 @@ class PublishedKeys:
         self._path, self._pepper, self._ticks, self._every = path, pepper, ticks, every
         self._lines: dict[bytes, bytes] = {}  # parsed when they are asked for: there may be a million
         self._parsed = lru_cache(4096)(read)
+        self._lock = threading.Lock()
         self._file: BinaryIO | None = None
         self._end = 0
         self._looked = ticks()
@@ -63,6 +65,10 @@ class PublishedKeys:
         return None if line is None else self._parsed(line)
 
     def _look(self) -> None:
+        with self._lock:
+            self._look_alone()
+
+    def _look_alone(self) -> None:
         try:
             status = self._path.stat()
             if self._file is None or not os.path.samestat(status, os.fstat(self._file.fileno())):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import threading
 import time
 from collections.abc import Callable
 from hashlib import blake2b
@@ -47,7 +48,7 @@ class OwnReplays:
         self, *, processes: int = 1, most: int = _MOST, ticks: Callable[[], float] = time.monotonic
     ) -> None:
         """Remember at most ``most`` proofs; ``processes`` is how many verify the same keys."""
-        self._most, self._ticks = most, ticks
+        self._most, self._ticks, self._lock = most, ticks, threading.Lock()
         self._newer: set[bytes] = set()
         self._older: set[bytes] = set()
         self._turns_at = 0.0
@@ -63,6 +64,10 @@ class OwnReplays:
         Raises:
             FullError: there is no room.
         """
+        with self._lock:
+            return self._is_new(proof, seconds)
+
+    def _is_new(self, proof: bytes, seconds: float) -> bool:
         now = self._ticks()
         if now >= self._turns_at:
             idle = now >= self._turns_at + seconds

@@ -40,7 +40,7 @@ class Holder(NamedTuple):
 
 
 class Verifier:
-    """Holds keys against those that were issued, in constant time; no thread waits for another."""
+    """Holds keys against those that were issued, in constant time; threads may share it."""
 
     def __init__(
         self,
