@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from stillwatch import __version__
+from stillwatch.app.service.openapi.appealing import APPEAL_SCHEMAS, APPEALING
 from stillwatch.app.service.openapi.beside import BESIDE
 from stillwatch.app.service.openapi.deciding import DECIDING
 from stillwatch.app.service.openapi.reading import READING
@@ -31,10 +32,10 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": {**READING, **DECIDING, **RECEIVING, **BESIDE},
+        "paths": {**READING, **DECIDING, **APPEALING, **RECEIVING, **BESIDE},
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": SCHEMAS,
+            "schemas": SCHEMAS | APPEAL_SCHEMAS,
         },
     }
 
