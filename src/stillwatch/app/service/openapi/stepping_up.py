@@ -67,7 +67,7 @@ _RESULT: Final[Part] = {
         "subject": {
             "type": "string",
             "maxLength": 200,
-            "description": "The person, the same in every check.",
+            "description": "The person, the same each time.",
         },
     },
 }
