@@ -36,7 +36,8 @@ LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 LABEL = [f"label {name}" for name in ("add", "list")]
 DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
 TOKENS = [f"tokens {name}" for name in ("create", "list", "revoke")]
-DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS]
+APPEALS = [f"appeals {name}" for name in ("list", "show", "answer")]
+DECIDING = ["policy test", "audit verify", *DECISIONS, *APPEALS, *TOKENS]
 
 
 @pytest.fixture(scope="module")
