@@ -24,7 +24,7 @@ from stillwatch.app.access_file import AccessFile
 from stillwatch.app.service.access_desk import AccessDesk
 from stillwatch.app.service.control_plane import control_plane
 from stillwatch.app.service.errors import ApiError
-from stillwatch.app.service.step_up.desk import LINK_KEY
+from stillwatch.app.service.step_up.kept_secrets import LINK_KEY
 from stillwatch.app.service.step_up_routes import step_up_routes
 from stillwatch.enforce.links import Links, load_or_create_link_key
 from stillwatch.persistence.address import address_of

@@ -12,7 +12,8 @@ import pytest
 from step_up_desk import SECRET, Door, Visitor, served
 
 from stillwatch.app.service.access_desk import AccessDesk
-from stillwatch.app.service.step_up.desk import LINK_KEY, SECRETS_KEY, StepUpDesk
+from stillwatch.app.service.step_up.desk import StepUpDesk
+from stillwatch.app.service.step_up.kept_secrets import LINK_KEY, SECRETS_KEY
 from stillwatch.contracts import InputError, KeyFileError
 
 

@@ -82,8 +82,7 @@ def _api(desk: StepUpDesk) -> list[BaseRoute]:
     account = "/v1/accounts/{id:path}/verification"
     return [
         Route("/v1/step-ups", doors.door(ACCESS, partial(api.ask, desk)), methods=["POST"]),
-        Route(account, doors.door(ACCESS, partial(api.show, desk)), methods=["GET"]),
-        Route(account, doors.door(ACCESS, partial(api.remove, desk)), methods=["DELETE"]),
+        Route(account, doors.door(ACCESS, partial(api.verification, desk)), methods=["GET", "DELETE"]),
         Route("/v1/identity-checks", results, methods=["POST"]),
     ]
 
