@@ -69,6 +69,13 @@ class Verifications:
                 )
             }
 
+    def reached(self) -> dict[str, Level]:
+        """Return the highest level of every account that reached any."""
+        columns = VERIFICATIONS.c.account_id, func.max(VERIFICATIONS.c.level)
+        asked = select(*columns).group_by(VERIFICATIONS.c.account_id)
+        with self._database.reading() as connection:
+            return {account: Level(level) for account, level in connection.execute(asked)}
+
     def passed_since(self, since: Mapping[str, datetime], level: Level = Level.NONE) -> frozenset[str]:
         """Return which accounts passed after a moment of their own, at this level or above.
 
