@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -21,9 +22,14 @@ GUIDE = (Path(__file__).parents[3] / "docs" / "step-up.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
-def routes(tmp_path_factory: pytest.TempPathFactory):
-    with served(tmp_path_factory.mktemp("access") / "state") as door:
-        yield step_up_routes(door.desk)
+def door(tmp_path_factory: pytest.TempPathFactory):
+    with served(tmp_path_factory.mktemp("access") / "state") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def routes(door):
+    return step_up_routes(door.desk)
 
 
 def blocks(kind: str) -> list[str]:
@@ -51,6 +57,16 @@ def test_the_webhook_of_the_guide_is_believed():
     now = int(headers["webhook-timestamp"]) + 200
     told = read_webhook(secret_of(secret.group(1)), headers, body.encode(), now)
     assert (told.status, told.subject) == (Status.PASSED, "person-7")
+
+
+def test_what_the_guide_asks_for_is_answered_as_it_says(door):
+    asked = re.findall(r"curl -sS http://127\.0\.0\.1:8791(\S+)[^']*?(?:--json '([^']*)')?\n```", GUIDE)
+    assert [path for path, _ in asked] == ["/v1/step-ups", "/v1/accounts/acct-20419/verification"]
+    told = [json.loads(each) for each in blocks("json")]
+    with door.api() as api:
+        for (path, body), wanted in zip(asked, told, strict=True):
+            answer = api.post(path, content=body) if body else api.get(path)
+            assert answer.json().keys() == wanted.keys()
 
 
 def test_the_proxy_of_the_guide_passes_people_and_webhooks_on_and_nothing_else(routes):
