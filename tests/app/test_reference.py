@@ -36,10 +36,11 @@ LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "events", "
 LABEL = [f"label {name}" for name in ("add", "list")]
 DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
 TOKENS = [f"tokens {name}" for name in ("create", "list", "revoke")]
+APPEALS = [f"appeals {name}" for name in ("list", "show", "answer")]
 SIGNALS = [f"signals {name}" for name in ("status", "retry", "rotate", "export")]
 KEYS = [f"keys {name}" for name in ("create", "rotate", "revoke", "list", "verify", "forget", "shared")]
 SEALS = [f"seals {name}" for name in ("rotate", "list", "drop")]
-DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS, *SIGNALS, *KEYS, *SEALS]
+DECIDING = ["policy test", "audit verify", *DECISIONS, *APPEALS, *TOKENS, *SIGNALS, *KEYS, *SEALS]
 
 
 @pytest.fixture(scope="module")

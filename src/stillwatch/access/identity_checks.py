@@ -119,10 +119,15 @@ def read_webhook(secret: bytes, headers: Mapping[str, str], body: bytes, now: fl
 
 
 def begin(connection: Connection, account_id: str, decision_id: str, now: datetime) -> Check | None:
-    """Begin a check, or return the one that is under way; None where too many were begun today."""
+    """Begin a check, or return the one that is under way; None where too many were begun today.
+
+    One that is under way answers for the newest decision from then on.
+    """
     latest = latest_of(connection, account_id, now)
     if latest is not None and latest.status is Status.PENDING:
-        return latest
+        same = CHECKS.c.reference == latest.reference
+        connection.execute(update(CHECKS).where(same).values(decision_id=decision_id))
+        return latest._replace(decision_id=decision_id)
     own = (CHECKS.c.account_id == account_id) & (CHECKS.c.started_at > now - timedelta(days=1))
     if connection.execute(select(func.count()).where(own)).scalar_one() >= A_DAY:
         return None

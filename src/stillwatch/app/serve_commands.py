@@ -93,6 +93,7 @@ def _serve(settings: ServeSettings) -> int:
     from stillwatch.app.service.logs import log_json
     from stillwatch.app.service.rules import Rules
     from stillwatch.app.service.sole_service import sole_service, wait_for_the_last
+    from stillwatch.app.service.step_up.kept_secrets import read_kept_secrets
     from stillwatch.app.service.supervisor import service
     from stillwatch.sketch.key import load_or_create_key
 
@@ -101,7 +102,7 @@ def _serve(settings: ServeSettings) -> int:
         wait_for_the_last(settings.state, _tell_of_waiting)
         check_addresses(settings)
         if settings.access is not None:
-            read_access_file(settings.access)
+            read_kept_secrets(settings.state, read_access_file(settings.access).step_up)
         if settings.signals is not None:
             read_signals_file(settings.signals)
         Rules(settings)  # what is wrong is one line here, before anything is started

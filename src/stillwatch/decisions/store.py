@@ -54,6 +54,11 @@ class Store:
         """Where it is, without a password."""
         return self._database.shown
 
+    @property
+    def database(self) -> Database:
+        """Where its tables are, among others."""
+        return self._database
+
     def revision(self) -> int:
         """Return a number that goes up with every change; cheap enough to be asked twice a second.
 

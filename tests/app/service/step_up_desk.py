@@ -133,11 +133,11 @@ class Visitor:
 
 
 @contextmanager
-def served(state: Path, **step_up: Any) -> Iterator[Door]:
+def served(state: Path, path: str = "", **step_up: Any) -> Iterator[Door]:
     """An access door at a free port of localhost, as ``[step_up]`` of its access file says."""
     state.mkdir(parents=True, exist_ok=True)
     own = socket.create_server(("127.0.0.1", 0))
-    told = {"public_url": f"http://localhost:{own.getsockname()[1]}", "step_up": step_up}
+    told = {"public_url": f"http://localhost:{own.getsockname()[1]}{path}", "step_up": step_up}
     database = Database(address_of(state / "decisions.db"))
     database.migrate()
     desk = AccessDesk(state, AccessFile.model_validate(told), database, KEY, authorise)

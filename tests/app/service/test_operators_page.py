@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from control_desk import CAMPAIGN, controlled, furnished, write_report
+
+from stillwatch.access.appeals import Appeal, Appeals, Kind, Status
+from stillwatch.persistence.address import address_of
+from stillwatch.persistence.audit import AuditLog
+from stillwatch.persistence.database import Database
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "evidence"))
 from headless import FAULTS, axe_script, open_browser, resize
@@ -115,6 +121,26 @@ def test_what_cannot_be_done_is_told_where_it_was_asked(page: Any):
     page.find_element("id", "account").send_keys("stranger")
     page.find_element("id", "do").click()
     until(page, "document.getElementById('unsaid').textContent.includes('no account of')")
+
+
+def test_an_appeal_is_read_with_its_evidence_and_answered(page: Any, tmp_path: Path):
+    database = Database(address_of(tmp_path / "state" / "decisions.db"))
+    told = Appeal("", "acct-00007", "", Kind.WRONG, "ko", HOSTILE, datetime.now(UTC), Status.OPEN)
+    filed = Appeals(database, AuditLog(tmp_path / "state" / "audit.jsonl")).file(told, 3, "digest")
+    database.close()
+    assert filed is not None
+    entered(page)
+    until(page, "document.querySelectorAll('#appeals .entry').length === 1")
+    assert HOSTILE in text(page, "#appeals")
+    page.execute_script("document.querySelector('#appeals summary').click()")
+    until(page, "document.querySelectorAll('#appeals .reasons li').length === 1")
+    resize(page, 360, "dark")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+    page.execute_script("document.querySelector('#appeals button[data-key^=accepted]').click()")
+    page.find_element("id", "by").send_keys("kim")
+    page.find_element("id", "note").send_keys("Sorry.")
+    page.find_element("id", "do").click()
+    until(page, "document.getElementById('appeals').innerText.includes('None is open')")
 
 
 def test_why_a_campaign_was_called_is_unfolded(page: Any):

@@ -13,7 +13,8 @@ from step_up_desk import SECRET, Door, Visitor, served
 
 from stillwatch.app.service.access_desk import AccessDesk
 from stillwatch.app.service.places import LINK_KEY
-from stillwatch.app.service.step_up.desk import SECRETS_KEY, StepUpDesk
+from stillwatch.app.service.step_up.desk import StepUpDesk
+from stillwatch.app.service.step_up.kept_secrets import SECRETS_KEY
 from stillwatch.contracts import InputError, KeyFileError
 
 

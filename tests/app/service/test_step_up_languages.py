@@ -55,6 +55,16 @@ def test_the_language_is_the_one_that_the_browser_prefers(accepted, code):
     assert preferred(accepted) == code
 
 
+def test_a_door_below_a_path_names_it_everywhere(tmp_path):
+    with served(tmp_path / "state", "/accounts") as door:
+        link = door.link()
+        page = Visitor(door).http.get(link.replace("/accounts/", "/"))  # as the proxy passes it on
+        assert link.startswith(f"{door.url}/verify?")
+        named = re.findall(r'(?:action|href|src)="(/[^"]*)"', page.text)
+        assert len(named) > 5
+        assert [each for each in named if not each.startswith("/accounts/")] == []
+
+
 def test_a_language_that_was_chosen_is_kept(door):
     link = door.link("acct-language")
     visitor = Visitor(door, "ja").open(link)

@@ -259,6 +259,15 @@ def test_an_identity_check_is_begun_waited_for_and_passed(door):
     assert door.verifications.levels(["acct-identity"]) == {"acct-identity": Level.IDENTITY}
 
 
+def test_what_was_passed_for_one_decision_is_not_enough_for_the_next(door):
+    visitor, reference = begun(door, "acct-again")
+    webhook(door, reference, "passed", subject="person-2")
+    assert visitor.open("/verify/identity").title == "Confirmed"
+    later = Visitor(door).begin(door.link("acct-again", level=5, decision_id="dec_2"), "identity")
+    assert later.title == "Identity check"
+    assert later.open("/verify/passed").title == "Confirm who uses this account"
+
+
 def test_a_result_that_is_not_signed_stale_or_of_no_check_changes_nothing(door):
     visitor, reference = begun(door, "acct-unsigned")
     other = "whsec_" + "A" * 32

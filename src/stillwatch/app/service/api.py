@@ -17,6 +17,7 @@ from stillwatch.app.service.api_documents import (
     decision_page,
     policy_document,
 )
+from stillwatch.app.service.appeals_api import appeal_routes
 from stillwatch.app.service.asked import cut, only, page_of, statuses_of, wrong
 from stillwatch.app.service.authorising import OPERATE, READ, Authorise
 from stillwatch.app.service.doors import Doors
@@ -67,6 +68,7 @@ def api_routes(
         read("/v1/decisions/{id}", _decision),
         read("/v1/policy", _policy),
         *map(write, SAYINGS),
+        *appeal_routes(view, doors, rate),
     ]
 
 

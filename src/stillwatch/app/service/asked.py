@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from starlette.requests import Request
@@ -103,34 +103,49 @@ def say_of(body: bytes) -> Say:
     Raises:
         ApiError: it is no JSON (400), or a field of it is missing, empty, too long or unknown (422).
     """
-    told = _object(body)
+    told = told_object(body, _LONGEST, '{"by": "kim", "note": "ticket 311"}')
+    account = None if told.get("account") is None else text_of(told, "account", _LONGEST)
+    return Say(text_of(told, "by", _LONGEST), text_of(told, "note", _LONGEST), account)
+
+
+def told_object(body: bytes, longest: Mapping[str, int], example: str) -> dict[str, Any]:
+    """Return the object that a body holds.
+
+    Args:
+        body: of the request.
+        longest: its fields, each with the characters that it may have.
+        example: of such an object, for who sends none.
+
+    Raises:
+        ApiError: it is no JSON (400), no object, or has another field than these (422).
+    """
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        remedy = f"Send an object such as {example}."
+        raise ApiError(400, "no_json", "the body is no JSON", remedy=remedy) from None
+    if not isinstance(told, dict):
+        raise wrong("body", "it is no object")
     for name in told:
-        if name not in _LONGEST:
-            raise wrong(str(name)[:40], "there is no such field", f"Fields are {', '.join(_LONGEST)}.")
-    account = told.get("account")
-    return Say(_text(told, "by"), _text(told, "note"), None if account is None else _text(told, "account"))
+        if name not in longest:
+            raise wrong(str(name)[:40], "there is no such field", f"Fields are {', '.join(longest)}.")
+    return told
+
+
+def text_of(told: Mapping[str, Any], name: str, longest: Mapping[str, int]) -> str:
+    """Return a field of an object.
+
+    Raises:
+        ApiError: it is missing, empty, too long or no text (422).
+    """
+    value = told.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise wrong(name, "it is missing or empty")
+    if len(value) > longest[name]:
+        raise wrong(name, f"it is longer than {longest[name]} characters")
+    return value
 
 
 def wrong(field: str, what: str, remedy: str = "See /openapi.json for what it may be.") -> ApiError:
     """An input that cannot be what its sender meant."""
     return ApiError(422, "wrong_input", f"{field}: {what}", remedy=remedy, field=field)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        remedy = 'Send an object such as {"by": "kim", "note": "ticket 311"}.'
-        raise ApiError(400, "no_json", "the body is no JSON", remedy=remedy) from None
-    if not isinstance(told, dict):
-        raise wrong("body", "it is no object")
-    return told
-
-
-def _text(told: dict[str, Any], name: str) -> str:
-    value = told.get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise wrong(name, "it is missing or empty")
-    if len(value) > _LONGEST[name]:
-        raise wrong(name, f"it is longer than {_LONGEST[name]} characters")
-    return value

@@ -43,7 +43,7 @@ def step_up_routes(desk: AccessDesk, clock: Callable[[], float] = time.time) -> 
 
 
 def _pages(desk: StepUpDesk) -> list[BaseRoute]:
-    page = Pages(desk).page
+    page, elsewhere = Pages(desk).page, Pages(desk).page  # who waits for an issuer holds nobody else up
     shown = {
         "/verify": opening.landing,
         "/verify/methods": opening.methods,
@@ -52,11 +52,13 @@ def _pages(desk: StepUpDesk) -> list[BaseRoute]:
         "/verify/passkey/another": passkey_page.passkey_again,
         "/verify/codes": codes_page.codes_page,
         "/verify/organization": organization_pages.organizations,
-        "/verify/organization/to/{id}": organization_pages.away,
-        CALLBACK: organization_pages.back,
         "/verify/identity": identity_pages.identity_page,
         "/appeal": appeal_pages.appeal_form,
         "/appeal/{token}": appeal_pages.appeal_state,
+    }
+    signed_in = {
+        "/verify/organization/to/{id}": organization_pages.away,
+        CALLBACK: organization_pages.back,
     }
     sent = {
         "/verify": opening.open_link,
@@ -68,6 +70,7 @@ def _pages(desk: StepUpDesk) -> list[BaseRoute]:
     }
     return [
         *(Route(path, page(handler), methods=["GET"]) for path, handler in shown.items()),
+        *(Route(path, elsewhere(handler), methods=["GET"]) for path, handler in signed_in.items()),
         *(Route(path, page(handler), methods=["POST"]) for path, handler in sent.items()),
     ]
 
@@ -79,8 +82,7 @@ def _api(desk: StepUpDesk) -> list[BaseRoute]:
     account = "/v1/accounts/{id:path}/verification"
     return [
         Route("/v1/step-ups", doors.door(ACCESS, partial(api.ask, desk)), methods=["POST"]),
-        Route(account, doors.door(ACCESS, partial(api.show, desk)), methods=["GET"]),
-        Route(account, doors.door(ACCESS, partial(api.remove, desk)), methods=["DELETE"]),
+        Route(account, doors.door(ACCESS, partial(api.verification, desk)), methods=["GET", "DELETE"]),
         Route("/v1/identity-checks", results, methods=["POST"]),
     ]
 

@@ -6,6 +6,7 @@ import json
 from functools import cache
 from typing import Any, Final
 
+from stillwatch.app.service.openapi.appealing import APPEAL_SCHEMAS, APPEALING
 from stillwatch.app.service.openapi.beside import BESIDE
 from stillwatch.app.service.openapi.deciding import DECIDING
 from stillwatch.app.service.openapi.described import described
@@ -22,8 +23,8 @@ What comes in, what was found, and what is decided of it. Times are UTC. Lists c
 
 def document() -> dict[str, Any]:
     """Return the document of the service as data."""
-    paths = {**READING, **DECIDING, **RECEIVING, **SIGNALLING, **BESIDE}
-    return described("stillwatch", _ABOUT, paths, {**SCHEMAS, **SIGNALLED})
+    paths = {**READING, **DECIDING, **APPEALING, **RECEIVING, **SIGNALLING, **BESIDE}
+    return described("stillwatch", _ABOUT, paths, {**SCHEMAS, **APPEAL_SCHEMAS, **SIGNALLED})
 
 
 @cache

@@ -4,9 +4,10 @@
 
 const EVERY = 10_000;
 const SCOPE = {401: "This token does not hold.", 403: "This token has not the scope for that."};
-const DOES = {approve: "Approve", reject: "Reject", undo: "Undo"};
+const DOES = {approve: "Approve", reject: "Reject", undo: "Undo", accepted: "Accept", declined: "Decline"};
+const ABOUT = {wrong: "The account is an ordinary one", "lost-device": "A lost device", cannot: "None of the methods can be used", other: "Something else"};
 const shown = new Map(); // what a part shows now, so that it is left alone while it stays the same
-const limits = {campaigns: 25, decisions: 25};
+const limits = {campaigns: 25, decisions: 25, appeals: 25};
 let timer = 0;
 
 const $ = id => document.getElementById(id);
@@ -175,6 +176,36 @@ function listed(kind, build, none) {
   };
 }
 
+function appeal(each) {
+  const evidence = async () => {
+    const {reasons: whole, account_reasons: own} = await ask(`v1/appeals/${encodeURIComponent(each.number)}`);
+    return reasons({reasons: [...own, ...whole]});
+  };
+  return make("article", {class: "entry"},
+    make("h3", {}, ABOUT[each.kind], make("span", {class: "tag pending"}, each.status)),
+    make("p", {class: "line"},
+      make("code", {}, each.number), make("bdi", {}, make("b", {}, each.account_id)),
+      each.decision_id ? make("code", {}, each.decision_id) : null,
+      make("span", {}, `sent ${moment(each.made_at)}, in ${each.language}`)),
+    make("p", {class: "what"}, make("bdi", {}, each.text)),
+    unfolding(`evidence-${each.number}`, "The evidence", evidence),
+    make("p", {class: "buttons"}, ...["accepted", "declined"].map(what => make("button", {
+      type: "button", "data-key": `${what}-${each.number}`, "aria-label": `${DOES[what]} ${each.number}`, onclick: () => beginAnswer(what, each),
+    }, DOES[what]))));
+}
+
+// Appeals are for who may answer them: with another token there is nothing to show.
+async function appeals() {
+  try {
+    const found = await ask(`v1/appeals?limit=${limits.appeals}`);
+    fill("appeals", {items: found.appeals, total: found.total}, data => [...listed("appeals", appeal, "None is open.")(data)]);
+    $("appealed").hidden = false;
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    $("appealed").hidden = true;
+  }
+}
+
 function ledger(title, rows) {
   return make("div", {}, make("h3", {}, title),
     make("dl", {class: "ledger"}, ...rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))));
@@ -218,6 +249,7 @@ async function refresh() {
     fill("campaigns", {items: found.campaigns, total: found.total}, data => [...listed("campaigns", campaign, "None is called.")(data)]);
     const decided = await ask(`v1/decisions?limit=${limits.decisions}${which}`);
     fill("decisions", {items: decided.decisions, total: decided.total}, data => [...listed("decisions", decision, "None stand.")(data)]);
+    await appeals();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status === 401 || error.status === 403) { leave(error.message); return; }
@@ -236,7 +268,7 @@ function leave(message = "") {
   clearTimeout(timer);
   sessionStorage.removeItem("token");
   shown.clear();
-  for (const id of ["troubles", "figures", "traffic", "campaigns", "decisions", "health"]) $(id).replaceChildren();
+  for (const id of ["troubles", "figures", "traffic", "campaigns", "decisions", "appeals", "health"]) $(id).replaceChildren();
   show(false);
   $("refused").textContent = message;
   $("token").value = "";
@@ -244,12 +276,26 @@ function leave(message = "") {
 }
 
 function begin(what, each) {
-  $("say").dataset.what = what;
-  $("say").dataset.id = each.id;
   $("say-title").textContent = `${DOES[what]} this decision?`;
   $("say-what").textContent = `${each.id}: ${each.action} for ${counted(each.accounts, "account")} of ${each.campaign_id}. ` +
     (what === "approve" ? "It comes into force at gateways within two seconds." : "The same is not decided again for 30 days.");
   $("one").hidden = what !== "undo";
+  $("note-label").textContent = "Why, for who reads the audit log";
+  open(what, `v1/decisions/${encodeURIComponent(each.id)}/${what}`);
+}
+
+function beginAnswer(what, each) {
+  $("say-title").textContent = `${DOES[what]} this appeal?`;
+  $("say-what").textContent = `${each.number}: ` +
+    (what === "accepted" ? "undo the decision for the account as well; this answers its person and changes nothing else." : "its person reads the answer; what was decided stays.");
+  $("one").hidden = true;
+  $("note-label").textContent = "The answer, which its person reads";
+  open(what, `v1/appeals/${encodeURIComponent(each.number)}/answer`);
+}
+
+function open(what, path) {
+  $("say").dataset.what = what;
+  $("say").dataset.path = path;
   $("account").value = $("note").value = $("unsaid").textContent = "";
   $("by").value = sessionStorage.getItem("by") ?? "";
   $("do").textContent = DOES[what];
@@ -258,11 +304,12 @@ function begin(what, each) {
 
 $("saying").addEventListener("submit", async event => {
   event.preventDefault();
-  const {what, id} = $("say").dataset;
+  const {what, path} = $("say").dataset;
   const account = what === "undo" && $("account").value.trim() ? {account: $("account").value.trim()} : {};
   $("do").disabled = true;
   try {
-    await ask(`v1/decisions/${encodeURIComponent(id)}/${what}`, {by: $("by").value, note: $("note").value, ...account});
+    const said = path.endsWith("/answer") ? {status: what, answer: $("note").value} : {note: $("note").value, ...account};
+    await ask(path, {by: $("by").value, ...said});
     sessionStorage.setItem("by", $("by").value);
     $("say").close();
     await refresh();

@@ -56,8 +56,13 @@ def ask(desk: StepUpDesk, request: Request, body: bytes) -> Document:
     }
 
 
-def show(desk: StepUpDesk, request: Request, body: bytes) -> Document:
-    """Say what an account reached and with what it proves itself; ``GET /v1/accounts/{id}/verification``."""
+def verification(desk: StepUpDesk, request: Request, body: bytes) -> Document:
+    """Answer ``/v1/accounts/{id}/verification``, by its method."""
+    return (_remove if request.method == "DELETE" else _show)(desk, request)
+
+
+def _show(desk: StepUpDesk, request: Request) -> Document:
+    """Say what an account reached and with what it proves itself."""
     only(request)
     account = request.path_params["id"]
     passed = desk.verifications.of_account(account)
@@ -82,8 +87,8 @@ def show(desk: StepUpDesk, request: Request, body: bytes) -> Document:
     }
 
 
-def remove(desk: StepUpDesk, request: Request, body: bytes) -> Document:
-    """Take back what is kept of an account; ``DELETE /v1/accounts/{id}/verification``.
+def _remove(desk: StepUpDesk, request: Request) -> Document:
+    """Take back what is kept of an account.
 
     Raises:
         ApiError: the query does not say what to take back (422).

@@ -6,12 +6,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from stillwatch.access.appeals import Appeals
-from stillwatch.access.identity_checks import secret_of
 from stillwatch.access.levels import Level
 from stillwatch.access.organization_sign_in import SignIn
 from stillwatch.access.passkeys import Site, site_of
@@ -20,13 +18,9 @@ from stillwatch.access.step_up import StepUp
 from stillwatch.access.step_up_log import StepUpLog
 from stillwatch.access.verifications import Verifications
 from stillwatch.app.service.access_desk import AccessDesk
-from stillwatch.app.service.places import LINK_KEY
-from stillwatch.contracts import InputError, KeyFileError
+from stillwatch.app.service.step_up.kept_secrets import read_kept_secrets
 from stillwatch.decisions.store import Store
-from stillwatch.enforce.links import Links, load_or_create_link_key
-
-SECRETS_KEY: Final = "step-up.key"
-"""File in the state folder with the key under which secrets of codes are encrypted."""
+from stillwatch.enforce.links import Links
 
 CALLBACK: Final = "/verify/organization/callback"
 
@@ -43,17 +37,19 @@ class StepUpDesk:
         """
         self.desk, self.clock = desk, clock
         self.database = desk.database
-        link_key = _key(desk.state / LINK_KEY)
-        self.links = Links(link_key, clock)
-        self.links_of_any_time = Links(link_key, lambda: 0.0)
-        self.box = SecretBox(_key(desk.state / SECRETS_KEY))
+        kept = read_kept_secrets(desk.state, self.settings)
+        self.links = Links(kept.link_key, clock)
+        self.links_of_any_time = Links(kept.link_key, lambda: 0.0)
+        self.box = SecretBox(kept.secrets_key)
+        self.webhook_secret = kept.webhook
         self.log = StepUpLog(desk.audit, desk.key.digest)
         self.appeals = Appeals(desk.database, desk.audit)
         self.verifications = Verifications(desk.database)
         self.store = Store(desk.database)
-        self.sign_ins = {each.id: self._sign_in(each.id) for each in self.settings.organizations}
-        provider = self.settings.identity
-        self.webhook_secret = None if provider is None else _webhook_secret(provider.secret_file)
+        back = f"{self.origin}{CALLBACK}"
+        self.sign_ins = {
+            each.id: SignIn(each, back, kept.clients.get(each.id)) for each in self.settings.organizations
+        }
 
     @property
     def settings(self) -> StepUp:
@@ -87,37 +83,3 @@ class StepUpDesk:
     def level(self, asked: int) -> Level:
         """Return the level that a link asks for; 0: what the access file asks of the doubtful."""
         return Level(asked) if asked else self.desk.file.levels.doubtful
-
-    def _sign_in(self, organization_id: str) -> SignIn:
-        own = next(each for each in self.settings.organizations if each.id == organization_id)
-        file = own.client_secret_file
-        secret = None if file is None else _text(file, "step_up.organizations.client_secret_file")
-        return SignIn(own, f"{self.origin}{CALLBACK}", secret)
-
-
-def _key(path: Path) -> bytes:
-    try:
-        return load_or_create_link_key(path)
-    except OSError as error:
-        what = f"the key can be neither read nor made ({error.strerror})"
-        raise KeyFileError(what, remedy="Look at the folder's rights and its room", file=str(path)) from error
-    except ValueError as error:
-        remedy = f"Run chmod 600 {path}, or restore it from a copy"
-        raise KeyFileError("it is open to other users, or no key", remedy=remedy, file=str(path)) from error
-
-
-def _webhook_secret(path: Path) -> bytes:
-    text = _text(path, "step_up.identity.secret_file")
-    try:
-        return secret_of(text)
-    except ValueError as error:
-        remedy = "Write the secret there that the provider of identity checks shows"
-        raise InputError(str(error), remedy=remedy, file=str(path)) from error
-
-
-def _text(path: Path, field: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        remedy = "Name a file that can be read"
-        raise InputError("the secret cannot be read", remedy=remedy, file=str(path), field=field) from error

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from stillwatch.access import identity_checks, step_up_sessions
 from stillwatch.access.identity_checks import Check, Result, Status, WebhookError
 from stillwatch.access.step_up import IdentityProvider
+from stillwatch.access.step_up_sessions import Session
 from stillwatch.access.verifications import Method
 from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.json_answers import Document
@@ -26,12 +27,11 @@ def identity_page(visit: Visit) -> Response:
     """Show how far a check is; ``GET /verify/identity``."""
     session = visit.own
     with visit.desk.database.writing() as connection:
-        check = identity_checks.latest_of(connection, session.account_id, visit.now)
-        if check is not None and check.status is Status.PASSED:
+        check = _own(identity_checks.latest_of(connection, session.account_id, visit.now), session)
+        passed = check is not None and check.status is Status.PASSED
+        if passed:
             step_up_sessions.raise_passed(connection, session, Method.IDENTITY.level)
-    if check is not None and check.status is Status.PASSED:
-        return visit.go("/verify/passed")
-    return _page(visit, check, "")
+    return visit.go("/verify/passed") if passed else _page(visit, check, "")
 
 
 def identity_begin(visit: Visit) -> Response:
@@ -66,6 +66,13 @@ def take_result(desk: StepUpDesk, request: Request, body: bytes) -> Document:
         identity_checks.settle(connection, check, status, now)
         desk.log.tell("identity-check-ended", check.account_id, status=status.value)
     return {"changed": True, "status": status.value}
+
+
+def _own(check: Check | None, session: Session) -> Check | None:
+    """Return a check unless it ended for another decision: what was passed before is not enough."""
+    if check is None or check.status is Status.PENDING or check.decision_id == session.decision_id:
+        return check
+    return None
 
 
 def _again(check: Check, result: Result) -> Document:
