@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text
 
+from stillwatch.access import signup_tables
 from stillwatch.contracts import PLANNED, StoreError, UnknownSubjectError, UsageError
 from stillwatch.decisions import approvals
 from stillwatch.decisions.decision import Status
@@ -138,6 +139,7 @@ def test_what_changes_nothing_raises_no_revision(place, audit, tmp_path):
 
 
 def test_migrations_go_up_and_down_and_make_what_the_code_uses(place):
+    assert signup_tables.SIGNUPS.metadata is METADATA
     database = Database(address_of(place))
     database.migrate()
     with database.reading() as connection:

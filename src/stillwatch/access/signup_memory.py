@@ -125,7 +125,7 @@ class SignupMemory:
         if company >= GROUP:
             evidence[BURST] = _burst(counted[SHARING], company, spell)
         if campaigns:
-            evidence[KNOWN] = self._near(connection, values, campaigns)
+            evidence[KNOWN] = _near(connection, values, campaigns, spell)
         return evidence, company >= GROUP
 
     def _weigh_shared(
@@ -140,16 +140,18 @@ class SignupMemory:
         nats = agreement(others, ordinary(elsewhere, recurring, np.array(spell.others), among))
         return {sign: nats[place : place + 1] for place, sign in enumerate(SHARED)}
 
-    def _near(self, connection: Connection, values: Sequence[Value], campaigns: Collection[str]) -> Floats:
-        telling = {sign.column for sign in TELLING}
-        found = counting.holders(connection, [value for value in values if value.sign in telling])
-        nats = np.zeros(1)
-        for sign, accounts in found.items():
-            members = sum(account in campaigns for account in accounts)
-            strangers = len(accounts) - members
-            recurring = self._recurrence.of(connection, sign)
-            nats = np.maximum(nats, closeness(np.array([members]), np.array([strangers]), recurring))
-        return nats
+
+def _near(
+    connection: Connection, values: Sequence[Value], campaigns: Collection[str], spell: Spell
+) -> Floats:
+    telling = {sign.column for sign in TELLING}
+    found = counting.holders(connection, [value for value in values if value.sign in telling])
+    share = min(1.0, (len(campaigns) + 1) / (spell.others + spell.elsewhere + 1))
+    nats = np.zeros(1)
+    for accounts in found.values():
+        members = np.array([sum(account in campaigns for account in accounts)])
+        nats = np.maximum(nats, closeness(members, np.array([len(accounts)]), share))
+    return nats
 
 
 def _burst(counted: Counted, company: int, spell: Spell) -> Floats:
