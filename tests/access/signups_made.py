@@ -23,39 +23,8 @@ DAYS = 500
 DAY = START + timedelta(days=400)
 """On which groups sign up."""
 
-_FIRST = ("anna", "ben", "carla", "david", "emil", "fatima", "grace", "hugo", "ines", "jonas", "kim", "lena")
-    "anna",
-    "ben",
-    "carla",
-    "david",
-    "emil",
-    "fatima",
-    "grace",
-    "hugo",
-    "ines",
-    "jonas",
-    "kim",
-    "lena",
-    "maria",
-    "noor",
-    "omar",
-    "paula",
-]
+_FIRST = ("anna", "ben", "carla", "david", "emil", "fatima", "grace", "hugo", "ines", "jonas", "kim")
 _LAST = ("adler", "bauer", "costa", "dubois", "evans", "fischer", "garcia", "haddad", "ivanov", "jensen")
-    "adler",
-    "bauer",
-    "costa",
-    "dubois",
-    "evans",
-    "fischer",
-    "garcia",
-    "haddad",
-    "ivanov",
-    "jensen",
-    "keller",
-    "lopez",
-    "meyer",
-]
 _PROVIDERS = ("gmail.com", "outlook.com", "yahoo.com", "qq.com", "naver.com", "gmx.de")
 
 Row = dict[str, Any]

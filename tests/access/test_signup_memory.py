@@ -1,4 +1,4 @@
-"""Sign-ups as they come, in SQLite and PostgreSQL: as a backlog in order of arrival, replaced, and forgotten."""
+"""Sign-ups as they come, in SQLite and PostgreSQL: judged in order, replaced, and forgotten."""
 
 from __future__ import annotations
 
