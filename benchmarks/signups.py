@@ -3,14 +3,14 @@
     python benchmarks/signups.py [--backlog 200000] [--known 20000] [--out FOLDER]
 
 * asked: of each campaign the share that is asked for more; in hindsight, as a backlog is screened, and in
-  order of arrival, when nothing that comes later is known. The threshold is the product's own and the same for all:
-  nothing is set by the truth. ``at one in 1,000`` is what there would be at most if the threshold were set by
-  the truth, so that one honest account of 1,000 is above it.
+  order of arrival, when nothing that comes later is known. The threshold is the product's own and the same
+  for all: nothing is set by the truth. ``at one in 1,000`` is what there would be at most if the threshold
+  were set by the truth, so that one honest account of 1,000 is above it.
 * honest: how many are asked for more. Resale stations are fraud and no campaign; they are counted apart.
 * backlog: `stillwatch signups screen` on account records of ordinary people and operators, from file to file,
   after a small one that loads what has to be loaded; and the whole command with its start.
 * online: ``POST /v1/signups`` one after the other through a real server in a process of its own, whose
-  database knows so many sign-ups already. The processor time is the server's, for each request.
+  database knows so many sign-ups already. The processor time is the server's, a request.
 
 Worlds: those of ``../shared/worlds`` where they are there, of which ``dev-hard`` was held out while screening
 was made; and account records as `stillwatch simulate` makes them.
