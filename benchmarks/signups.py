@@ -218,12 +218,14 @@ def online(known: int, folder: Path) -> list[Row]:
     rows = pq.read_table(world.accounts).sort_by([("created_at", "ascending")]).to_pylist()
     told = [json.loads(json.dumps(row, default=lambda moment: moment.isoformat())) for row in rows]
     before, single = told[:-ONE_BY_ONE], told[-ONE_BY_ONE:]
-    with serving(folder) as client:
+    with serving(folder) as (client, pid):
         began = time.perf_counter()
         for start in range(0, len(before), 500):
             client.post("/v1/signups", json=before[start : start + 500]).raise_for_status()
         filled = len(before) / (time.perf_counter() - began)
+        worked = processor_seconds(pid)
         took = np.array([_timed(client, one) for one in single]) * 1e3
+        worked = processor_seconds(pid) - worked
     return [
         {
             "known before": len(before),
@@ -232,8 +234,15 @@ def online(known: int, folder: Path) -> list[Row]:
             "median ms": float(np.median(took)),
             "p90 ms": float(np.quantile(took, 0.9)),
             "p99 ms": float(np.quantile(took, 0.99)),
+            "processor ms": 1e3 * worked / len(took),
         }
     ]
+
+
+def processor_seconds(pid: int | None) -> float:
+    """Return the seconds that a process has worked, on Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _timed(client: httpx.Client, signup: Row) -> float:
@@ -243,8 +252,8 @@ def _timed(client: httpx.Client, signup: Row) -> float:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[httpx.Client]:
-    """Run the access door in a process of its own, and give a client with a token."""
+def serving(folder: Path) -> Iterator[tuple[httpx.Client, int | None]]:
+    """Run the access door in a process of its own, and give a client with a token and the process."""
     state, access = folder / "state", folder / "access.toml"
     state.mkdir()
     access.write_text('public_url = "http://127.0.0.1"\n', encoding="utf-8")
@@ -263,7 +272,7 @@ def serving(folder: Path) -> Iterator[httpx.Client]:
             base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=120, trust_env=False
         ) as client:
             wait_for(client)
-            yield client
+            yield client, process.pid
     finally:
         stopping.set()
         process.join(_WAIT)

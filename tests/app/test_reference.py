@@ -36,6 +36,7 @@ LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "forget")]
 LABEL = [f"label {name}" for name in ("add", "list")]
 DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
 TOKENS = [f"tokens {name}" for name in ("create", "list", "revoke")]
+SIGNUPS = ["signups screen"]
 DECIDING = ["policy test", "audit verify", *DECISIONS, *TOKENS]
 
 
@@ -55,7 +56,8 @@ def test_the_generated_pages_are_fresh(reference):
 def test_every_command_setting_and_error_is_documented(reference):
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
     commands = [
-        f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER, *LABEL, *DECIDING]
+        f"## stillwatch {name}\n"
+        for name in [*get_command(cli.app).commands, *LEDGER, *LABEL, *SIGNUPS, *DECIDING]
     ]
     settings = [
         f"`{variable_name(settings, name)}`"

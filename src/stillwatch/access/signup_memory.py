@@ -47,6 +47,8 @@ class SignupMemory:
     ) -> list[Answer]:
         """Judge sign-ups one after the other in order, and remember each; one that came before is replaced.
 
+        A power cut may let the last of them be forgotten, which makes later ones a little less doubtful.
+
         Args:
             signups: SIGNUP; one without a time has signed up ``at``.
             at: now.
@@ -58,7 +60,7 @@ class SignupMemory:
         """
         usual = usual_levels(signups, self._levels)
         answers = []
-        with self._database.writing() as connection:
+        with self._database.noting() as connection:
             for row, level in zip(range(signups.num_rows), usual.tolist(), strict=True):
                 one = signups.slice(row, 1)
                 answers.append(self._screen(connection, one, level, at, campaigns))
@@ -66,6 +68,16 @@ class SignupMemory:
             if asked:
                 audit.append("signups-asked", {"by": "", "moment": at.isoformat(), "signups": asked})
         return answers
+
+    def known(self, accounts: Collection[str]) -> frozenset[str]:
+        """Return which of some accounts are remembered.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        with self._database.reading() as connection:
+            named = (select(SIGNUPS.c.account_id).where(SIGNUPS.c.account_id == each) for each in accounts)
+            return frozenset(found for one in named for found in connection.execute(one).scalars())
 
     def forget(self, accounts: Collection[str]) -> int:
         """Forget accounts, and return how many of them were known.

@@ -94,6 +94,8 @@ def _goes(departure: Departure, verb: str) -> str:
         told.append(_counted(departure.labels, "label"))
     if departure.decision_members:
         told.append(_counted(departure.decision_members, "decision member"))
+    if departure.signups:
+        told.append(_counted(departure.signups, "remembered sign-up"))
     return f"{verb} {', '.join(told)}"
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from stillwatch.app import forgotten_decisions
+from stillwatch.app import forgotten_decisions, forgotten_signups
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import is_run_folder
 from stillwatch.campaigns import labels
@@ -41,12 +41,13 @@ class Departure:
     campaigns: int  # that have no member any more
     labels: int = 0  # of analysts, taken away or cut
     decision_members: int = 0  # entries of members in decisions
+    signups: int = 0  # that are remembered
     unknown: tuple[str, ...] = ()  # accounts that were to be forgotten and of which nothing is held
 
     @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to remove."""
-        others = self.campaign_members, self.labels, self.decision_members
+        others = self.campaign_members, self.labels, self.decision_members, self.signups
         return not any(asdict(self.removed).values()) and not any(others)
 
     def document(self) -> dict[str, Any]:
@@ -56,6 +57,7 @@ class Departure:
             "campaigns": self.campaigns,
             "labels": self.labels,
             "decision_members": self.decision_members,
+            "signups": self.signups,
         }
         return {**asdict(self.removed), **counts}
 
@@ -74,6 +76,12 @@ class Request(Protocol):
 
     def forget_decided(self, state: Path) -> None:
         """Take them out of those."""
+
+    def signed_up(self, state: Path) -> frozenset[str]:
+        """Return whose sign-ups are remembered of whom no trace may stay."""
+
+    def forget_signed_up(self, state: Path) -> None:
+        """Take those away."""
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """Return the accounts that were named and of which neither ledger nor registry holds anything."""
@@ -100,6 +108,13 @@ class Expiry:
 
     def forget_decided(self, state: Path) -> None:
         """See :meth:`Request.forget_decided`."""
+
+    def signed_up(self, state: Path) -> frozenset[str]:
+        """See :meth:`Request.signed_up`: the access file says how long sign-ups are kept."""
+        return frozenset()
+
+    def forget_signed_up(self, state: Path) -> None:
+        """See :meth:`Request.forget_signed_up`."""
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """See :meth:`Request.unknown`: nobody is named."""
@@ -130,6 +145,14 @@ class Forgetting:
     def forget_decided(self, state: Path) -> None:
         """See :meth:`Request.forget_decided`."""
         forgotten_decisions.forget(state, self.database, self.accounts, self.by)
+
+    def signed_up(self, state: Path) -> frozenset[str]:
+        """See :meth:`Request.signed_up`."""
+        return forgotten_signups.kept(state, self.database, self.accounts)
+
+    def forget_signed_up(self, state: Path) -> None:
+        """See :meth:`Request.forget_signed_up`."""
+        forgotten_signups.forget(state, self.database, self.accounts)
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """See :meth:`Request.unknown`."""
@@ -171,6 +194,8 @@ def remove(state: Path, request: Request, progress: Progress, waiting: Waiting) 
             labels.forget(state / labels.FILE, request.forgotten())
         if departure.decision_members:
             request.forget_decided(state)
+        if departure.signups:
+            request.forget_signed_up(state)
         sweep([state])
         progress.done()
     return departure
@@ -187,14 +212,15 @@ def _worked_out(
     told = labels.read_labels(state / labels.FILE)
     touched = [label for label in told if labels.without([label], request.forgotten()) != (label,)]
     named = frozenset(account for label in touched for account in (*label.members, label.subject))
-    decided = request.decided(state)
+    decided, signed_up = request.decided(state), request.signed_up(state)
     departure = Departure(
         plan.removed(layout),
         _memberships(registry) - _memberships(kept),
         len(registry.members) - len(kept.members),
         len(touched),
         sum(decided.values()),
-        request.unknown(found | named | decided.keys(), registry),
+        len(signed_up),
+        request.unknown(found | named | signed_up | decided.keys(), registry),
     )
     return plan, departure, kept
 
