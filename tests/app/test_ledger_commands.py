@@ -22,8 +22,8 @@ from stillwatch.persistence.address import address_of
 from stillwatch.persistence.audit import AuditLog
 from stillwatch.persistence.database import Database
 
-for _folder in ("access", "decisions"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / _folder))
+sys.path.insert(0, str(Path(__file__).parents[1] / "access"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
 from decided_store import decided
 from signups_made import people, sketched
 

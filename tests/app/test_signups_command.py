@@ -95,6 +95,16 @@ def test_levels_and_networks_come_from_the_access_file_and_campaigns_from_a_run(
     assert told["reasons"]["campaign-near"] >= 6
 
 
+def test_the_page_shows_what_a_backlog_prints(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "sign-ups.md").read_text(encoding="utf-8")
+    block = page.split("<!-- tried: backlog -->\n```console\n")[1].split("```")[0]
+    lines = block.splitlines()
+    for command in [line for line in lines if line.startswith("$ ")]:
+        assert cli.run(command.split()[2:]) == 0
+    assert capsys.readouterr().out == "\n".join(line for line in lines if not line.startswith("$ ")) + "\n"
+
+
 def run_folder(folder: Path, accounts: list[str]) -> Path:
     """The two tables of a run that are looked at, and the others empty."""
     from stillwatch.evidence.tables import _SCHEMAS

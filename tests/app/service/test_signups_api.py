@@ -67,6 +67,14 @@ def test_one_sign_up_is_answered_with_what_to_ask_of_it(client):
     }
 
 
+def test_the_page_shows_the_bytes_of_an_answer(client):
+    page = (Path(__file__).parents[3] / "docs" / "sign-ups.md").read_text(encoding="utf-8")
+    asked, answered = (
+        page.split(f"<!-- tried: {name} -->\n```json\n")[1].split("```")[0] for name in ("request", "answer")
+    )
+    assert client.post("/v1/signups", content=asked.encode()).text == answered.strip()
+
+
 def test_a_farm_is_asked_for_more_from_its_fifth_account_of_a_card_on_or_so(client, desk):
     assert client.post("/v1/signups", json=people(200)).json()["rejected"] == []
     answers = [client.post("/v1/signups", json=row).json() for row in FARM]
