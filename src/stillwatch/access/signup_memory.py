@@ -115,6 +115,7 @@ class SignupMemory:
         return answer
 
     def _answer(self, account_id: str, evidence: Evidence, usual: int) -> Answer:
+        evidence = {sign: nats for sign, nats in evidence.items() if nats[0] > 0} or {KNOWN: np.zeros(1)}
         weighed = weigh(evidence)
         doubted = bool(weighed.asked(THRESHOLD)[0])
         level = max(usual, int(self._levels.doubtful)) if doubted else usual
