@@ -122,6 +122,7 @@ _WRITTEN = (
     "DECISIONS",
     "DECLARED",
     "LABELLED",
+    "SCREENED",
     "REJECT",
 )
 

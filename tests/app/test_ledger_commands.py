@@ -15,8 +15,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from stillwatch.access.levels import DEFAULT
+from stillwatch.access.signup_memory import SignupMemory
+from stillwatch.decisions.store import open_store
+from stillwatch.persistence.address import address_of
+from stillwatch.persistence.audit import AuditLog
+from stillwatch.persistence.database import Database
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "access"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "decisions"))
 from decided_store import decided
+from signups_made import people, sketched
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
 DOCS = Path(__file__).parents[2] / "docs"
@@ -330,6 +339,17 @@ def test_forget_reaches_labels_and_expire_leaves_them(stillwatch, state, scanned
     assert b"account-1" not in b"".join(contents(state).values())
     [kept] = (state / "labels.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(kept)["note"] == "account-2 resells, as (forgotten) does"
+
+
+def test_forget_reaches_sign_ups_that_are_remembered(stillwatch, state):
+    open_store(state / "decisions.db").close()
+    memory = SignupMemory(Database(address_of(state / "decisions.db")), DEFAULT)
+    memory.screen(sketched(people(3)), datetime.now(UTC), AuditLog(state / "audit.jsonl"))
+    told = document(stillwatch("ledger", "forget", state, "acct-1", "acct-2", "--dry-run", "--json"))
+    assert (told["signups"], told["unknown"]) == (2, [])
+    stillwatch("ledger", "forget", state, "acct-1", "acct-2", "--yes")
+    assert memory.known(["acct-0", "acct-1", "acct-2"]) == {"acct-0"}
+    assert b"acct-1" not in b"".join(contents(state).values())
 
 
 def test_forget_reaches_decisions_and_the_audit_log_says_how_many_left(stillwatch, state):

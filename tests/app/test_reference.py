@@ -36,11 +36,12 @@ LEDGER = [f"ledger {name}" for name in ("stat", "compact", "expire", "events", "
 LABEL = [f"label {name}" for name in ("add", "list")]
 DECISIONS = [f"decisions {name}" for name in ("list", "show", "approve", "reject", "undo", "export")]
 TOKENS = [f"tokens {name}" for name in ("create", "list", "revoke")]
+SIGNUPS = ["signups screen"]
 APPEALS = [f"appeals {name}" for name in ("list", "show", "answer")]
 SIGNALS = [f"signals {name}" for name in ("status", "retry", "rotate", "export")]
 KEYS = [f"keys {name}" for name in ("create", "rotate", "revoke", "list", "verify", "forget", "shared")]
 SEALS = [f"seals {name}" for name in ("rotate", "list", "drop")]
-DECIDING = ["policy test", "audit verify", *DECISIONS, *APPEALS, *TOKENS, *SIGNALS, *KEYS, *SEALS]
+DECIDING = ["policy test", "audit verify", *DECISIONS, *APPEALS, *TOKENS, *SIGNUPS, *SIGNALS, *KEYS, *SEALS]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,8 @@ def test_the_generated_pages_are_fresh(reference):
 def test_every_command_setting_and_error_is_documented(reference):
     text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
     commands = [
-        f"## stillwatch {name}\n" for name in [*get_command(cli.app).commands, *LEDGER, *LABEL, *DECIDING]
+        f"## stillwatch {name}\n"
+        for name in [*get_command(cli.app).commands, *LEDGER, *LABEL, *SIGNUPS, *DECIDING]
     ]
     settings = [
         f"`{variable_name(settings, name)}`"

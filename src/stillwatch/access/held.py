@@ -37,9 +37,8 @@ def held(signup: Mapping[str, Any]) -> list[Value]:
 
 def sharing(signup: Mapping[str, Any]) -> Value:
     """Return what a SIGNUP row holds when it shares things with others of its spell."""
-    firm, campus = signup["organization_fp"], signup["campus_fp"]
-    answering = campus if firm is None else firm
-    party = _number_of(signup["account_id"]) if answering is None else _signed(answering)
+    firm = signup["organization_fp"]
+    party = _number_of(signup["account_id"]) if firm is None else _signed(firm)
     return Value(SHARING, _EVERYBODY, party)
 
 

@@ -29,31 +29,28 @@ def near_campaigns(population: Population, campaigns: Collection[str]) -> Floats
         return nats
     named = pa.array(sorted(campaigns), pa.string())
     member = pc.is_in(population.table["account_id"], named).to_numpy().astype(np.int64)
+    share = (member.sum() + 1) / (population.size + 1)
     for sign in TELLING:
-        nats = np.maximum(nats, _near(population.values(sign), member))
+        nats = np.maximum(nats, _near(population.values(sign), member, share))
     return nats
 
 
-def _near(values: Ints, member: Ints) -> Floats:
-    """Weigh the members among the other holders of each value against those who are none."""
+def closeness(members: Ints, holders: Ints, share: float) -> Floats:
+    """Return how much likelier a member is among the holders of a value than among all, in nats.
+
+    Args:
+        members: other holders of the value that are of a campaign.
+        holders: all other holders; one more is taken for granted who is of none.
+        share: of members among all sign-ups.
+    """
+    lift = np.maximum(members, 1e-9) / (holders + 1) / share
+    return np.asarray(np.where(members > 0, np.maximum(np.log(lift), 0.0), 0.0))
+
+
+def _near(values: Ints, member: Ints, share: float) -> Floats:
     held = values != NOTHING
     size = int(values.max(initial=0)) + 1
     members = np.bincount(values[held], member[held], minlength=size)
     holders = np.bincount(values[held], minlength=size)
     near = np.where(held, members[values] - member, 0)
-    strangers = np.where(held, holders[values] - members[values] - (1 - member), 0)
-    return closeness(near, strangers, _seen_twice(holders))
-
-
-def closeness(members: Ints, strangers: Ints, recurring: float) -> Floats:
-    """Return ``ln(members / (strangers + recurring))`` where there are members, never less than nothing.
-
-    ``recurring`` is the share of holders of such values who share theirs with anybody: it stands for the
-    strangers who have not come yet.
-    """
-    odds = np.maximum(members, 1e-9) / (np.maximum(strangers, 0) + recurring)
-    return np.asarray(np.where(members > 0, np.maximum(np.log(odds), 0.0), 0.0))
-
-
-def _seen_twice(holders: Ints) -> float:
-    return float((holders[holders > 1].sum() + 1) / (holders.sum() + 2))
+    return closeness(near.astype(np.int64), np.where(held, holders[values] - 1, 0), share)

@@ -53,7 +53,8 @@ class Population:
 
     def parties(self, sign: Sign) -> Ints:
         """Return to which party each belongs: a campus answers for its network, and for nobody's card."""
-        return self._of_firms if sign.kind is Kind.THING else self._of_firms_and_campuses
+        of_things = sign.kind in (Kind.THING, Kind.MOMENT)
+        return self._of_firms if of_things else self._of_firms_and_campuses
 
     def company(self, values: Ints, parties: Ints) -> Company:
         """Count the company of each; of one that holds nothing or has no time there is none."""

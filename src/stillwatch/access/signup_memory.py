@@ -47,6 +47,8 @@ class SignupMemory:
     ) -> list[Answer]:
         """Judge sign-ups one after the other in order, and remember each; one that came before is replaced.
 
+        A power cut may let the last of them be forgotten, which makes later ones a little less doubtful.
+
         Args:
             signups: SIGNUP; one without a time has signed up ``at``.
             at: now.
@@ -58,7 +60,7 @@ class SignupMemory:
         """
         usual = usual_levels(signups, self._levels)
         answers = []
-        with self._database.writing() as connection:
+        with self._database.noting() as connection:
             for row, level in zip(range(signups.num_rows), usual.tolist(), strict=True):
                 one = signups.slice(row, 1)
                 answers.append(self._screen(connection, one, level, at, campaigns))
@@ -66,6 +68,16 @@ class SignupMemory:
             if asked:
                 audit.append("signups-asked", {"by": "", "moment": at.isoformat(), "signups": asked})
         return answers
+
+    def known(self, accounts: Collection[str]) -> frozenset[str]:
+        """Return which of some accounts are remembered.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        with self._database.reading() as connection:
+            named = (select(SIGNUPS.c.account_id).where(SIGNUPS.c.account_id == each) for each in accounts)
+            return frozenset(found for one in named for found in connection.execute(one).scalars())
 
     def forget(self, accounts: Collection[str]) -> int:
         """Forget accounts, and return how many of them were known.
@@ -103,6 +115,7 @@ class SignupMemory:
         return answer
 
     def _answer(self, account_id: str, evidence: Evidence, usual: int) -> Answer:
+        evidence = {sign: nats for sign, nats in evidence.items() if nats[0] > 0} or {KNOWN: np.zeros(1)}
         weighed = weigh(evidence)
         doubted = bool(weighed.asked(THRESHOLD)[0])
         level = max(usual, int(self._levels.doubtful)) if doubted else usual
@@ -125,7 +138,7 @@ class SignupMemory:
         if company >= GROUP:
             evidence[BURST] = _burst(counted[SHARING], company, spell)
         if campaigns:
-            evidence[KNOWN] = self._near(connection, values, campaigns)
+            evidence[KNOWN] = _near(connection, values, campaigns, spell)
         return evidence, company >= GROUP
 
     def _weigh_shared(
@@ -140,16 +153,18 @@ class SignupMemory:
         nats = agreement(others, ordinary(elsewhere, recurring, np.array(spell.others), among))
         return {sign: nats[place : place + 1] for place, sign in enumerate(SHARED)}
 
-    def _near(self, connection: Connection, values: Sequence[Value], campaigns: Collection[str]) -> Floats:
-        telling = {sign.column for sign in TELLING}
-        found = counting.holders(connection, [value for value in values if value.sign in telling])
-        nats = np.zeros(1)
-        for sign, accounts in found.items():
-            members = sum(account in campaigns for account in accounts)
-            strangers = len(accounts) - members
-            recurring = self._recurrence.of(connection, sign)
-            nats = np.maximum(nats, closeness(np.array([members]), np.array([strangers]), recurring))
-        return nats
+
+def _near(
+    connection: Connection, values: Sequence[Value], campaigns: Collection[str], spell: Spell
+) -> Floats:
+    telling = {sign.column for sign in TELLING}
+    found = counting.holders(connection, [value for value in values if value.sign in telling])
+    share = min(1.0, (len(campaigns) + 1) / (spell.others + spell.elsewhere + 1))
+    nats = np.zeros(1)
+    for accounts in found.values():
+        members = np.array([sum(account in campaigns for account in accounts)])
+        nats = np.maximum(nats, closeness(members, np.array([len(accounts)]), share))
+    return nats
 
 
 def _burst(counted: Counted, company: int, spell: Spell) -> Floats:

@@ -27,6 +27,9 @@ THRESHOLD: Final = float(np.log(1 / HONEST_ASKED))
 TOLD: Final = 1.0
 """Nats from which on a sign is named, and its kind counts as one that agrees."""
 
+SECOND_THING: Final = 5.0
+"""Nats from which on another thing counts as one more kind: six people share both a card and a device."""
+
 _KINDS: Final = 2
 _UNSURE: Final = 0.499
 """Risk of one for whom signs of one kind alone speak, whatever they say."""
@@ -58,7 +61,11 @@ def capped(evidence: Evidence) -> dict[Sign, Floats]:
 
 
 def weigh(evidence: Evidence) -> Weighed:
-    """Add the kinds up: of one kind the strongest sign counts, of marks their sum."""
+    """Add the kinds up: of one kind the strongest sign counts, of marks their sum.
+
+    Families share their things, all of them; so a second thing adds nothing, but where both are shared by
+    more than a household, the two agree as kinds do.
+    """
     rows = len(next(iter(evidence.values())))
     score, kinds = np.zeros(rows), np.zeros(rows, np.int64)
     for kind in Kind:
@@ -67,6 +74,8 @@ def weigh(evidence: Evidence) -> Weighed:
             marks = kind is Kind.MARK
             nats = np.minimum(np.sum(own, axis=0), MARKS_CAP) if marks else np.max(own, axis=0)
             score, kinds = score + nats, kinds + (nats >= TOLD)
+        if len(own) > 1 and kind is Kind.THING:
+            kinds = kinds + (np.sort(own, axis=0)[-2] >= SECOND_THING)
     return Weighed(score, kinds)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stillwatch.persistence.database import Database
 
 
-def memberships(state: Path, database: str | None, accounts: Collection[str]) -> dict[str, int]:
+def kept(state: Path, database: str | None, accounts: Collection[str]) -> dict[str, int]:
     """Return how many rows of the store name each of these accounts; nothing where there is no store.
 
     These are decisions that it is or was in, and what waits for identity providers or was told to them.

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from stillwatch.ledger.compaction import Compacted
 
 _LISTED: Final = 10  # days, gaps and damaged files on the screen; --json has them all
+_BESIDE: Final = {
+    "decision_members": "decision member",
+    "step_ups": "step-up record",
+    "signups": "remembered sign-up",
+}
 _BEYOND: Final = (
-    "Not reached: run folders (delete the folder, `rm -r RUN`), gateway logs, account files, --allow lists, "
+    "Not reached: API keys (`stillwatch keys forget`), run folders (delete the folder, `rm -r RUN`), gateway logs, account files, --allow lists, "
     "copies and backups. The audit log names accounts that a person took out of a decision."
 )
 
@@ -95,10 +100,7 @@ def _goes(departure: Departure, verb: str) -> str:
     told.append(f"{members} ({_counted(departure.campaigns, 'campaign')} left without any)")
     if departure.labels:
         told.append(_counted(departure.labels, "label"))
-    if departure.decision_members:
-        told.append(_counted(departure.decision_members, "decision member"))
-    if departure.step_ups:
-        told.append(_counted(departure.step_ups, "step-up record"))
+    told += [_counted(rows, _BESIDE[kind]) for kind, rows in departure.beside.items() if rows]
     return f"{verb} {', '.join(told)}"
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-from stillwatch.app import forgotten_decisions, forgotten_step_ups
+from stillwatch.app import forgotten_decisions, forgotten_signups, forgotten_step_ups
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import is_run_folder
 from stillwatch.campaigns import labels
@@ -31,6 +31,13 @@ from stillwatch.ledger.removal import (
 
 Stays: TypeAlias = Callable[[str], bool]
 
+_BESIDE: Final = {
+    "decision_members": forgotten_decisions,
+    "step_ups": forgotten_step_ups,
+    "signups": forgotten_signups,
+}
+"""What the database keeps of accounts, by the name under which it is counted."""
+
 
 @dataclass(frozen=True)
 class Departure:
@@ -40,14 +47,13 @@ class Departure:
     campaign_members: int  # entries of members in the registry
     campaigns: int  # that have no member any more
     labels: int = 0  # of analysts, taken away or cut
-    decision_members: int = 0  # entries of members in decisions
-    step_ups: int = 0  # rows of what step-up keeps
+    beside: Mapping[str, int] = field(default_factory=dict)  # rows of the database, see _BESIDE
     unknown: tuple[str, ...] = ()  # accounts that were to be forgotten and of which nothing is held
 
     @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to remove."""
-        others = self.campaign_members, self.labels, self.decision_members, self.step_ups
+        others = self.campaign_members, self.labels, *self.beside.values()
         return not any(asdict(self.removed).values()) and not any(others)
 
     def document(self) -> dict[str, Any]:
@@ -56,10 +62,8 @@ class Departure:
             "campaign_members": self.campaign_members,
             "campaigns": self.campaigns,
             "labels": self.labels,
-            "decision_members": self.decision_members,
-            "step_ups": self.step_ups,
         }
-        return {**asdict(self.removed), **counts}
+        return {**asdict(self.removed), **counts, **dict.fromkeys(_BESIDE, 0), **self.beside}
 
 
 class Request(Protocol):
@@ -71,17 +75,11 @@ class Request(Protocol):
     def forgotten(self) -> frozenset[str]:
         """Return the accounts of which no trace may stay, in the labels of analysts neither."""
 
-    def decided(self, state: Path) -> Mapping[str, int]:
-        """Return in how many decisions each account is of which no trace may stay."""
+    def beside(self, state: Path) -> Mapping[str, Mapping[str, int]]:
+        """Return how many rows the database keeps of each account of which no trace may stay, by their kind."""
 
-    def forget_decided(self, state: Path) -> None:
-        """Take them out of those."""
-
-    def stepped_up(self, state: Path) -> Mapping[str, int]:
-        """Return how many rows step-up keeps of each account of which no trace may stay."""
-
-    def forget_stepped_up(self, state: Path) -> None:
-        """Take those away."""
+    def forget_beside(self, state: Path, kind: str) -> None:
+        """Take those of a kind away."""
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """Return the accounts that were named and of which neither ledger nor registry holds anything."""
@@ -102,19 +100,12 @@ class Expiry:
         """See :meth:`Request.forgotten`: what an analyst said stays until the account is forgotten."""
         return frozenset()
 
-    def decided(self, state: Path) -> Mapping[str, int]:
-        """See :meth:`Request.decided`: decisions have a time of their own."""
+    def beside(self, state: Path) -> Mapping[str, Mapping[str, int]]:
+        """See :meth:`Request.beside`: decisions, step-ups and sign-ups have times of their own."""
         return {}
 
-    def forget_decided(self, state: Path) -> None:
-        """See :meth:`Request.forget_decided`."""
-
-    def stepped_up(self, state: Path) -> Mapping[str, int]:
-        """See :meth:`Request.stepped_up`: what was passed stays until the account is forgotten."""
-        return {}
-
-    def forget_stepped_up(self, state: Path) -> None:
-        """See :meth:`Request.forget_stepped_up`."""
+    def forget_beside(self, state: Path, kind: str) -> None:
+        """See :meth:`Request.forget_beside`."""
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """See :meth:`Request.unknown`: nobody is named."""
@@ -138,21 +129,13 @@ class Forgetting:
         """See :meth:`Request.forgotten`."""
         return self.accounts
 
-    def decided(self, state: Path) -> Mapping[str, int]:
-        """See :meth:`Request.decided`."""
-        return forgotten_decisions.memberships(state, self.database, self.accounts)
+    def beside(self, state: Path) -> Mapping[str, Mapping[str, int]]:
+        """See :meth:`Request.beside`."""
+        return {kind: of.kept(state, self.database, self.accounts) for kind, of in _BESIDE.items()}
 
-    def forget_decided(self, state: Path) -> None:
-        """See :meth:`Request.forget_decided`."""
-        forgotten_decisions.forget(state, self.database, self.accounts, self.by)
-
-    def stepped_up(self, state: Path) -> Mapping[str, int]:
-        """See :meth:`Request.stepped_up`."""
-        return forgotten_step_ups.kept(state, self.database, self.accounts)
-
-    def forget_stepped_up(self, state: Path) -> None:
-        """See :meth:`Request.forget_stepped_up`."""
-        forgotten_step_ups.forget(state, self.database, self.accounts, self.by)
+    def forget_beside(self, state: Path, kind: str) -> None:
+        """See :meth:`Request.forget_beside`."""
+        _BESIDE[kind].forget(state, self.database, self.accounts, self.by)
 
     def unknown(self, found: frozenset[str], registry: Registry) -> tuple[str, ...]:
         """See :meth:`Request.unknown`."""
@@ -192,10 +175,8 @@ def remove(state: Path, request: Request, progress: Progress, waiting: Waiting) 
             registry.save(state / REGISTRY)
         if departure.labels:
             labels.forget(state / labels.FILE, request.forgotten())
-        if departure.decision_members:
-            request.forget_decided(state)
-        if departure.step_ups:
-            request.forget_stepped_up(state)
+        for kind in (kind for kind, rows in departure.beside.items() if rows):
+            request.forget_beside(state, kind)
         sweep([state])
         progress.done()
     return departure
@@ -212,15 +193,14 @@ def _worked_out(
     told = labels.read_labels(state / labels.FILE)
     touched = [label for label in told if labels.without([label], request.forgotten()) != (label,)]
     named = frozenset(account for label in touched for account in (*label.members, label.subject))
-    decided, stepped_up = request.decided(state), request.stepped_up(state)
+    beside = request.beside(state)
     departure = Departure(
         plan.removed(layout),
         _memberships(registry) - _memberships(kept),
         len(registry.members) - len(kept.members),
         len(touched),
-        sum(decided.values()),
-        sum(stepped_up.values()),
-        request.unknown(found | named | decided.keys() | stepped_up.keys(), registry),
+        {kind: sum(rows.values()) for kind, rows in beside.items()},
+        request.unknown(found.union(named, *beside.values()), registry),
     )
     return plan, departure, kept
 

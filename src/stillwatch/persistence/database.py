@@ -23,6 +23,7 @@ logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # else a lost
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _WRITING: Final = {"writing": True}
+_NOTING: Final = {"writing": True, "noting": True}
 _LOCK: Final = 0x5711_1A7C  # of PostgreSQL, so that two processes do not migrate at once
 _AWAY: Final = "See that the database runs, has room and lets this user in; what was begun was not done"
 _NEWER: Final = "Update stillwatch: an older one would lose what the newer one keeps"
@@ -63,6 +64,22 @@ class Database:
         with self._told(), self._connected() as connection:
             connection = connection.execution_options(**_WRITING)
             with connection.begin():
+                yield connection
+
+    @contextmanager
+    def noting(self) -> Iterator[Connection]:
+        """Open a transaction as :meth:`writing` does, for notes that do not wait for the disk.
+
+        A power cut may undo the last of them, whole; a process that dies undoes none.
+
+        Raises:
+            StoreError: the database is away or cannot be written; nothing was changed.
+        """
+        with self._told(), self._connected() as connection:
+            connection = connection.execution_options(**_NOTING)
+            with connection.begin():
+                if self.dialect == "postgresql":
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
                 yield connection
 
     def wipe(self) -> None:
@@ -179,8 +196,10 @@ def _prepare(connection: Any, _: object) -> None:
 
 def _begin(connection: Connection) -> None:
     """Take the right to write at once: a transaction that read first could not get it later."""
-    writing = connection.get_execution_options().get("writing")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("writing"):
+        connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get('noting') else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writing") else "BEGIN")
 
 
 def _config(connection: Connection) -> Config:

@@ -56,49 +56,17 @@ class SignupSketcher:
         """
         mails = [self._names(text) for text in records["email"].to_pylist()]
         columns = {name: records[name] for name in _COPIED}
-        columns |= self._parties(records, mails) | self._held(records) | self._named(records, mails)
+        columns |= self._keyed(_answering(records, mails) | _held(records) | _named(records, mails))
         columns["mail_kind"] = pa.array([mail.kind for mail in mails], pa.string())
         columns["network_kind"] = network_kinds
         columns["domain_age_days"] = _domain_age(records)
         return one_batch(conform(pa.table(columns), SIGNUP, "sketch"))
 
-    def _parties(self, records: pa.RecordBatch, mails: list[_Names]) -> dict[str, pa.Array]:
-        declared = records["organization"].to_pylist()
-        answers = [
-            f"{plain_name(name)}{_APART}{mail.own}" if name and mail.own else None
-            for name, mail in zip(declared, mails, strict=True)
-        ]
-        return {
-            "organization_fp": self._fp(answers),
-            "campus_fp": self._fp([mail.campus for mail in mails]),
-        }
-
-    def _held(self, records: pa.RecordBatch) -> dict[str, pa.Array]:
-        encoded = records["signup_ip"].dictionary_encode()
-        places = locate(encoded.dictionary)
-        return {
-            "payment_fp": text_fp(self._key, records["payment_fingerprint"]),
-            "device_fp": text_fp(self._key, records["device_fingerprint"]),
-            "phone_fp": text_fp(self._key, each(records["phone"], phone_number)),
-            "address_fp": text_fp(self._key, places.addresses).take(encoded.indices),
-            "network_fp": text_fp(self._key, places.networks).take(encoded.indices),
-        }
-
-    def _named(self, records: pa.RecordBatch, mails: list[_Names]) -> dict[str, pa.Array]:
-        programmes = [
-            f"{plain_name(programme)}{_APART}{mail.kind}"
-            if programme and mail.kind in _NOBODY_ANSWERS
-            else None
-            for programme, mail in zip(records["programme"].to_pylist(), mails, strict=True)
-        ]
-        return {
-            "mailbox_fp": self._fp([mail.mailbox for mail in mails]),
-            "domain_fp": self._fp([mail.domain for mail in mails]),
-            "head_fp": self._fp([mail.head for mail in mails]),
-            "tail_fp": self._fp([mail.tail for mail in mails]),
-            "pattern_fp": self._fp([mail.pattern for mail in mails]),
-            "programme_fp": self._fp(programmes),
-        }
+    def _keyed(self, texts: dict[str, pa.Array]) -> dict[str, pa.Array]:
+        """Return the fingerprints of columns of texts, made at once: a single sign-up has a value in each."""
+        rows = len(next(iter(texts.values())))
+        keyed = text_fp(self._key, pa.concat_arrays(list(texts.values())))
+        return {name: keyed.slice(place * rows, rows) for place, name in enumerate(texts)}
 
     def _names(self, written: str | None) -> _Names:
         mail = None if written is None else read_mail(written)
@@ -119,8 +87,45 @@ class SignupSketcher:
             kind=mail.kind,
         )
 
-    def _fp(self, texts: list[str | None]) -> pa.Array:
-        return text_fp(self._key, pa.array(texts, pa.string()))
+
+def _answering(records: pa.RecordBatch, mails: list[_Names]) -> dict[str, pa.Array]:
+    declared = records["organization"].to_pylist()
+    answers = [
+        f"{plain_name(name)}{_APART}{mail.own}" if name and mail.own else None
+        for name, mail in zip(declared, mails, strict=True)
+    ]
+    return {"organization_fp": _texts(answers), "campus_fp": _texts([mail.campus for mail in mails])}
+
+
+def _held(records: pa.RecordBatch) -> dict[str, pa.Array]:
+    encoded = records["signup_ip"].dictionary_encode()
+    places = locate(encoded.dictionary)
+    return {
+        "payment_fp": records["payment_fingerprint"],
+        "device_fp": records["device_fingerprint"],
+        "phone_fp": each(records["phone"], phone_number),
+        "address_fp": places.addresses.take(encoded.indices),
+        "network_fp": places.networks.take(encoded.indices),
+    }
+
+
+def _named(records: pa.RecordBatch, mails: list[_Names]) -> dict[str, pa.Array]:
+    programmes = [
+        f"{plain_name(programme)}{_APART}{mail.kind}" if programme and mail.kind in _NOBODY_ANSWERS else None
+        for programme, mail in zip(records["programme"].to_pylist(), mails, strict=True)
+    ]
+    return {
+        "mailbox_fp": _texts([mail.mailbox for mail in mails]),
+        "domain_fp": _texts([mail.domain for mail in mails]),
+        "head_fp": _texts([mail.head for mail in mails]),
+        "tail_fp": _texts([mail.tail for mail in mails]),
+        "pattern_fp": _texts([mail.pattern for mail in mails]),
+        "programme_fp": _texts(programmes),
+    }
+
+
+def _texts(values: list[str | None]) -> pa.Array:
+    return pa.array(values, pa.string())
 
 
 def _domain_age(records: pa.RecordBatch) -> pa.Array:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import orjson
 import pyarrow as pa
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
@@ -125,7 +125,7 @@ def _account(told: Any) -> Account:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
         remedy = 'Send an object such as {"account_id": "acct-1", "email": "someone@example.com"}.'
         raise ApiError(400, "no_json", "the body is no JSON", remedy=remedy) from None
