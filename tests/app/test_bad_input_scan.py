@@ -14,6 +14,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import forked_commands
 import pyarrow.parquet as pq
 import pytest
 import zstandard
@@ -25,9 +26,12 @@ STILLWATCH = Path(sys.executable).with_name("stillwatch")
 def scan(tmp_path):
     def run(*arguments, out=None, shown=("--json",), before=None):
         environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-        command = [STILLWATCH, "scan", *map(str, arguments), "--out", str(out or tmp_path / "run"), *shown]
+        command = ["scan", *arguments, "--out", out or tmp_path / "run", *shown]
+        if before is None:
+            return forked_commands.run(command, environment=environment)
+        program = [STILLWATCH, *map(str, command)]
         return subprocess.run(
-            command, capture_output=True, timeout=240, env=environment, check=False, preexec_fn=before
+            program, capture_output=True, timeout=240, env=environment, check=False, preexec_fn=before
         )
 
     return run
