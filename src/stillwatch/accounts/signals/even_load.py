@@ -67,7 +67,7 @@ def _likeliest(counts: Ints) -> float:
 
 
 def _log_probability(counts: Ints, size: Floats, part: Floats) -> Floats:
-    """Return the negative binomial log-probability of ``counts``; to load ``scipy.stats`` takes half a second."""
+    """Return the negative binomial log-probability of ``counts``, without the half second of scipy.stats."""
     ways = gammaln(size + counts) - gammaln(counts + 1) - gammaln(size)
     return np.asarray(ways + size * np.log(part) + xlog1py(counts, -part))
 
