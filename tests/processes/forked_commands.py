@@ -12,6 +12,7 @@ import atexit
 import gc
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -21,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -72,6 +74,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     streams: Sequence[int] = (0, 1, 2),
+    largest_file: int | None = None,
 ) -> ForkedCommand:
     """Start ``stillwatch ARGUMENTS``.
 
@@ -80,10 +83,15 @@ def start(
         environment: all variables; this process's if None.
         folder: where it runs; here if None.
         streams: file descriptors of its standard input, output and error.
+        largest_file: bytes that a file which it writes may have, as on a disk that is full; any if None.
     """
-    return _server().start(
-        list(map(str, arguments)), environment or os.environ, folder or Path.cwd(), streams
-    )
+    asked = {
+        "arguments": list(map(str, arguments)),
+        "environment": dict(environment or os.environ),
+        "folder": str(folder or Path.cwd()),
+        "largest_file": largest_file,
+    }
+    return _server().start(asked, streams)
 
 
 def run(
@@ -92,26 +100,33 @@ def run(
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    largest_file: int | None = None,
     timeout: float = 240.0,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run ``stillwatch ARGUMENTS`` to its end, with ``stdin`` through a pipe.
+    """Run ``stillwatch ARGUMENTS`` to its end, with ``stdin`` through a pipe; see :func:`start`.
 
     Raises:
         subprocess.TimeoutExpired: it took more than ``timeout`` seconds, and was killed.
     """
-    reading, writing = os.pipe()
-    feeding = threading.Thread(target=_feed, args=(writing, stdin), daemon=True)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        streams = (reading, out.fileno(), err.fileno())
-        command = start(arguments, environment=environment, folder=folder, streams=streams)
-        os.close(reading)
-        feeding.start()
+    (theirs, feeding), (out, printed), (err, complained) = os.pipe(), os.pipe(), os.pipe()
+    command = start(
+        arguments,
+        environment=environment,
+        folder=folder,
+        streams=(theirs, printed, complained),
+        largest_file=largest_file,
+    )
+    for end in (theirs, printed, complained):
+        os.close(end)
+    with ThreadPoolExecutor(_STREAMS) as pipes:
+        pipes.submit(_feed, feeding, stdin)
+        told = [pipes.submit(_whole, end) for end in (out, err)]
         try:
             code = command.wait(timeout)
         except subprocess.TimeoutExpired:
             command.kill()
             raise
-        return subprocess.CompletedProcess(command.args, code, _whole(out), _whole(err))
+    return subprocess.CompletedProcess(command.args, code, *(one.result() for one in told))
 
 
 def _feed(pipe: int, content: bytes) -> None:
@@ -119,9 +134,9 @@ def _feed(pipe: int, content: bytes) -> None:
         stream.write(content)
 
 
-def _whole(stream: IO[bytes]) -> bytes:
-    stream.seek(0)
-    return stream.read()
+def _whole(pipe: int) -> bytes:
+    with open(pipe, "rb") as stream:
+        return stream.read()
 
 
 @cache
@@ -140,15 +155,13 @@ class _Server:
             self._process = subprocess.Popen(program, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         atexit.register(self._end)
 
-    def start(
-        self, arguments: list[str], environment: Mapping[str, str], folder: Path, streams: Sequence[int]
-    ) -> ForkedCommand:
+    def start(self, asked: Mapping[str, Any], streams: Sequence[int]) -> ForkedCommand:
         mine, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as asked, self._sending:
-            asked.write(json.dumps([arguments, dict(environment), str(folder)]).encode())
-            asked.seek(0)
-            socket.send_fds(self._control, [b"."], [*streams, theirs.fileno(), asked.fileno()])
-        return ForkedCommand(arguments, mine)
+        with theirs, tempfile.TemporaryFile() as request, self._sending:
+            request.write(json.dumps(asked).encode())
+            request.seek(0)
+            socket.send_fds(self._control, [b"."], [*streams, theirs.fileno(), request.fileno()])
+        return ForkedCommand(asked["arguments"], mine)
 
     def _end(self) -> None:
         self._control.close()
@@ -216,16 +229,18 @@ def _kill(children: Mapping[int, socket.socket]) -> None:
 def _become(asked: int, descriptors: Sequence[int]) -> list[str]:
     """Take on the streams, the environment and the folder of a command; return its arguments."""
     with open(asked, "rb") as request:
-        arguments, environment, folder = json.load(request)
+        wanted = json.load(request)
     for stream, descriptor in enumerate(descriptors):
         os.dup2(descriptor, stream)
         os.close(descriptor)
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(wanted["environment"])
     time.tzset()
-    os.chdir(folder)
+    os.chdir(wanted["folder"])
     sys.stdin, sys.stdout, sys.stderr = (_text(stream) for stream in range(_STREAMS))
-    return list(arguments)
+    if wanted["largest_file"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (wanted["largest_file"],) * 2)
+    return list(wanted["arguments"])
 
 
 def _text(stream: int) -> IO[str]:

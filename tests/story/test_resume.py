@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -19,15 +20,20 @@ def command(*words: str | Path, home: Path) -> list[str]:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
+    return write_log(tmp_path)
+
+
+def write_log(folder: Path) -> Path:
+    """Write a log, and beside it the files that a scan of it is told."""
     rows = [
         {"when": 1767225600 + n, "id": f"r{n}", "who": f"a{n % 50}", "large": "l", "small": "s"}
         for n in range(20_000)
     ]
-    path = tmp_path / "log.jsonl"
+    path = folder / "log.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "mapping.toml").write_text(MAPPING.format(model="large"))
-    (tmp_path / "allow.txt").write_text("a1\n")
-    (tmp_path / "accounts.csv").write_text("account_id,country\na1,KR\na2,KR\n")
+    (folder / "mapping.toml").write_text(MAPPING.format(model="large"))
+    (folder / "allow.txt").write_text("a1\n")
+    (folder / "accounts.csv").write_text("account_id,country\na1,KR\na2,KR\n")
     return path
 
 
@@ -57,6 +63,14 @@ def done_before(out: Path) -> set[str]:
     return set(json.loads((out / "unfinished.json").read_text())["done"])
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing broke off."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    finished(scanning(write_log(out.parent), out))
+    return out
+
+
 @pytest.mark.parametrize(
     "at",
     [
@@ -67,9 +81,9 @@ def done_before(out: Path) -> set[str]:
         "members.parquet",
     ],
 )
-def test_a_run_killed_at_any_stage_ends_in_the_same_bytes(log, tmp_path, at):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    finished(scanning(log, whole))
+def test_a_run_killed_at_any_stage_ends_in_the_same_bytes(log, whole, tmp_path, at):
+    broken = tmp_path / "broken"
+    shutil.copy(whole.parent / "key", tmp_path)
     killed(scanning(log, broken), broken / at)
     assert not (broken / "manifest.json").exists()
     finished(scanning(log, broken))
