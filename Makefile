@@ -15,6 +15,9 @@ export FUZZ_SECONDS
 GROWTH_SIZES ?= 1/64,1/16,1/4,1
 export GROWTH_SIZES
 
+# What is installed comes uncompiled, and hundreds of processes are started: what one compiles is kept for all.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first interpreter that is new enough and can make virtual environments.
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
 	"$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \

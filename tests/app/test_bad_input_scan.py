@@ -7,28 +7,22 @@ import html
 import json
 import os
 import random
-import resource
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import forked_commands
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
-
 
 @pytest.fixture
 def scan(tmp_path):
-    def run(*arguments, out=None, shown=("--json",), before=None):
+    def run(*arguments, out=None, shown=("--json",), largest_file=None):
         environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-        command = [STILLWATCH, "scan", *map(str, arguments), "--out", str(out or tmp_path / "run"), *shown]
-        return subprocess.run(
-            command, capture_output=True, timeout=240, env=environment, check=False, preexec_fn=before
-        )
+        command = ["scan", *arguments, "--out", out or tmp_path / "run", *shown]
+        return forked_commands.run(command, environment=environment, largest_file=largest_file)
 
     return run
 
@@ -283,12 +277,9 @@ def test_ids_that_differ_in_what_is_no_character_stay_two(scan, log, tmp_path):
 
 @pytest.mark.parametrize("size", [0, 40, 300, 3_000, 8_000, 16_000])
 def test_a_disk_that_fills_at_any_moment_is_one_line_and_the_next_run_is_whole(scan, log, tmp_path, size):
-    def filled():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
     with log.open("a") as file:
         file.write("junk\n" * 2)  # which has to be written down
-    done = scan(log, before=filled)
+    done = scan(log, largest_file=size)
     told = complaint(done)
     assert "File too large" in told
     assert (tmp_path / "run").exists() == ("the same command goes on from there" in told)

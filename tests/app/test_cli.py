@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import forked_commands
 import pytest
 
 from stillwatch import __version__
@@ -31,14 +32,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def stillwatch(environment):
     def run(*arguments, stdin=b"", **variables) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [STILLWATCH, *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            timeout=SECONDS,
-            env=environment | variables,
-            check=False,
-        )
+        done = forked_commands.run(arguments, stdin=stdin, environment=environment | variables)
         out, err = done.stdout.decode(), done.stderr.decode()
         return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 

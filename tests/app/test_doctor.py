@@ -6,11 +6,11 @@ import gzip
 import json
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import forked_commands
 import pytest
 
 STILLWATCH = Path(sys.executable).with_name("stillwatch")
@@ -24,10 +24,8 @@ def examined(tmp_path):
     def run(*arguments: str | Path) -> tuple[int, dict[str, list[dict[str, Any]]]]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("STILLWATCH_")}
         home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
-        command = [STILLWATCH, "doctor", *map(str, arguments), "--json"]
-        done = subprocess.run(
-            command, capture_output=True, env=inherited | home, cwd=tmp_path, timeout=240, check=False
-        )
+        command = ["doctor", *arguments, "--json"]
+        done = forked_commands.run(command, environment=inherited | home, folder=tmp_path)
         document = json.loads(done.stdout)
         assert document["ok"] == (done.returncode == 0), done.stderr
         topics: dict[str, list[dict[str, Any]]] = {}

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
+import forked_commands
 import pytest
 
 from stillwatch.ingest.formats import ACCOUNT_FORMATS, EVENT_FORMATS, FORMATS
-
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
 
 @pytest.fixture
 def stillwatch(tmp_path):
     def run(*arguments):
         environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-        command = [STILLWATCH, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, timeout=240, env=environment, check=False)
+        return forked_commands.run(arguments, environment=environment)
 
     return run
 

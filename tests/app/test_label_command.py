@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+import forked_commands
 import pytest
 
 from stillwatch.app import cli
@@ -79,9 +78,8 @@ def test_a_damaged_file_is_named_and_not_added_to(run, capsys):
 
 
 def test_several_who_label_at_once_all_get_their_line(run):
-    command = [sys.executable, "-m", "stillwatch", "label", str(run)]
     started = [
-        subprocess.Popen([*command, f"acct-{number}", "honest", "--note", "at once", "--quiet"])
+        forked_commands.start(["label", run, f"acct-{number}", "honest", "--note", "at once", "--quiet"])
         for number in range(3)
     ]
     assert [one.wait(timeout=240) for one in started] == [0, 0, 0]

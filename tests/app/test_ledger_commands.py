@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import forked_commands
 import pyarrow.parquet as pq
 import pytest
 
@@ -58,15 +59,9 @@ def environment(tmp_path_factory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def stillwatch(environment):
     def run(*arguments, **variables) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [STILLWATCH, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            env=environment | variables,
-            check=False,
-        )
+        done = forked_commands.run(arguments, environment=environment | variables)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
     return run
 

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
+import forked_commands
 import pytest
-
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
 
 
 @pytest.fixture
 def stillwatch(tmp_path):
     def run(*arguments):
         environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
-        command = [STILLWATCH, *map(str, arguments)]
-        return subprocess.run(
-            command, capture_output=True, timeout=240, env=environment, cwd=tmp_path, check=False
-        )
+        return forked_commands.run(arguments, environment=environment, folder=tmp_path)
 
     return run
 

@@ -6,8 +6,9 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from html.parser import HTMLParser
 from importlib import resources
 from itertools import chain
@@ -22,7 +23,7 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
 from stillwatch.evidence import style
-from stillwatch.evidence.charts import on_paper
+from stillwatch.evidence.charts import forget_pictures, on_paper
 from stillwatch.evidence.facts import no_wording, wording_notes, wording_users
 from stillwatch.evidence.graph_chart import shape_of
 from stillwatch.evidence.pdf import render_pdf
@@ -96,9 +97,41 @@ def body(text: str) -> str:
     return re.sub(r"(?m)^\d+ / \d+$|^stillwatch · .*$|^.*\. \. \..*$", "", text)
 
 
+@dataclass(frozen=True)
+class Both:
+    """A run in one language: the page, and what is printed of it."""
+
+    page: list[str]
+    pdf: bytes
+    pages: list[str]
+
+    @property
+    def printed(self) -> str:
+        return "\n".join(self.pages)
+
+
 @pytest.fixture(scope="module")
-def pdf(run: RunTables) -> bytes:
-    return render_pdf(run)
+def both(run: RunTables) -> Callable[[Phrases], Both]:
+    """The run in a language; to print it and to read the print takes seconds."""
+
+    @cache
+    def made(language: str) -> Both:
+        phrases = phrases_in(language)
+        pdf = render_pdf(run, phrases)
+        pages = [page.extract_text() for page in read(pdf).pages]
+        return Both(texts_of(render_report(run, phrases)), pdf, pages)
+
+    return lambda phrases: made(phrases.language)
+
+
+@pytest.fixture(scope="module")
+def english(both: Callable[[Phrases], Both]) -> Both:
+    return both(ENGLISH)
+
+
+@pytest.fixture(scope="module")
+def pdf(english: Both) -> bytes:
+    return english.pdf
 
 
 @pytest.fixture(scope="module")
@@ -107,18 +140,17 @@ def small_run(build_run: Callable[..., RunTables], many_groups: tuple[Any, ...])
 
 
 @pytest.mark.parametrize("phrases", [ENGLISH, KOREAN], ids=["en", "ko"])
-def test_it_says_the_numbers_of_the_page(run: RunTables, phrases: Phrases):
-    page = " ".join(texts_of(render_report(run, phrases)))
-    printed = text_of(render_pdf(run, phrases))
+def test_it_says_the_numbers_of_the_page(both: Callable[[Phrases], Both], phrases: Phrases):
+    page, printed = " ".join(both(phrases).page), both(phrases).printed
     left = {phrases.count(number) for number in (21, 13)}  # shared things that the page folds away
     assert numbers(page) <= numbers(printed)
     assert numbers(body(printed)) - numbers(page) - left <= numbers(" ".join(_appendix(printed)))
 
 
 @pytest.mark.parametrize("phrases", [ENGLISH, KOREAN], ids=["en", "ko"])
-def test_it_says_the_sentences_of_the_page(run: RunTables, phrases: Phrases):
-    sentences = [text for text in texts_of(render_report(run, phrases)) if len(text.split()) > 4]
-    printed = squeezed(text_of(render_pdf(run, phrases))).lower()
+def test_it_says_the_sentences_of_the_page(run: RunTables, both: Callable[[Phrases], Both], phrases: Phrases):
+    sentences = [text for text in both(phrases).page if len(text.split()) > 4]
+    printed = squeezed(both(phrases).printed).lower()
     assert [text for text in sentences if squeezed(text).lower() not in printed] == [
         phrases.say("page.title", title=phrases.say("title.many", n=3)),  # of the document, not on its pages
         phrases.say("page.footer", version=run.manifest["stillwatch"]),  # pdf.handling is in its place
@@ -130,10 +162,10 @@ def _appendix(printed: str) -> list[str]:
     return re.findall(r"acct_\S+ \d\.\d\d · (?:over |under )?\d+%(?: 초과| 미만)?", printed)
 
 
-def test_every_account_of_every_campaign_is_listed_with_its_tie(run: RunTables, pdf: bytes):
+def test_every_account_of_every_campaign_is_listed_with_its_tie(run: RunTables, english: Both):
     called = {row["campaign_id"] for row in run.campaigns.to_pylist() if row["verdict"] == "campaign"}
     members = [row for row in run.members.to_pylist() if row["campaign_id"] in called]
-    listed = [line.partition(" ") for line in _appendix(text_of(pdf))]
+    listed = [line.partition(" ") for line in _appendix(english.printed)]
     assert {account: told for account, _, told in listed} == {
         row["account_id"]: f"{row['strength']:.2f} · {ENGLISH.percent(row['share'])}" for row in members
     }
@@ -166,11 +198,10 @@ def test_wording_is_shown_where_it_was_asked_for(small_run: RunTables):
     assert "careful" not in text_of(render_pdf(small_run))
 
 
-def test_it_is_numbered_and_headed(pdf: bytes):
-    reader = read(pdf)
-    for number, page in enumerate(reader.pages, 1):
-        lines = page.extract_text().splitlines()
-        assert f"{number} / {len(reader.pages)}" in lines
+def test_it_is_numbered_and_headed(english: Both):
+    for number, page in enumerate(english.pages, 1):
+        lines = page.splitlines()
+        assert f"{number} / {len(english.pages)}" in lines
         assert lines[0].startswith("stillwatch · Report on distillation campaigns") == (number > 1)
 
 
@@ -181,8 +212,8 @@ def test_it_is_a4_and_of_a_length_to_be_read(pdf: bytes):
 
 
 @pytest.mark.parametrize("phrases", [ENGLISH, KOREAN], ids=["en", "ko"])
-def test_it_is_accessible(run: RunTables, phrases: Phrases):
-    reader = read(render_pdf(run, phrases))
+def test_it_is_accessible(both: Callable[[Phrases], Both], phrases: Phrases):
+    reader = read(both(phrases).pdf)
     root: Any = reader.trailer["/Root"]
     assert root["/Lang"] == phrases.language
     assert root["/MarkInfo"]["/Marked"]
@@ -222,6 +253,7 @@ def test_the_same_tables_give_the_same_bytes_whatever_their_order(run: RunTables
         name: getattr(run, name).take(pa.array(range(getattr(run, name).num_rows - 1, -1, -1)))
         for name in ("campaigns", "accounts", "members", "reasons", "timeline", "lookalikes")
     }
+    forget_pictures()
     assert render_pdf(replace(run, **turned)) == pdf
 
 

@@ -8,13 +8,13 @@ its requests are spread and where they come from.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import forked_commands
 import pyarrow.parquet as pq
 import pytest
 from gateway_run import GatewayRun
@@ -46,10 +46,10 @@ def logged(gateway_run: GatewayRun) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def scanned(gateway_run: GatewayRun, tmp_path_factory: pytest.TempPathFactory) -> Scan:
     out = tmp_path_factory.mktemp("scan") / "run"
-    command = [str(STILLWATCH), "scan", str(gateway_run.log), "--out", str(out), "--json"]
-    command += ["--sketch-key", str(out.with_name("sketch.key"))]  # not the user's own
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SCAN_SECONDS, check=False)
-    return Scan(done.returncode, done.stdout, done.stderr, out)
+    command = ["scan", gateway_run.log, "--out", out, "--json"]
+    command += ["--sketch-key", out.with_name("sketch.key")]  # not the user's own
+    done = forked_commands.run(command)
+    return Scan(done.returncode, done.stdout.decode(), done.stderr.decode(), out)
 
 
 def test_the_proxy_answered_everybody_and_logged_what_it_answered(gateway_run: GatewayRun, logged):

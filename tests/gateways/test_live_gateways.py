@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import forked_commands
 import pyarrow as pa
 import pytest
 from live_service import until
@@ -54,8 +54,8 @@ class Seen(NamedTuple):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("world")
-    command = [sys.executable, "-m", "stillwatch", "simulate", "demo", "--scale", SCALE, "--seed", "5"]
-    subprocess.run([*command, "--out", str(folder), "--quiet"], check=True, timeout=120)
+    command = ["simulate", "demo", "--scale", SCALE, "--seed", "5", "--out", folder, "--quiet"]
+    assert forked_commands.run(command).returncode == 0
     return World.read(folder)
 
 

@@ -13,6 +13,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import forked_commands
 import pytest
 
 from stillwatch.contracts import InputError, MissingExtraError, StillwatchError, UsageError
@@ -218,24 +219,13 @@ def test_without_the_driver_the_error_names_the_extra(digest, monkeypatch):
 def test_an_unfinished_run_over_a_database_is_not_gone_on_with(database, tmp_path):
     """Nobody knows whether the table still holds what the run has read."""
     out, key = tmp_path / "run", tmp_path / "key"
-    words = [
-        sys.executable,
-        "-m",
-        "stillwatch",
-        "scan",
-        database,
-        "--out",
-        out,
-        "--sketch-key",
-        key,
-        "--quiet",
-    ]
-    process = subprocess.Popen(words)
+    words = ["scan", database, "--out", out, "--sketch-key", key, "--quiet"]
+    process = forked_commands.start(words)
     while not (out / "stages" / "profiles.parquet").exists() and process.poll() is None:
         time.sleep(0.002)
     process.kill()
     process.wait()
-    subprocess.run(words, check=True)
+    assert forked_commands.run(words).returncode == 0
     manifest = json.loads((out / "manifest.json").read_text())
 
     assert "intake" in manifest["seconds"]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import forked_commands
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own modules lie beside this file
 
-STILLWATCH = Path(sys.executable).with_name("stillwatch")
-COMMAND_SECONDS = 240
 SCALE = "0.2"
 
 
@@ -70,15 +68,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stillwatch(home: Path) -> Command:
-    """The installed command; ``stdin`` feeds it bytes."""
+    """Runs a command; ``stdin`` feeds it bytes."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STILLWATCH_")}
     environment |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "COLUMNS": "100"}
 
     def run(*arguments: str | Path, stdin: bytes = b"") -> Finished:
-        command = [str(STILLWATCH), *map(str, arguments)]
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, timeout=COMMAND_SECONDS, check=False, env=environment
-        )
+        done = forked_commands.run(arguments, stdin=stdin, environment=environment)
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run

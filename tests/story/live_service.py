@@ -14,6 +14,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import forked_commands
 import pyarrow as pa
 
 START_SECONDS = 120
@@ -49,8 +50,9 @@ class LiveService:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of stillwatch to its end."""
-        command = [sys.executable, "-m", "stillwatch", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = forked_commands.run(arguments, timeout=120)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
     def start(self) -> None:
         """Start the service, and wait until it answers."""

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_FSIZE, prlimit
 
+import forked_commands
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -53,9 +54,11 @@ def running(folder: Path, *options: str) -> Iterator[LiveService]:
 
 def refused(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Start a service that cannot start, and return how it ended."""
-    command = [sys.executable, "-m", "stillwatch", "serve", "--state", str(folder / "state")]
-    command += ["--sketch-key", str(folder / "sketch.key"), "--otlp-port", "0", "--gate-grpc-port", "0"]
-    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, check=False)
+    command = ["serve", "--state", str(folder / "state"), "--sketch-key", str(folder / "sketch.key")]
+    command += ["--otlp-port", "0", "--gate-grpc-port", "0", *options]
+    done = forked_commands.run(command, timeout=60)
+    out, err = done.stdout.decode(), done.stderr.decode()
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
 
 @contextmanager

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
+import shutil
 import time
 from pathlib import Path
 
+import forked_commands
 import pytest
 
 TABLES = ("campaigns", "accounts", "members", "reasons", "timeline")
@@ -17,28 +15,25 @@ MAPPING = '[columns]\ntimestamp = "when"\naccount_id = "who"\nexchange_id = "id"
 
 
 def command(*words: str | Path, home: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "stillwatch",
-        *map(str, words),
-        "--sketch-key",
-        str(home / "key"),
-        "--quiet",
-    ]
+    return [*map(str, words), "--sketch-key", str(home / "key"), "--quiet"]
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
+    return write_log(tmp_path)
+
+
+def write_log(folder: Path) -> Path:
+    """Write a log, and beside it the files that a scan of it is told."""
     rows = [
         {"when": 1767225600 + n, "id": f"r{n}", "who": f"a{n % 50}", "large": "l", "small": "s"}
         for n in range(20_000)
     ]
-    path = tmp_path / "log.jsonl"
+    path = folder / "log.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "mapping.toml").write_text(MAPPING.format(model="large"))
-    (tmp_path / "allow.txt").write_text("a1\n")
-    (tmp_path / "accounts.csv").write_text("account_id,country\na1,KR\na2,KR\n")
+    (folder / "mapping.toml").write_text(MAPPING.format(model="large"))
+    (folder / "allow.txt").write_text("a1\n")
+    (folder / "accounts.csv").write_text("account_id,country\na1,KR\na2,KR\n")
     return path
 
 
@@ -50,16 +45,30 @@ def scanning(log: Path, out: Path, *more: str | Path) -> list[str]:
 
 def killed(words: list[str], at: Path) -> None:
     """Run a command until the file ``at`` is there, then end it as a power cut would."""
-    process = subprocess.Popen(words)
+    process = forked_commands.start(words)
     deadline = time.monotonic() + 120
     while not at.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
+
+
+def finished(words: list[str], stdin: bytes = b"") -> None:
+    """Run a command to its end."""
+    done = forked_commands.run(words, stdin=stdin)
+    assert done.returncode == 0, done.stderr
 
 
 def done_before(out: Path) -> set[str]:
     return set(json.loads((out / "unfinished.json").read_text())["done"])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing broke off."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    finished(scanning(write_log(out.parent), out))
+    return out
 
 
 @pytest.mark.parametrize(
@@ -72,12 +81,12 @@ def done_before(out: Path) -> set[str]:
         "members.parquet",
     ],
 )
-def test_a_run_killed_at_any_stage_ends_in_the_same_bytes(log, tmp_path, at):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run(scanning(log, whole), check=True)
+def test_a_run_killed_at_any_stage_ends_in_the_same_bytes(log, whole, tmp_path, at):
+    broken = tmp_path / "broken"
+    shutil.copy(whole.parent / "key", tmp_path)
     killed(scanning(log, broken), broken / at)
     assert not (broken / "manifest.json").exists()
-    subprocess.run(scanning(log, broken), check=True)
+    finished(scanning(log, broken))
 
     for name in TABLES:
         assert (broken / f"{name}.parquet").read_bytes() == (whole / f"{name}.parquet").read_bytes()
@@ -95,7 +104,7 @@ def unfinished(log: Path, tmp_path: Path) -> Path:
 
 
 def resumed(out: Path, words: list[str]) -> bool:
-    subprocess.run(words, check=True)
+    finished(words)
     return "intake" not in json.loads((out / "manifest.json").read_text())["seconds"]
 
 
@@ -123,13 +132,12 @@ def test_a_stream_is_read_anew_because_nobody_knows_what_it_will_hold(log, tmp_p
     out = tmp_path / "run"
     words = [word if word != str(log) else "-" for word in scanning(log, out)]
     with log.open("rb") as stream:
-        process = subprocess.Popen(words, stdin=stream)
+        process = forked_commands.start(words, streams=(stream.fileno(), 1, 2))
         while not (out / "stages" / "profiles.parquet").exists() and process.poll() is None:
             time.sleep(0.002)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
     assert "intake" in done_before(out)
-    with log.open("rb") as stream:
-        subprocess.run(words, stdin=stream, check=True)
+    finished(words, log.read_bytes())
 
     assert "intake" in json.loads((out / "manifest.json").read_text())["seconds"]

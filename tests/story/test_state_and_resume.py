@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked_commands
 import pyarrow.parquet as pq
 import pytest
 
@@ -35,11 +32,12 @@ def arguments(world: Path, out: Path) -> list[str]:
 
 def command(*words: str, key: Path) -> list[str]:
     keyed = ["--sketch-key", str(key)] if words[0] == "scan" else []
-    return [sys.executable, "-m", "stillwatch", *words, *keyed, "--quiet"]
+    return [*words, *keyed, "--quiet"]
 
 
 def run(*words: str, key: Path) -> None:
-    subprocess.run(command(*words, key=key), check=True)
+    done = forked_commands.run(command(*words, key=key))
+    assert done.returncode == 0, done.stderr
 
 
 def table(out: Path, name: str) -> bytes:
@@ -54,12 +52,12 @@ def ids(out: Path) -> dict[str, str]:
 def test_a_killed_run_goes_on_and_gives_the_same_tables(log, tmp_path):
     key = tmp_path / "key"
     run(*arguments(log, tmp_path / "whole"), key=key)
-    killed = subprocess.Popen(command(*arguments(log, tmp_path / "killed"), key=key))
+    killed = forked_commands.start(command(*arguments(log, tmp_path / "killed"), key=key))
     families = tmp_path / "killed" / "stages" / "families.parquet"
     deadline = time.monotonic() + 120
     while not families.exists() and killed.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
-    os.kill(killed.pid, signal.SIGKILL)
+    killed.kill()
     killed.wait()
     assert not (tmp_path / "killed" / "manifest.json").exists()
     run(*arguments(log, tmp_path / "killed"), key=key)

@@ -76,7 +76,7 @@ class Request(Protocol):
         """Return the accounts of which no trace may stay, in the labels of analysts neither."""
 
     def beside(self, state: Path) -> Mapping[str, Mapping[str, int]]:
-        """Return how many rows the database keeps of each account of which no trace may stay, by their kind."""
+        """Return how many rows the database keeps of each account that is to leave no trace, by kind."""
 
     def forget_beside(self, state: Path, kind: str) -> None:
         """Take those of a kind away."""

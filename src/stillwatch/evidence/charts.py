@@ -8,12 +8,14 @@ cannot be read on a phone; the page shows the one that fits.
 from __future__ import annotations
 
 import html
+import json
 import math
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -68,18 +70,22 @@ def waterfall(
     colour = alt.Color(
         "side:N", scale=alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values())), legend=None
     )
-    bars = alt.Chart(data(rows)).mark_bar(height={"band": 0.62}).encode(x=x, x2="end:Q", y=y, color=colour)
+    bars = (
+        alt.Chart(data(rows))
+        .mark_bar(height={"band": 0.62})
+        .encode(x=x, x2=alt.X2("end:Q"), y=y, color=colour)
+    )
     values = (
         alt.Chart(data(rows))
         .mark_text(align="left", dx=6, fontWeight=600)
-        .encode(x="right:Q", y=alt.Y("label:N", sort=None), text="value:N")
+        .encode(x=alt.X("right:Q"), y=alt.Y("label:N", sort=None), text=alt.Text("value:N"))
     )
     connectors = (
         alt.Chart(data(joints))
         .mark_rule(strokeWidth=1, color="var(--line-strong)")
-        .encode(x="at:Q", y=alt.Y("from:N", sort=None), y2="to:N")
+        .encode(x=alt.X("at:Q"), y=alt.Y("from:N", sort=None), y2=alt.Y2("to:N"))
     )
-    zero = alt.Chart(data([{"at": 0}])).mark_rule(color="var(--ink)").encode(x="at:Q")
+    zero = alt.Chart(data([{"at": 0}])).mark_rule(color="var(--ink)").encode(x=alt.X("at:Q"))
     chart = (zero + connectors + bars + values).properties(width=width - room - 60, height=26 * len(rows))
     return draw(chart, name=name, alt_text=alt_text)
 
@@ -112,7 +118,7 @@ def shares(parts: Sequence[tuple[str, float]], *, phrases: Phrases, name: str, a
     x = alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1]))
     base = alt.Chart(data(rows))
     bars = base.mark_bar(color="var(--accent)", height={"band": 0.62}).encode(x=x, y=y)
-    values = base.mark_text(align="left", dx=6, fontWeight=600).encode(x=x, y=y, text="value:N")
+    values = base.mark_text(align="left", dx=6, fontWeight=600).encode(x=x, y=y, text=alt.Text("value:N"))
     return draw(
         (bars + values).properties(width=NARROW - room - 56, height=26 * len(rows)),
         name=name,
@@ -142,7 +148,7 @@ def share_histogram(counts: Sequence[int], *, phrases: Phrases, name: str, alt_t
     bars = (
         alt.Chart(data(rows))
         .mark_bar(color="var(--accent)", binSpacing=3)
-        .encode(x=x, x2="to:Q", y=y)
+        .encode(x=x, x2=alt.X2("to:Q"), y=y)
         .properties(width=NARROW - 70, height=130)
     )
     return draw(bars, name=name, alt_text=alt_text)
@@ -250,7 +256,7 @@ def data(rows: Sequence[dict[str, Any]]) -> alt.InlineData:
 
 def draw(chart: alt.TopLevelMixin, *, name: str, alt_text: str) -> Markup:
     """The chart as an SVG element whose ids begin with ``name``, described by ``alt_text``."""
-    drawn = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _THEME})
+    drawn = _rendered(json.dumps({**chart.to_dict(validate=False), "config": _THEME}))
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawn)
     assert box is not None, "the renderer always writes a view box"
     inner = _one_picture(_own_ids(drawn[drawn.index(">") + 1 :], name))
@@ -259,6 +265,18 @@ def draw(chart: alt.TopLevelMixin, *, name: str, alt_text: str) -> Markup:
         f'role="img" aria-label="{escape(alt_text)}">'
     )
     return Markup(start + inner)  # the renderer escapes text; names are ours
+
+
+@lru_cache(maxsize=256)
+def _rendered(specification: str) -> str:
+    """The renderer's picture, kept: the PDF shows those of the page, and each takes 50 milliseconds."""
+    svg: str = vl_convert.vegalite_to_svg(specification)
+    return svg
+
+
+def forget_pictures() -> None:
+    """Draw every chart anew from here on."""
+    _rendered.cache_clear()
 
 
 def _one_picture(svg: str) -> str:

@@ -148,7 +148,7 @@ def _lines(graph: AccountGraph, places: Floats, sheet: Sheet) -> list[alt.Chart]
         charts.append(
             alt.Chart(data(rows))
             .mark_line(color=_colour(signal), strokeWidth=1, opacity=0.45, invalid="break-paths-show-domains")
-            .encode(order="order:Q", **_at(sheet))
+            .encode(order=alt.Order("order:Q"), **_at(sheet))
         )
     return charts
 
@@ -204,7 +204,7 @@ def _counts(graph: AccountGraph, places: Floats, radii: Sequence[float], sheet: 
         if bundle.accounts > 1 and 2 * radius >= text_width(f"{bundle.accounts:,}") + 6
     ]
     written = alt.Chart(data(rows)).mark_text(color="var(--paper)", fontWeight=600, fontSize=11)
-    counts: alt.Chart = written.encode(text="text:N", **_at(sheet))
+    counts: alt.Chart = written.encode(text=alt.Text("text:N"), **_at(sheet))
     return counts
 
 
@@ -227,7 +227,7 @@ def _labels(
     written = alt.Chart(data(rows)).mark_text(
         fontSize=11.5, fontWeight=600, stroke="var(--paper)", strokeWidth=3, strokeJoin="round"
     )
-    labels: alt.Chart = written.encode(text="text:N", **_at(sheet))
+    labels: alt.Chart = written.encode(text=alt.Text("text:N"), **_at(sheet))
     return labels
 
 

@@ -176,6 +176,7 @@ class Phrases:
 
 
 @cache
+@cache
 def phrases_in(language: str) -> Phrases:
     """The wording of ``en`` or ``ko``."""
     return Phrases(catalogue(language))

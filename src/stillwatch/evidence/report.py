@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -125,7 +125,9 @@ def read_report(tables: RunTables, phrases: Phrases = ENGLISH, wordings: Wording
     )
 
 
+@cache
 def _environment(phrases: Phrases) -> Environment:
+    """Return what a language's pages are made with; the templates are compiled once."""
     environment = Environment(
         loader=PackageLoader("stillwatch.evidence"),
         autoescape=True,

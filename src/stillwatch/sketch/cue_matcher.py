@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, reduce
+from itertools import pairwise
 from operator import or_
 from typing import Final, NamedTuple
 
@@ -181,14 +182,13 @@ def gap_bit_of(gap: int) -> int:
 def _wordings(phrases: Sequence[CuePhrase]) -> Iterable[tuple[int, list[int], Meaning]]:
     """Every wording as its opener and the tokens that follow, and what it means."""
     wordings = list(_roles(phrases))
-    values, offsets = token_hashes(pa.array([text for text, _, _ in wordings], pa.string()))
-    pairs = pair_hashes(values)
-    for (text, longest, meaning), first, last in zip(wordings, offsets[:-1], offsets[1:], strict=True):
+    hashes, offsets = token_hashes(pa.array([text for text, _, _ in wordings], pa.string()))
+    values, pairs = hashes.tolist(), pair_hashes(hashes).tolist()
+    for (text, longest, meaning), (first, last) in zip(wordings, pairwise(offsets.tolist()), strict=True):
         if not 0 < last - first < REACH - longest:
             raise ValueError(f"cue wording {text!r} has {last - first} words")
         single = last - first == 1
-        opener = values[first] if single else pairs[first]
-        yield int(opener), values[first + 2 : last].tolist(), meaning
+        yield values[first] if single else pairs[first], values[first + 2 : last], meaning
 
 
 def _roles(phrases: Sequence[CuePhrase]) -> Iterator[tuple[str, int, Meaning]]:

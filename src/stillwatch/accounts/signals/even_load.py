@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import nbinom
+from scipy.special import gammaln, xlog1py
 
 from stillwatch.accounts.behaviour import Behaviour, Floats, Ints
 from stillwatch.accounts.ordinary import Ordinary, Uses
@@ -60,11 +60,16 @@ def ordinary_dispersion(uses: Uses) -> float:
 def _likeliest(counts: Ints) -> float:
     pace = _mean_behind(_typical(counts, np.ones(len(counts))))
     size = 1 / np.array(_ORDINARY_DISPERSIONS)[:, None]
-    each = nbinom.logpmf(counts, size, size / (size + pace)) - np.log(
-        nbinom.sf(0, size, size / (size + pace))
-    )
-    sums = each.sum(axis=1)
+    part = size / (size + pace)
+    seen = -np.expm1(size * np.log(part))
+    sums = (_log_probability(counts, size, part) - np.log(seen)).sum(axis=1)
     return _ORDINARY_DISPERSIONS[int(np.argmax(sums))]
+
+
+def _log_probability(counts: Ints, size: Floats, part: Floats) -> Floats:
+    """Return the negative binomial log-probability of ``counts``, without the half second of scipy.stats."""
+    ways = gammaln(size + counts) - gammaln(counts + 1) - gammaln(size)
+    return np.asarray(ways + size * np.log(part) + xlog1py(counts, -part))
 
 
 @dataclass(frozen=True)
