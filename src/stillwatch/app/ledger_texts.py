@@ -19,9 +19,9 @@ _BESIDE: Final = {
     "signups": "remembered sign-up",
 }
 _BEYOND: Final = (
-    "Not reached: API keys (`stillwatch keys forget`), run folders (delete the folder, `rm -r RUN`), gateway logs, "
-    "account files, --allow lists, copies and backups. The audit log names accounts that a person took out of a "
-    "decision."
+    "Not reached: API keys (`stillwatch keys forget`), run folders (delete the folder, `rm -r RUN`), gateway "
+    "logs, account files, --allow lists, copies and backups. The audit log names accounts that a person took "
+    "out of a decision."
 )
 
 
