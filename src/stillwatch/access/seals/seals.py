@@ -12,7 +12,6 @@ whose it was, which is what the event says. Clients get the token and no word of
 
 from __future__ import annotations
 
-import binascii
 import hmac
 import os
 import struct
@@ -21,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+import pybase64
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
@@ -173,24 +173,22 @@ def _read(inside: bytes) -> tuple[Place, datetime, bytes]:
 
 
 def _encoded(raw: bytes) -> str:
-    return binascii.b2a_base64(raw, newline=False).rstrip(b"=").decode()
+    return pybase64.b64encode_as_string(raw).rstrip("=")
 
 
 def _decoded(token: str) -> bytes:
     """Return what a token holds; one token has one way to be written.
 
-    The decoder leaves out what is no base64, so that its length tells whether all was. Bits of the last sign
-    that mean nothing are told by writing the last bytes again.
+    Bits of the last sign that mean nothing are told by writing the last bytes again.
     """
     if len(token) > LONGEST or not token.startswith(PREFIX) or not token.isascii() or "=" in token:
         raise SealError("malformed")
     text = token[len(PREFIX) :]
     try:
-        raw = binascii.a2b_base64(text + "=" * (-len(text) % 4))
+        raw = pybase64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         raise SealError("malformed") from None
     rest = len(raw) % 3
-    whole = len(raw) == len(text) * 3 // 4 and (not rest or text.endswith(_encoded(raw[-rest:])))
-    if not whole:
+    if rest and not text.endswith(_encoded(raw[-rest:])):
         raise SealError("malformed")
     return raw
