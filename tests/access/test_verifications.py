@@ -36,14 +36,13 @@ def test_the_highest_level_counts(verifications):
     assert len(verifications.levels(f"acct-{number}" for number in range(1200))) == 2
 
 
-def test_only_a_pass_after_the_moment_and_at_the_level_counts(verifications):
-    before, between = NOW - timedelta(seconds=1), NOW + timedelta(minutes=2)
+def test_the_last_pass_at_the_level_is_told(verifications):
     everybody = ["acct-1", "acct-2", "acct-3"]
-    assert verifications.passed_since(dict.fromkeys(everybody, before)) == {"acct-1", "acct-2"}
-    assert verifications.passed_since(dict.fromkeys(everybody, between)) == {"acct-1"}
-    assert verifications.passed_since({"acct-1": between}, Level.PASSKEY) == {"acct-1"}
-    assert verifications.passed_since({"acct-1": before}, Level.ORGANIZATION) == frozenset()
-    assert verifications.passed_since({"acct-1": NOW + timedelta(minutes=5)}) == frozenset()
+    later = {"acct-1": NOW + timedelta(minutes=5), "acct-2": NOW + timedelta(minutes=1)}
+    assert verifications.passed_at(everybody) == later
+    assert verifications.passed_at(everybody, Level.ORGANIZATION) == {"acct-2": later["acct-2"]}
+    assert verifications.passed_at(["acct-1"], Level.IDENTITY) == {}
+    assert verifications.passed_at([]) == {}
 
 
 def test_every_change_raises_the_revision(verifications, database):

@@ -140,7 +140,7 @@ def served(state: Path, path: str = "", **step_up: Any) -> Iterator[Door]:
     told = {"public_url": f"http://localhost:{own.getsockname()[1]}{path}", "step_up": step_up}
     database = Database(address_of(state / "decisions.db"))
     database.migrate()
-    desk = AccessDesk(state, AccessFile.model_validate(told), database, KEY, authorise)
+    desk = AccessDesk(state, AccessFile.model_validate(told), database, KEY, authorise, state / "key.pepper")
     clock = Clock()
     app = control_plane(step_up_routes(desk, clock))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))

@@ -170,6 +170,7 @@ def test_every_route_is_described_and_everything_described_is_there(folder):
         (route.path.replace(":path}", "}"), method.lower())
         for route in access_routes(desk_in(folder))
         for method in route.methods - {"HEAD"}
+        if not route.path.startswith(("/verify", "/appeal"))  # pages for people
     }
     document = access_door.document()
     assert {(path, method) for path, item in document["paths"].items() for method in item} == there

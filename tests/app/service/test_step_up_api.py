@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pyotp
 import pytest
 from step_up_desk import SECRET, Door, Visitor, served
 
-from stillwatch.app.service.access_desk import AccessDesk
 from stillwatch.app.service.places import LINK_KEY
 from stillwatch.app.service.step_up.desk import StepUpDesk
 from stillwatch.app.service.step_up.kept_secrets import SECRETS_KEY
@@ -97,7 +97,7 @@ def test_what_an_account_reached_is_told_and_taken_back(door):
 def desk_of(door: Door, state: Path, **step_up: object) -> StepUpDesk:
     settings = door.desk.file.step_up.model_validate(step_up)
     file = door.desk.file.model_copy(update={"step_up": settings})
-    return StepUpDesk(AccessDesk(state, file, door.desk.database, door.desk.key, door.desk.authorise))
+    return StepUpDesk(replace(door.desk, state=state, file=file))
 
 
 def test_keys_are_made_for_their_owner_alone_and_an_open_one_is_refused(door, tmp_path):

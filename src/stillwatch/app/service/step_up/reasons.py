@@ -40,7 +40,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
         "standalone-requests",
         "dedicated",
     ),
-    "work": ("dataset-partition", "continuity", "pool-failover", "tied"),
+    "work": ("dataset-partition", "continuity", "seal-foreign", "pool-failover", "tied"),
 }
 """Signals by what a person is told of them: what it is about, not where its threshold is."""
 
