@@ -32,6 +32,7 @@ PROOF_KEY = ECKey.generate_key("P-256")
 class Issuing(NamedTuple):
     """A store, and where it is published."""
 
+    database: Database
     store: KeyStore
     audit: AuditLog
     pepper: Pepper
@@ -68,7 +69,9 @@ def issuing(
     database.migrate()
     pepper = load_or_create_pepper(folder / "keys.pepper")
     store = KeyStore(database, pepper)
-    opened = Issuing(store, AuditLog(folder / "audit.jsonl"), pepper, folder / "issued-keys", folder)
+    opened = Issuing(
+        database, store, AuditLog(folder / "audit.jsonl"), pepper, folder / "issued-keys", folder
+    )
     opened.publish(rules or KeyRules(origins=(ORIGIN,)))
     yield opened
     database.close()

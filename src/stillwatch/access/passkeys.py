@@ -26,6 +26,7 @@ from webauthn.helpers.structs import (
 )
 
 from stillwatch.access.step_up_tables import PASSKEYS
+from stillwatch.persistence.database import Database
 
 MOST: Final = 10
 """Passkeys of one account at most."""
@@ -61,6 +62,18 @@ def site_of(public_url: str, name: str) -> Site:
     """Return the site at a public URL, whose path says nothing to WebAuthn."""
     parts = urlsplit(public_url)
     return Site(f"{parts.scheme}://{parts.netloc}".lower(), name or parts.netloc)
+
+
+def every_passkey(database: Database) -> list[tuple[str, str, datetime]]:
+    """Return id, account and time of every passkey that was made, the oldest first.
+
+    Raises:
+        StoreError: the database is away.
+    """
+    columns = PASSKEYS.c["credential_id", "account_id", "made_at"]
+    asked = select(*columns).order_by(PASSKEYS.c.made_at, PASSKEYS.c.credential_id)
+    with database.reading() as connection:
+        return [(number, account, at) for number, account, at in connection.execute(asked)]
 
 
 def has_passkey(connection: Connection, account_id: str) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, distinct, func, insert, select, update
+from sqlalchemy import Connection, distinct, func, insert, select, update
 
 from stillwatch.access.levels import Level
 from stillwatch.access.step_up_tables import REVISION, VERIFICATIONS
@@ -89,13 +89,26 @@ class Verifications:
                 )
             }
 
+    def every(self) -> list[tuple[str, Verification]]:
+        """Return everything that anybody passed with its id, the oldest first."""
+        columns = [VERIFICATIONS.c.id, *(VERIFICATIONS.c[name] for name in Verification._fields)]
+        with self._database.reading() as connection:
+            rows = connection.execute(select(*columns).order_by(VERIFICATIONS.c.at, VERIFICATIONS.c.id)).all()
+        return [(row[0], _of(row[1:])) for row in rows]
+
     def of_account(self, account_id: str) -> list[Verification]:
         """Return everything that an account passed, the oldest first."""
         columns = [VERIFICATIONS.c[name] for name in Verification._fields]
         own = VERIFICATIONS.c.account_id == account_id
         with self._database.reading() as connection:
             rows = connection.execute(select(*columns).where(own).order_by(VERIFICATIONS.c.at)).all()
-        return [_verification(row) for row in rows]
+        return [_of(row) for row in rows]
+
+
+def level_of(connection: Connection, account_id: str) -> Level:
+    """Return the highest level that an account has reached."""
+    own = VERIFICATIONS.c.account_id == account_id
+    return Level(connection.execute(select(func.max(VERIFICATIONS.c.level)).where(own)).scalar() or 0)
 
 
 def record(connection: Connection, passed: Verification) -> None:
@@ -128,9 +141,9 @@ def accounts_of(connection: Connection, holder: str, but: str) -> int:
     return int(connection.execute(counted).scalar_one())
 
 
-def _verification(row: Row[Any]) -> Verification:
-    told = row._asdict()
-    return Verification(**told | {"level": Level(row.level), "method": Method(row.method)})
+def _of(row: Sequence[Any]) -> Verification:
+    told = Verification(*row)
+    return told._replace(level=Level(told.level), method=Method(told.method))
 
 
 def _few(accounts: Iterable[str]) -> Iterator[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,8 +15,10 @@ from stillwatch.ledger.layout import Layout
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from stillwatch.access.keys.issued import IssuedKey
     from stillwatch.decisions.decision import Decision, Member
     from stillwatch.decisions.store import Store
+    from stillwatch.persistence.database import Database
 
 _MEANING: Final = {
     AccountEvent.ACCOUNT_DISABLED: Activity.DISABLED,
@@ -37,9 +40,38 @@ def activities(ledger: Path, store: Store | None, since: datetime | None = None)
     Raises:
         StoreError: the database is away.
     """
-    told = [*_events(ledger), *(() if store is None else _decisions(store))]
+    told = [*_events(ledger), *(() if store is None else chain(_decisions(store), _access(store.database)))]
     kept = (each for each in told if since is None or each.time >= since)
     return sorted(kept, key=lambda each: (each.time, each.uid))
+
+
+def _access(database: Database) -> Iterator[AccountActivity]:
+    """Yield what accounts proved at the access door, and the keys that were made for them."""
+    from stillwatch.access.keys.store import every_key
+    from stillwatch.access.passkeys import every_passkey
+    from stillwatch.access.verifications import Verifications
+
+    for number, passed in Verifications(database).every():
+        detail = f"level {int(passed.level)} by {passed.method.value}"
+        yield AccountActivity(
+            f"step-up/{number}", passed.at, passed.account_id, Activity.STEP_UP, _STILLWATCH, detail=detail
+        )
+    for number, account_id, made_at in every_passkey(database):
+        yield AccountActivity(
+            f"passkey/{number}", made_at, account_id, Activity.FACTOR_ENABLED, _STILLWATCH, detail="passkey"
+        )
+    for key in every_key(database):
+        yield from _of_key(key)
+
+
+def _of_key(key: IssuedKey) -> Iterator[AccountActivity]:
+    own, by = f"key/{key.id}", key.made_by or _STILLWATCH
+    yield AccountActivity(f"{own}/made", key.made_at, key.account_id, Activity.KEY_MADE, by, detail=key.id)
+    if key.revoked_at is not None:
+        by = key.revoked_by or _STILLWATCH
+        yield AccountActivity(
+            f"{own}/revoked", key.revoked_at, key.account_id, Activity.KEY_REVOKED, by, detail=key.id
+        )
 
 
 def _events(ledger: Path) -> Iterator[AccountActivity]:

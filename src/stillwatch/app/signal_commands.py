@@ -145,8 +145,8 @@ def export(
 ) -> None:
     """Write what happened to accounts as OCSF Account Change and Authentication events, one a line.
 
-    These are the account events of the ledger, and the accounts of decisions that act: when each came under
-    one, and when that ended.
+    These are the account events of the ledger, the accounts of decisions that act (when each came under one,
+    and when that ended), what accounts proved at the access door, and keys that were made and revoked.
 
     Examples:
 

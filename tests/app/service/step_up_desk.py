@@ -19,6 +19,8 @@ import uvicorn
 from receiving_desk import KEY
 from starlette.requests import HTTPConnection
 
+from stillwatch.access.signals.outbox import Outbox
+from stillwatch.access.signals.signals_file import SignalsFile
 from stillwatch.access.verifications import Verifications
 from stillwatch.app.access_file import AccessFile
 from stillwatch.app.service.access_desk import AccessDesk
@@ -133,14 +135,16 @@ class Visitor:
 
 
 @contextmanager
-def served(state: Path, path: str = "", **step_up: Any) -> Iterator[Door]:
+def served(state: Path, path: str = "", signals: SignalsFile | None = None, **step_up: Any) -> Iterator[Door]:
     """An access door at a free port of localhost, as ``[step_up]`` of its access file says."""
     state.mkdir(parents=True, exist_ok=True)
     own = socket.create_server(("127.0.0.1", 0))
     told = {"public_url": f"http://localhost:{own.getsockname()[1]}{path}", "step_up": step_up}
     database = Database(address_of(state / "decisions.db"))
     database.migrate()
-    desk = AccessDesk(state, AccessFile.model_validate(told), database, KEY, authorise, state / "key.pepper")
+    outbox = None if signals is None else Outbox(database, signals)
+    file = AccessFile.model_validate(told)
+    desk = AccessDesk(state, file, database, KEY, authorise, state / "key.pepper", outbox)
     clock = Clock()
     app = control_plane(step_up_routes(desk, clock))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))

@@ -16,6 +16,7 @@ from step_up_desk import ACCOUNT, SECRET, Door, Visitor, served
 
 from stillwatch.access.identity_checks import secret_of, signature
 from stillwatch.access.levels import Level
+from stillwatch.access.signals.signals_file import SignalsFile
 from stillwatch.app.service.step_up.languages import language
 from stillwatch.enforce.links import Links
 
@@ -31,6 +32,14 @@ ORGANIZATION = {
 }
 
 
+SIGNALS = SignalsFile.model_validate(
+    {
+        "issuer": "https://stillwatch.example.com",
+        "streams": [{"name": "idp", "audience": "idp", "subjects": {"format": "opaque"}}],
+    }
+)
+
+
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("access")
@@ -41,7 +50,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         "secret_file": str(folder / "webhook"),
     }
     options = {"service": "Example Models", "organizations": [ORGANIZATION], "identity": identity}
-    with served(folder / "state", **options) as found:
+    with served(folder / "state", signals=SIGNALS, **options) as found:
         yield found
 
 
@@ -235,8 +244,8 @@ def webhook(
     return Visitor(door).http.post("/v1/identity-checks", content=body, headers=headers)
 
 
-def begun(door: Door, account: str) -> tuple[Visitor, str]:
-    visitor = Visitor(door).begin(door.link(account, level=5), "identity")
+def begun(door: Door, account: str, decision: str = "") -> tuple[Visitor, str]:
+    visitor = Visitor(door).begin(door.link(account, level=5, decision_id=decision), "identity")
     visitor.send("/verify/identity")
     found = re.search(r"start\?ref=([\w-]+)&amp;back=(\S+)\"", visitor.page.text)
     assert found is not None
@@ -257,6 +266,14 @@ def test_an_identity_check_is_begun_waited_for_and_passed(door):
     assert webhook(door, reference, "failed").status_code == 409
     assert visitor.open("/verify/identity").title == "Confirmed"
     assert door.verifications.levels(["acct-identity"]) == {"acct-identity": Level.IDENTITY}
+
+
+def test_identity_providers_are_told_of_a_level_that_rose_once(door):
+    for decision in ("dec_1", "dec_2"):
+        _, reference = begun(door, "acct-told", decision)
+        assert webhook(door, reference, "passed", subject="person-told").json()["status"] == "passed"
+    told = [each for each in door.desk.outbox.waiting("idp", 100) if each.account_id == "acct-told"]
+    assert [(each.claims["previous_level"], each.claims["current_level"]) for each in told] == [("0", "5")]
 
 
 def test_what_was_passed_for_one_decision_is_not_enough_for_the_next(door):

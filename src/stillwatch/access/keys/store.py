@@ -131,18 +131,11 @@ class KeyStore:
 
     def page(self, account_id: str | None = None, after: str = "", most: int = 1000) -> list[IssuedKey]:
         """Return keys by id that come after one, at most so many; of one account or of all."""
-        query = select(KEYS).where(KEYS.c.id > after).order_by(KEYS.c.id).limit(most)
-        if account_id is not None:
-            query = query.where(KEYS.c.account_id == account_id)
-        with self._database.reading() as connection:
-            return [_key(row) for row in connection.execute(query).mappings()]
+        return _page(self._database, account_id, after, most)
 
     def every(self, account_id: str | None = None) -> Iterator[IssuedKey]:
         """Yield keys by id, page by page; of one account or of all."""
-        after = ""
-        while page := self.page(account_id, after):
-            yield from page
-            after = page[-1].id
+        return every_key(self._database, account_id)
 
     def changed(self, since: int) -> Changed:
         """Return what changed after a revision; 0: everything."""
@@ -165,6 +158,26 @@ class KeyStore:
             before = connection.execute(select(REVISION.c.number).with_for_update()).scalar_one()
             yield connection, before + 1
             connection.execute(update(REVISION).values(number=before + 1))
+
+
+def every_key(database: Database, account_id: str | None = None) -> Iterator[IssuedKey]:
+    """Yield keys by id, page by page; of one account or of all.
+
+    Raises:
+        StoreError: the database is away.
+    """
+    after = ""
+    while page := _page(database, account_id, after, 1000):
+        yield from page
+        after = page[-1].id
+
+
+def _page(database: Database, account_id: str | None, after: str, most: int) -> list[IssuedKey]:
+    query = select(KEYS).where(KEYS.c.id > after).order_by(KEYS.c.id).limit(most)
+    if account_id is not None:
+        query = query.where(KEYS.c.account_id == account_id)
+    with database.reading() as connection:
+        return [_key(row) for row in connection.execute(query).mappings()]
 
 
 def _log(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from stillwatch.access.signals.outbox import Outbox
 from stillwatch.app.access_file import AccessFile
 from stillwatch.app.decision_store import AUDIT
 from stillwatch.app.service.authorising import Authorise
@@ -24,6 +25,7 @@ class AccessDesk:
     key: SketchKey
     authorise: Authorise
     key_pepper: Path  # by which API keys are hashed
+    outbox: Outbox | None = None  # for identity providers; None: there are no streams
     redis: str = ""  # URL of the server through which proofs that were seen are shared
 
     @cached_property

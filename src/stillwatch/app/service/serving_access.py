@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from stillwatch.access.signals.outbox import Outbox
+from stillwatch.access.signals.signals_file import read_signals_file
 from stillwatch.app.access_file import read_access_file
 from stillwatch.app.service.access_desk import AccessDesk
 from stillwatch.app.service.addresses import Address
@@ -47,10 +49,13 @@ def access_desk(settings: ServeSettings) -> AccessDesk:
         StillwatchError: the access file or the key is wrong.
     """
     assert settings.access is not None
+    database = Database(address_of(settings.store))
+    signals = None if settings.signals is None else read_signals_file(settings.signals)
     return AccessDesk(
         state=settings.state,
         file=read_access_file(settings.access),
-        database=Database(address_of(settings.store)),
+        database=database,
+        outbox=None if signals is None else Outbox(database, signals),
         key=load_or_create_key(settings.sketch_key),
         authorise=Tokens(settings.state).authorise,
         key_pepper=settings.key_pepper,

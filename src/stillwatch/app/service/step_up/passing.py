@@ -6,12 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from stillwatch.access.signals.vocabulary import assurance_change
 from stillwatch.access.step_up_sessions import Session, raise_passed
 from stillwatch.access.verifications import (
     Method,
     Verification,
     accounts_of,
     holders,
+    level_of,
     lock,
     record,
 )
@@ -40,7 +42,7 @@ def pass_account(
     now: datetime,
     holder: str = "",
 ) -> None:
-    """Keep that an account passed, and write it to the audit log.
+    """Keep that an account passed, tell identity providers, and write it to the audit log.
 
     Args:
         desk: has the log and the limit.
@@ -62,6 +64,10 @@ def pass_account(
             raise HolderError("other")
         if accounts_of(connection, holder, account_id) >= desk.settings.accounts_per_person:
             raise HolderError("taken")
+    before = level_of(connection, account_id)
+    if method.level > before and desk.desk.outbox is not None:
+        change = assurance_change(account_id, before, method.level, now)
+        desk.desk.outbox.put(connection, [change], now)
     record(connection, Verification(account_id, method.level, method, now, decision_id, holder))
     desk.log.tell(
         "stepped-up", account_id, level=int(method.level), method=method.value, decision=decision_id
