@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import forked_commands
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -20,8 +21,9 @@ def examples() -> ModuleType:
     return module
 
 
-def test_the_examples_print_what_the_pages_show(examples, tmp_path):
-    for name, text in examples.pages(tmp_path):
+def test_the_examples_print_what_the_pages_show(examples, tmp_path, tmp_path_factory):
+    programs = forked_commands.programs(tmp_path_factory.mktemp("programs") / "bin")
+    for name, text in examples.pages(tmp_path, programs):
         written = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert "```console" in written, name
         assert written == text, f"{name}: run `make docs`"
