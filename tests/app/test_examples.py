@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -21,8 +23,9 @@ def examples() -> ModuleType:
     return module
 
 
-def test_the_examples_print_what_the_pages_show(examples, tmp_path, tmp_path_factory):
-    programs = forked_commands.programs(tmp_path_factory.mktemp("programs") / "bin")
+def test_the_examples_print_what_the_pages_show(examples, tmp_path, tmp_path_factory, monkeypatch):
+    programs = forked_commands.program(tmp_path_factory.mktemp("programs") / "bin")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     for name, text in examples.pages(tmp_path, programs):
         written = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert "```console" in written, name

@@ -38,8 +38,8 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ports = {port: str(free_port()) for port in ("8790", "8787", "4000")}
-        programs = forked_commands.programs(folder / "bin")
-        path = f"{programs}:/usr/local/bin:/usr/bin:/bin"
+        forked, own = forked_commands.program(folder / "bin"), Path(sys.executable).parent
+        path = f"{forked}:{own}:/usr/local/bin:/usr/bin:/bin"
         self.environment = {"PATH": path, "HOME": str(folder), "LITELLM_MASTER_KEY": MASTER}
         self.environment |= {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
         self.said = ""

@@ -154,13 +154,10 @@ def _whole(pipe: int) -> bytes:
         return stream.read()
 
 
-def programs(folder: Path) -> Path:
-    """Fill ``folder`` with the programs beside Python's, of which ``stillwatch`` is a forked command."""
+def program(folder: Path) -> Path:
+    """Make ``folder``, and in it a program ``stillwatch`` for shells that is a forked command."""
     folder.mkdir()
-    for program in Path(sys.executable).parent.iterdir():
-        (folder / program.name).symlink_to(program)
     shim = folder / "stillwatch"
-    shim.unlink(missing_ok=True)
     shim.write_text(_SHIM.format(python=sys.executable, address=str(_server().address)))
     shim.chmod(0o755)
     return folder
