@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PROGRAMS = Path(sys.executable).parent
 PAGES = ("start.md", "your-logs.md", "verdicts.md")
 _BLOCK = re.compile(r"^(?:<!-- run -->\n```sh|(?P<shown>```console))\n(?P<body>.*?)^```$", re.M | re.S)
 _KEY = "0" * 32  # the digests of rejected records depend on it
@@ -27,9 +28,9 @@ _UNWANTED = ("STILLWATCH_", "MAKE", "MFLAGS", "FORCE_COLOR")  # of the caller, a
 Shell = Callable[[str], str]
 
 
-def pages(folder: Path) -> Iterator[tuple[str, str]]:
-    """Name and text of every page, its examples run in ``folder``, which is empty."""
-    shell = _shell(folder)
+def pages(folder: Path, programs: Path = PROGRAMS) -> Iterator[tuple[str, str]]:
+    """Name and text of every page, its examples run in the empty ``folder`` with these ``programs``."""
+    shell = _shell(folder, programs)
     for name in PAGES:
         text = (ROOT / "docs" / name).read_text(encoding="utf-8")
         yield name, _BLOCK.sub(lambda block: _renewed(block, shell), text)
@@ -45,12 +46,12 @@ def _renewed(block: re.Match[str], shell: Shell) -> str:
     return "```console\n" + "\n".join(parts) + "```"
 
 
-def _shell(folder: Path) -> Shell:
+def _shell(folder: Path, programs: Path) -> Shell:
     """A shell in a checkout whose installation is done; it prints what users see on their terminal."""
     for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
         shutil.copy(ROOT / name, folder)
     (folder / ".venv").mkdir()
-    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (folder / ".venv" / "bin").symlink_to(programs)
     (folder / ".venv" / ".installed").touch()
     key = folder / ".config" / "stillwatch" / "sketch.key"
     key.parent.mkdir(parents=True)

@@ -163,6 +163,8 @@ def java() -> None:
 def spark_master(java: None) -> Iterator[str]:
     """Spark in this process, started once, since what is opened later joins it; or the one that is named."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # It lives for a minute or two: what its best compiler costs it never earns.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     named = os.environ.get("SPARK_UNDER_TEST")
     if named is not None:
         yield named

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
+import forked_commands
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -20,8 +23,10 @@ def examples() -> ModuleType:
     return module
 
 
-def test_the_examples_print_what_the_pages_show(examples, tmp_path):
-    for name, text in examples.pages(tmp_path):
+def test_the_examples_print_what_the_pages_show(examples, tmp_path, tmp_path_factory, monkeypatch):
+    programs = forked_commands.program(tmp_path_factory.mktemp("programs") / "bin")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    for name, text in examples.pages(tmp_path, programs):
         written = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert "```console" in written, name
         assert written == text, f"{name}: run `make docs`"

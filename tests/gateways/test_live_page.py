@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import forked_commands
 import pytest
 import yaml
 from litellm_proxy import litellm_proxy
@@ -37,7 +38,8 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ports = {port: str(free_port()) for port in ("8790", "8787", "4000")}
-        path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+        forked, own = forked_commands.program(folder / "bin"), Path(sys.executable).parent
+        path = f"{forked}:{own}:/usr/local/bin:/usr/bin:/bin"
         self.environment = {"PATH": path, "HOME": str(folder), "LITELLM_MASTER_KEY": MASTER}
         self.environment |= {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
         self.said = ""
@@ -72,7 +74,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     command += f" --port {reader.ports['8790']} --gate-port {reader.ports['8787']}"
     with (reader.folder / "service.log").open("wb") as log:
         process = subprocess.Popen(
-            ["/bin/bash", "-c", f"exec {command}"],
+            ["/bin/bash", "-c", f"exec {Path(sys.executable).parent}/{command}"],
             cwd=reader.folder,
             env=reader.environment,
             stdout=log,

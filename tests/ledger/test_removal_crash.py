@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,6 +53,27 @@ def ledger(tmp_path: Path, engine: Engine, sketches: Build, records: Build) -> P
     return root
 
 
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the ledgers of each work are kept."""
+    return tmp_path_factory.mktemp("changed")
+
+
+@pytest.fixture(params=WORKS)
+def work(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def died(changed: Path, ledger: Path, work: str, tmp_path: Path) -> list[Path]:
+    """Ledgers whose change died at each of its changes to the disk; the last is whole."""
+    made = changed / work.partition(":")[0]
+    if not made.exists():
+        subprocess.run([sys.executable, DYING_CHANGE, made, ledger, work], check=True)
+    folder = shutil.copytree(made, tmp_path / "died")
+    return sorted(folder.iterdir(), key=lambda path: int(path.name))
+
+
 def ids(root: Path) -> list[str]:
     files = Ledger(root, "key-1").sketch_files()
     return sorted(name for file in files for name in pq.read_table(file)["exchange_id"].to_pylist())
@@ -70,14 +92,10 @@ def again(root: Path, work: str, engine: Engine) -> None:
             carry_out(layout, plan_forgetting(layout, what.split(","), lambda _: None)[0], lambda _: None)
 
 
-@pytest.mark.parametrize("work", WORKS)
 def test_a_change_that_died_anywhere_reads_right_and_is_completed_by_the_next(
-    tmp_path: Path, ledger: Path, engine: Engine, contents: Contents, work: str
+    ledger: Path, died: list[Path], engine: Engine, contents: Contents, work: str
 ) -> None:
     before = ids(ledger)
-    folder = tmp_path / "died"
-    subprocess.run([sys.executable, DYING_CHANGE, folder, ledger, work], check=True)
-    died = sorted(folder.iterdir(), key=lambda path: int(path.name))
     decided = [(root / "staging" / "journal.json").exists() for root in died]
     assert decided.count(True) > 3
     assert decided.count(False) > 3
@@ -92,13 +110,10 @@ def test_a_change_that_died_anywhere_reads_right_and_is_completed_by_the_next(
         assert contents(root) == whole
 
 
-@pytest.mark.parametrize("work", WORKS)
 def test_a_scan_after_a_change_that_died_reads_each_exchange_once(
-    tmp_path: Path, ledger: Path, engine: Engine, sketches: Build, work: str
+    died: list[Path], engine: Engine, sketches: Build
 ) -> None:
-    folder = tmp_path / "died"
-    subprocess.run([sys.executable, DYING_CHANGE, folder, ledger, work], check=True)
-    for root in folder.iterdir():
+    for root in died:
         survivor = Ledger(root, "key-1")
         with survivor.in_use():
             survivor.stage(sketches([row(number) for number in range(20)]))

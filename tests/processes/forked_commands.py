@@ -29,16 +29,29 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 _STREAMS: Final = 3
-_TELLING, _ASKED, _DESCRIPTORS = _STREAMS, _STREAMS + 1, _STREAMS + 2
+
+_SHIM: Final = """#!{python} -IS
+import json, os, socket, sys, tempfile
+with socket.socket(socket.AF_UNIX) as server, tempfile.TemporaryFile() as request:
+    server.connect({address!r})
+    asked = dict(arguments=sys.argv[1:], environment=dict(os.environ), folder=os.getcwd(), largest_file=None)
+    request.write(json.dumps(asked).encode())
+    request.seek(0)
+    socket.send_fds(server, [b"."], [0, 1, 2, request.fileno()])
+    _, code = server.makefile("r").read().split()
+sys.exit(int(code))
+"""
+"""A program that asks the server for a command and waits for it, as a shell has to."""
 
 
 class ForkedCommand:
     """A command that runs, or has run; what it offers is what ``subprocess.Popen`` calls the same."""
 
-    def __init__(self, arguments: Sequence[str], told: socket.socket) -> None:
+    def __init__(self, arguments: Sequence[str], asked: socket.socket) -> None:
+        """Wait until the server ``asked`` has started it."""
         self.args, self.returncode = list(arguments), None
-        self._told = told.makefile("r", encoding="ascii")
-        told.close()
+        self._told = asked.makefile("r", encoding="ascii")
+        asked.close()
         self.pid = int(self._told.readline())
         self._ended = threading.Thread(target=self._listen, daemon=True)
         self._ended.start()
@@ -91,7 +104,9 @@ def start(
         "folder": str(folder or Path.cwd()),
         "largest_file": largest_file,
     }
-    return _server().start(asked, streams)
+    connection = _server().connect()
+    _ask(connection, asked, streams)
+    return ForkedCommand(asked["arguments"], connection)
 
 
 def run(
@@ -139,63 +154,84 @@ def _whole(pipe: int) -> bytes:
         return stream.read()
 
 
+def program(folder: Path) -> Path:
+    """Make ``folder``, and in it a program ``stillwatch`` for shells that is a forked command."""
+    folder.mkdir()
+    shim = folder / "stillwatch"
+    shim.write_text(_SHIM.format(python=sys.executable, address=str(_server().address)))
+    shim.chmod(0o755)
+    return folder
+
+
 @cache
 def _server() -> _Server:
     return _Server()
 
 
 class _Server:
-    """This side of the process that forks commands; it is there once, and ends with this process."""
+    """The process that forks commands, as others see it; it is there once, and ends with this process."""
 
     def __init__(self) -> None:
-        self._control, theirs = socket.socketpair()
-        self._sending = threading.Lock()
-        with theirs:
-            program = [sys.executable, __file__, str(theirs.fileno())]
-            self._process = subprocess.Popen(program, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        self._folder = tempfile.TemporaryDirectory()
+        self.address = Path(self._folder.name) / "server"
+        program = [sys.executable, __file__, str(self.address)]
+        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline(), "it cannot load the package"
         atexit.register(self._end)
 
-    def start(self, asked: Mapping[str, Any], streams: Sequence[int]) -> ForkedCommand:
-        mine, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as request, self._sending:
-            request.write(json.dumps(asked).encode())
-            request.seek(0)
-            socket.send_fds(self._control, [b"."], [*streams, theirs.fileno(), request.fileno()])
-        return ForkedCommand(asked["arguments"], mine)
+    def connect(self) -> socket.socket:
+        """Return a connection through which one command can be asked for."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.address))
+        return connection
 
     def _end(self) -> None:
-        self._control.close()
-        self._process.wait()
+        self._process.communicate()
+        self._folder.cleanup()
 
 
-def _serve(control: socket.socket) -> list[str]:
-    """Fork a command for each request; return its arguments in the child, and none once nobody asks."""
+def _ask(server: socket.socket, asked: Mapping[str, Any], streams: Sequence[int]) -> None:
+    with tempfile.TemporaryFile() as request:
+        request.write(json.dumps(asked).encode())
+        request.seek(0)
+        socket.send_fds(server, [b"."], [*streams, request.fileno()])
+
+
+def _serve(listening: socket.socket, lifeline: IO[bytes]) -> list[str]:
+    """Fork a command for each connection; return its arguments in the child, and none once nobody asks.
+
+    Whoever asked is told the process's number, and in the end its exit code.
+    """
     children: dict[int, socket.socket] = {}
     with _told_of_ends() as ends, selectors.DefaultSelector() as waited:
-        for source in (control, ends):
+        for source in (listening, lifeline, ends):
             waited.register(source, selectors.EVENT_READ)
         while True:
             ready = {key.fileobj for key, _ in waited.select()}
+            if lifeline in ready:
+                _kill(children)
+                return []
             if ends in ready:
                 ends.recv(4096)
                 _tell_of_the_ended(children)
-            if control not in ready:
+            if listening not in ready:
                 continue
-            request, descriptors, _, _ = socket.recv_fds(control, 1, _DESCRIPTORS)
-            if not request:
-                _kill(children)
-                return []
+            asking, _ = listening.accept()
+            _, descriptors, _, _ = socket.recv_fds(asking, 1, _STREAMS + 1)
+            if len(descriptors) <= _STREAMS:  # who asked is gone
+                asking.close()
+                continue
             pid = os.fork()
             if pid == 0:
                 break
-            for descriptor in (*descriptors[:_STREAMS], descriptors[_ASKED]):
+            for descriptor in descriptors:
                 os.close(descriptor)
-            children[pid] = socket.socket(fileno=descriptors[_TELLING])
-            children[pid].sendall(f"{pid}\n".encode())
-    for telling in children.values():
-        telling.close()
-    os.close(descriptors[_TELLING])
-    return _become(descriptors[_ASKED], descriptors[:_STREAMS])
+            children[pid] = asking
+            asking.sendall(f"{pid}\n".encode())
+    for connection in (*children.values(), asking):
+        connection.close()
+    return _become(descriptors[_STREAMS], descriptors[:_STREAMS])
 
 
 @contextmanager
@@ -217,8 +253,8 @@ def _tell_of_the_ended(children: dict[int, socket.socket]) -> None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        with children.pop(pid) as telling, suppress(OSError):  # who started it may be gone
-            telling.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        with children.pop(pid) as asking, suppress(OSError):  # who asked may be gone
+            asking.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _kill(children: Mapping[int, socket.socket]) -> None:
@@ -280,8 +316,11 @@ if __name__ == "__main__":
     from stillwatch.app.cli import main
 
     _load()
-    with socket.socket(fileno=int(sys.argv[1])) as listening:
-        asked = _serve(listening)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(sys.argv[1])
+        listening.listen()
+        print("ready", flush=True)
+        asked = _serve(listening, sys.stdin.buffer)
     if asked:
         sys.argv = ["stillwatch", *asked]
         main()
