@@ -53,6 +53,7 @@ class Session:
     link_number: str
     expires_at: datetime
     passed: Level
+    shown_own: bool = False
 
     @property
     def is_passed(self) -> bool:
@@ -145,6 +146,11 @@ def raise_passed(connection: Connection, session: Session, level: Level) -> None
     """Keep that a level was passed in a session."""
     own = (SESSIONS.c.token_hash == session.token_hash) & (SESSIONS.c.passed < int(level))
     connection.execute(update(SESSIONS).where(own).values(passed=int(level)))
+
+
+def note_own(connection: Connection, session: Session) -> None:
+    """Keep that the account's own passkey or code was used in a session."""
+    _set(connection, session, shown_own=True)
 
 
 def hashed(token: str) -> str:

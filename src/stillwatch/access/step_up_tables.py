@@ -30,6 +30,7 @@ SESSIONS: Final = Table(
     Column("opened_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("passed", Integer, nullable=False),  # highest level that was passed in it
+    Column("shown_own", Boolean, nullable=False),  # an authenticator of the account's own was used in it
     Column("pending", JSON),  # the one challenge that waits for its answer
     Index("step_up_sessions_by_account", "account_id"),
 )

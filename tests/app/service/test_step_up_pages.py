@@ -276,6 +276,29 @@ def test_identity_providers_are_told_of_a_level_that_rose_once(door):
     assert [(each.claims["previous_level"], each.claims["current_level"]) for each in told] == [("0", "5")]
 
 
+def test_what_an_account_has_is_used_before_anything_else(door):
+    """Who stole a link signs in as himself, or has himself checked: neither passes, nor sets anything up."""
+    account = "acct-owned"
+    owner = Visitor(door).begin(door.link(account, level=2), "totp")
+    key = pyotp.TOTP(re.search(r'class="key">([A-Z2-7 ]+)<', owner.page.text).group(1).replace(" ", ""))
+    owner.send("/verify/codes", code=key.at(door.clock()))
+    assert door.verifications.levels([account]) == {account: Level.TOTP}
+
+    thief = Visitor(door).begin(door.link(account, level=3), "organization")
+    ways = [
+        lambda: thief.open("/verify/organization/to/university"),
+        lambda: thief.open("/verify/identity").send("/verify/identity"),
+        lambda: thief.open("/verify/passkey/another"),
+        lambda: thief.open("/verify/passkey"),
+    ]
+    assert [way().title for way in ways] == ["Enter a code from your app"] * 4
+    assert door.verifications.levels([account]) == {account: Level.TOTP}
+
+    door.clock.ahead += 60  # the owner's next code
+    thief.open("/verify/codes").send("/verify/codes", code=key.at(door.clock()))
+    assert thief.open("/verify/identity").send("/verify/identity").title == "Identity check"
+
+
 def test_what_was_passed_for_one_decision_is_not_enough_for_the_next(door):
     visitor, reference = begun(door, "acct-again")
     webhook(door, reference, "passed", subject="person-2")

@@ -17,6 +17,8 @@ from stillwatch.access.verifications import Method
 from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.json_answers import Document
 from stillwatch.app.service.step_up.desk import StepUpDesk
+from stillwatch.app.service.step_up.opening import PATHS
+from stillwatch.app.service.step_up.own_first import owed
 from stillwatch.app.service.step_up.passing import HolderError, pass_account
 from stillwatch.app.service.step_up.visits import RefusedError, Visit
 
@@ -39,6 +41,9 @@ def identity_begin(visit: Visit) -> Response:
     session = visit.own
     _provider(visit)
     with visit.desk.database.writing() as connection:
+        first = owed(connection, session, Method.IDENTITY)
+        if first is not None:
+            return visit.go(PATHS[first])
         check = identity_checks.begin(connection, session.account_id, session.decision_id, visit.now)
         if check is not None:
             visit.desk.log.tell("identity-check-begun", session.account_id, decision=session.decision_id)

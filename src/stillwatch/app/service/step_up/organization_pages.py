@@ -10,6 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from stillwatch.access import step_up_sessions
 from stillwatch.access.organization_sign_in import SignInError
 from stillwatch.access.verifications import Method
+from stillwatch.app.service.step_up.opening import PATHS
+from stillwatch.app.service.step_up.own_first import owed
 from stillwatch.app.service.step_up.passing import HolderError, next_path, pass_session
 from stillwatch.app.service.step_up.visits import RefusedError, Visit
 
@@ -29,6 +31,10 @@ def away(visit: Visit) -> Response:
     sign_in = visit.desk.sign_ins.get(visit.request.path_params["id"])
     if sign_in is None:
         raise RefusedError("missing", 404)
+    with visit.desk.database.reading() as connection:
+        first = owed(connection, session, Method.ORGANIZATION)
+    if first is not None:
+        return visit.go(PATHS[first])
     try:
         begun = sign_in.begin()
     except SignInError as error:
@@ -60,6 +66,8 @@ def back(visit: Visit) -> Response:
             raise SignInError("declined", visit.query("error")[:100])
         subject = sign_in.finish(visit.query("code"), asked["nonce"], asked["verifier"])
         with visit.desk.database.writing() as connection:
+            if owed(connection, session, Method.ORGANIZATION) is not None:
+                raise HolderError("other")
             holder = visit.desk.log.holder(issuer, subject)
             pass_session(visit.desk, connection, session, Method.ORGANIZATION, visit.now, holder)
     except SignInError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
 from stillwatch.access.signals.vocabulary import assurance_change
-from stillwatch.access.step_up_sessions import Session, raise_passed
+from stillwatch.access.step_up_sessions import Session, note_own, raise_passed
 from stillwatch.access.verifications import (
     Method,
     Verification,
@@ -18,6 +19,8 @@ from stillwatch.access.verifications import (
     record,
 )
 from stillwatch.app.service.step_up.desk import StepUpDesk
+
+_OWN: Final = frozenset({Method.PASSKEY, Method.TOTP})
 
 
 class HolderError(Exception):
@@ -85,6 +88,8 @@ def pass_session(
     """Keep that the account of a session passed in it; see :func:`pass_account`."""
     pass_account(desk, connection, session.account_id, session.decision_id, method, now, holder)
     raise_passed(connection, session, method.level)
+    if method in _OWN:
+        note_own(connection, session)
 
 
 def next_path(session: Session, method: Method) -> str:

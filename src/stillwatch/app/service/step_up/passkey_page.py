@@ -8,12 +8,11 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from stillwatch.access import passkeys, step_up_sessions
-from stillwatch.access.levels import Level
 from stillwatch.access.passkeys import PasskeyError
 from stillwatch.access.step_up_sessions import Session
-from stillwatch.access.totp import has_codes
 from stillwatch.access.verifications import Method
 from stillwatch.app.service.step_up.opening import masked
+from stillwatch.app.service.step_up.own_first import owed
 from stillwatch.app.service.step_up.passing import next_path, pass_session
 from stillwatch.app.service.step_up.visits import RefusedError, Visit
 
@@ -29,7 +28,7 @@ def passkey_page(visit: Visit) -> Response:
 
 def passkey_again(visit: Visit) -> Response:
     """Ask for one more, of an account that just used one; ``GET /verify/passkey/another``."""
-    if visit.own.passed < Level.PASSKEY:
+    if not visit.own.shown_own:
         return visit.go("/verify/passkey")
     return _asked(visit, visit.own, again=True, problem="")
 
@@ -43,7 +42,7 @@ def passkey_answer(visit: Visit) -> Response:
             made = not used and _make(visit, connection, session, answer)
     except PasskeyError as error:
         _log.warning("an answer proves no passkey: %s", error)
-        return _asked(visit, session, again=session.passed >= Level.PASSKEY, problem="failed")
+        return _asked(visit, session, again=session.shown_own, problem="failed")
     if not used and not made:
         return _asked(visit, session, again=False, problem="late")
     return visit.go(next_path(session, Method.PASSKEY) + ("?added=1" if made == "again" else ""))
@@ -55,7 +54,7 @@ def _asked(visit: Visit, session: Session, *, again: bool, problem: str) -> Resp
     with desk.database.writing() as connection:
         has = passkeys.has_passkey(connection, session.account_id)
         make = again or not has
-        if make and _wants_code_first(connection, session):
+        if make and owed(connection, session, Method.PASSKEY) is not None:
             return visit.go("/verify/codes?first=1")
         if make:
             asked = passkeys.ask_to_make(
@@ -90,7 +89,7 @@ def _make(visit: Visit, connection: Connection, session: Session, answer: str) -
     if asked is None:
         return ""
     again = passkeys.has_passkey(connection, session.account_id)
-    if (again and session.passed < Level.PASSKEY) or _wants_code_first(connection, session):
+    if (again and not session.shown_own) or owed(connection, session, Method.PASSKEY) is not None:
         raise PasskeyError("the account has an authenticator, which was not used")
     passkeys.keep(connection, visit.desk.site, session.account_id, asked["challenge"], answer, visit.now)
     visit.desk.log.tell("passkey-made", session.account_id, decision=session.decision_id)
@@ -98,11 +97,6 @@ def _make(visit: Visit, connection: Connection, session: Session, answer: str) -
         return "again"
     pass_session(visit.desk, connection, session, Method.PASSKEY, visit.now)
     return "first"
-
-
-def _wants_code_first(connection: Connection, session: Session) -> bool:
-    """Whether the account has codes and shows none in this session: a thief of the link sets nothing up."""
-    return session.passed < Level.TOTP and has_codes(connection, session.account_id)
 
 
 def _check_offered(visit: Visit) -> None:

@@ -56,6 +56,7 @@ def _sessions() -> None:
         sa.Column("opened_at", Moment, nullable=False),
         sa.Column("expires_at", Moment, nullable=False),
         sa.Column("passed", sa.Integer, nullable=False),
+        sa.Column("shown_own", sa.Boolean, nullable=False),
         sa.Column("pending", sa.JSON),
     )
     op.create_index("step_up_sessions_by_account", "step_up_sessions", ["account_id"])
