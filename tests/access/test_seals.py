@@ -131,6 +131,11 @@ def test_nothing_else_is_a_token(seals, text):
     assert refused(seals, PREFIX + text).reason in ("malformed", "unknown-key")
 
 
+@pytest.mark.parametrize("sent", [None, 5, ["swr1.x"], b"swr1.x"])
+def test_what_is_no_text_is_no_token(seals, sent):
+    assert refused(seals, sent).reason == "malformed"
+
+
 @given(st.binary(max_size=200))
 def test_no_other_bytes_are_a_token(seals, raw):
     with pytest.raises(SealError):

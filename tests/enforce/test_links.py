@@ -29,6 +29,12 @@ def reason(links: Links, written: str) -> str:
     return caught.value.reason
 
 
+def test_an_account_of_a_thousand_signs_of_any_script_fits(tmp_path: Path):
+    links = Links(KEY)
+    for sign in ("x", "한", "\N{GRINNING FACE}"):
+        assert links.read(links.make(1024 * sign, decision_id="dec_0123456789ab")).account_id == 1024 * sign
+
+
 @given(account=st.text(), decision=st.text(max_size=20), level=st.integers(0, 5))
 def test_a_link_says_what_it_was_made_for(account, decision, level):
     links = Links(KEY, lambda: 1000.0)

@@ -175,7 +175,7 @@ class SignIn:
         try:
             if told["issuer"] != issuer:
                 raise SignInError("away", f"it calls itself {told['issuer']!r}")
-            authorization, token, jwks = (secure(str(told[name])) for name in _ENDPOINTS)
+            authorization, token, jwks = (secure(str(told[name]), issuer) for name in _ENDPOINTS)
             found = _Issuer(authorization, token, jwks, time.monotonic())
         except (KeyError, ValueError) as error:
             raise SignInError("away", f"what it says of itself lacks {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, Table, delete, func, select, update
 
 from stillwatch.access.step_up_tables import (
     APPEALS,
@@ -20,7 +20,7 @@ from stillwatch.access.step_up_tables import (
 from stillwatch.access.verifications import Method, raise_revision
 
 _AUTHENTICATORS: Final = (PASSKEYS, CODE_SECRETS)
-_ALL: Final = (*_AUTHENTICATORS, VERIFICATIONS, CHECKS, SESSIONS, USED_LINKS, TRIES, APPEALS)
+_ALL: Final = (*_AUTHENTICATORS, VERIFICATIONS, CHECKS, SESSIONS, TRIES, APPEALS)
 _BY_THEM: Final = (Method.PASSKEY.value, Method.TOTP.value)
 _FEW: Final = 500
 
@@ -41,8 +41,14 @@ def remove_authenticators(connection: Connection, account_id: str) -> int:
 
 
 def forget_step_ups(connection: Connection, accounts: Collection[str]) -> dict[str, int]:
-    """Take away everything that step-up keeps of accounts; return how many rows of each table that was."""
+    """Take away everything that step-up keeps of accounts; return how many rows of each table that was.
+
+    That a link was used stays known by its number until its time is over, without the account.
+    """
     named = sorted(accounts)
+    for begin in range(0, len(named), _FEW):
+        own = USED_LINKS.c.account_id.in_(named[begin : begin + _FEW])
+        connection.execute(update(USED_LINKS).where(own).values(account_id=""))
     removed = {table.name: _remove(connection, table, named) for table in _ALL}
     raise_revision(connection)
     return {name: count for name, count in removed.items() if count}

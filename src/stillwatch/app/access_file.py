@@ -16,11 +16,15 @@ from stillwatch.toml_file import Strict, read_toml
 _FORM: Final = "See `docs/access.md` for what an access file may say"
 
 
+_ADDRESS: Final = r"^(https://[^/?#@\s]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
+"""Passkeys and the pages' cookies need https; in the clear on this machine alone, where it can be tried."""
+
+
 class AccessFile(Strict):
     """Everything that an access file may say."""
 
     public_url: str = Field(
-        pattern=r"^https?://[^/?#]+(/[^?#]*)?$",
+        pattern=_ADDRESS,
         description="Where people's browsers reach the access door, such as https://accounts.example.com.",
     )
     levels: Levels = Field(default=Levels(), description="Which verification level what needs.")

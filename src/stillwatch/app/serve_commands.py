@@ -97,7 +97,7 @@ def _serve(settings: ServeSettings) -> int:
     from stillwatch.app.service.supervisor import service
     from stillwatch.sketch.key import load_or_create_key
 
-    settings.state.mkdir(parents=True, exist_ok=True)
+    settings.state.mkdir(0o700, parents=True, exist_ok=True)  # accounts are named in it
     with sole_service(settings.state):
         wait_for_the_last(settings.state, _tell_of_waiting)
         check_addresses(settings)
@@ -173,7 +173,7 @@ def _gate(settings: ServeSettings) -> int:
     from stillwatch.app.service.sole_service import sole_service, wait_for_the_last
     from stillwatch.app.service.supervisor import gates_alone
 
-    settings.state.mkdir(parents=True, exist_ok=True)
+    settings.state.mkdir(0o700, parents=True, exist_ok=True)  # accounts are named in it
     with sole_service(settings.state):
         wait_for_the_last(settings.state, _tell_of_waiting)
         log_json()

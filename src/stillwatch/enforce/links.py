@@ -31,7 +31,7 @@ PLACE: Final = "{link}"
 """What stands in a policy's ``verify_url`` where a link is to be."""
 
 _VERSION: Final = "v1"
-_LONGEST: Final = 4096
+_LONGEST: Final = 8192  # characters: an account id of a thousand signs of any script
 _PURPOSE: Final = b"stillwatch step-up link"
 
 
@@ -65,7 +65,8 @@ class Links:
     def make(self, account_id: str, *, decision_id: str = "", level: int = 0, seconds: int = LASTS) -> str:
         """Return a link for an account, as it stands in a URL."""
         link = Link(account_id, decision_id, level, int(self._clock()) + seconds, secrets.token_urlsafe(12))
-        payload = _text(json.dumps(link, separators=(",", ":")).encode())
+        written = json.dumps(link, separators=(",", ":"), ensure_ascii=False)
+        payload = _text(written.encode("utf-8", "surrogatepass"))
         return f"{_VERSION}.{payload}.{_text(self._tag(payload))}"
 
     def read(self, written: str) -> Link:
@@ -81,7 +82,8 @@ class Links:
         # The text is compared, not the bytes: base64 has several spellings of one value.
         if not hmac.compare_digest(_text(self._tag(payload)).encode(), tag.encode("utf-8", "replace")):
             raise LinkError("tampered")
-        link = Link(*json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
+        written = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode("utf-8", "surrogatepass")
+        link = Link(*json.loads(written))
         if self._clock() >= link.expires_at:
             raise LinkError("expired")
         return link

@@ -167,6 +167,7 @@ def test_an_event_of_nobody_known_is_told_and_not_lost(issuer: Issuer) -> None:
 @pytest.mark.parametrize(
     ("subject", "account"),
     [
+        ({"format": "opaque", "id": "acct-\ud800"}, None),
         ({"format": "iss_sub", "iss": IDP, "sub": "acct-1"}, "acct-1"),
         ({"subject_type": "iss-sub", "iss": IDP, "sub": "acct-1"}, "acct-1"),
         ({"format": "iss_sub", "iss": "https://other.example.com", "sub": "acct-1"}, None),

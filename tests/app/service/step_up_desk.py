@@ -36,6 +36,12 @@ ACCOUNT = "acct-20419"
 SECRET = "whsec_" + "c3RpbGx3YXRjaC1leGFtcGxlLXNlY3JldCE="
 
 
+def write_secret(path: Path, text: str = SECRET) -> None:
+    """Write a file that its owner alone may read."""
+    path.touch(0o600)
+    path.write_text(text)
+
+
 def authorise(connection: HTTPConnection, scope: str) -> None:
     if connection.headers.get("authorization") != "Bearer access" or scope != "access":
         raise ApiError(401, "unauthorized", "no token that holds", remedy="Send a bearer token.")

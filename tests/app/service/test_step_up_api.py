@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
-from step_up_desk import SECRET, Door, Visitor, served
+from step_up_desk import Door, Visitor, served, write_secret
 
 from stillwatch.app.service.places import LINK_KEY
 from stillwatch.app.service.step_up.desk import StepUpDesk
@@ -115,10 +115,14 @@ def test_a_secret_that_is_none_is_told_with_its_file(door, tmp_path):
         "start_url": "https://checks.example.com/{reference}",
         "secret_file": str(tmp_path / "secret"),
     }
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is not there"):
         desk_of(door, tmp_path, identity=identity)
-    (tmp_path / "secret").write_text("whsec_short")
+    write_secret(tmp_path / "secret", "whsec_short")
     with pytest.raises(InputError, match="no secret of a webhook"):
         desk_of(door, tmp_path, identity=identity)
-    (tmp_path / "secret").write_text(SECRET)
+    write_secret(tmp_path / "secret")
+    (tmp_path / "secret").chmod(0o644)
+    with pytest.raises(KeyFileError, match="open to other users"):
+        desk_of(door, tmp_path, identity=identity)
+    (tmp_path / "secret").chmod(0o600)
     assert desk_of(door, tmp_path, identity=identity).webhook_secret is not None

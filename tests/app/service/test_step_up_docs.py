@@ -17,6 +17,7 @@ from stillwatch.app.service import openapi
 from stillwatch.app.service.openapi.stepping_up import STEPPING_UP
 from stillwatch.app.service.step_up.rendering import FILES
 from stillwatch.app.service.step_up_routes import step_up_routes
+from stillwatch.decisions.policy import read_policy
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "step-up.md").read_text("utf-8")
 
@@ -38,7 +39,11 @@ def blocks(kind: str) -> list[str]:
 
 def test_the_access_file_of_the_guide_is_read(tmp_path):
     file = tmp_path / "access.toml"
-    file.write_text("\n".join(blocks("toml")), encoding="utf-8")
+    policy, parts = tmp_path / "policy.toml", [each for each in blocks("toml") if "[[rules]]" not in each]
+    file.write_text("\n".join(parts), encoding="utf-8")
+    (rules,) = set(blocks("toml")) - set(parts)
+    policy.write_text(f'version = "1"\n{rules}', encoding="utf-8")
+    assert read_policy(policy).rules[0].verify_url == "https://accounts.example.com/verify?link={link}"
     told = read_access_file(file).step_up
     assert (told.service, told.organizations[0].domains) == ("Example Models", ("example.edu",))
     assert told.identity is not None

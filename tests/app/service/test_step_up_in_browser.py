@@ -12,7 +12,7 @@ from typing import Any
 import pyotp
 import pytest
 from openid_provider import provider
-from step_up_desk import SECRET, Door, served
+from step_up_desk import Door, served, write_secret
 
 from stillwatch.access.levels import Level
 from stillwatch.app.service.step_up.languages import language
@@ -26,7 +26,7 @@ PHONE, DESKTOP = 360, 1280
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("access")
-    (folder / "webhook").write_text(SECRET)
+    write_secret(folder / "webhook")
     checks = "https://checks.example.com/start?ref={reference}&back={return_url}"
     identity = {"name": "Example Checks", "start_url": checks, "secret_file": str(folder / "webhook")}
     person = {"sub": "kim", "email": "kim@example.edu", "email_verified": True}
@@ -37,7 +37,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
             "issuer": issuer,
             "client_id": "stillwatch",
         }
-        (folder / "secret").write_text("secret")
+        write_secret(folder / "secret", "secret")
         organization |= {"domains": ["example.edu"], "client_secret_file": str(folder / "secret")}
         told = {"service": "Example Models", "organizations": [organization], "identity": identity}
         with served(folder / "state", **told) as found:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from step_up_desk import ACCOUNT, SECRET, Door, Visitor, served
+from step_up_desk import ACCOUNT, SECRET, Door, Visitor, served, write_secret
 
 from stillwatch.access.identity_checks import secret_of, signature
 from stillwatch.access.levels import Level
@@ -43,7 +43,7 @@ SIGNALS = SignalsFile.model_validate(
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("access")
-    (folder / "webhook").write_text(SECRET + "\n")
+    write_secret(folder / "webhook", SECRET + "\n")
     identity = {
         "name": "Example Checks",
         "start_url": "https://checks.example.com/start?ref={reference}&back={return_url}",

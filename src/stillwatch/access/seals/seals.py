@@ -176,11 +176,13 @@ def _encoded(raw: bytes) -> str:
     return pybase64.b64encode_as_string(raw).rstrip("=")
 
 
-def _decoded(token: str) -> bytes:
+def _decoded(token: object) -> bytes:
     """Return what a token holds; one token has one way to be written.
 
     Bits of the last sign that mean nothing are told by writing the last bytes again.
     """
+    if not isinstance(token, str):  # a client may send anything in its place
+        raise SealError("malformed")
     if len(token) > LONGEST or not token.startswith(PREFIX) or not token.isascii() or "=" in token:
         raise SealError("malformed")
     text = token[len(PREFIX) :]

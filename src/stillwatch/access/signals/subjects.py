@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -15,6 +16,7 @@ _OLDER: Final = {"iss-sub": "iss_sub"}
 _ACCT: Final = "acct:"
 _MEMBERS: Final = ("user", "account")
 _DEEPEST: Final = 3
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Subjects(Strict):
@@ -79,8 +81,9 @@ class Subjects(Strict):
         if not isinstance(uri, str) or not uri.startswith(_ACCT):
             return None
         name, _, domain = uri.removeprefix(_ACCT).rpartition("@")
-        return name or None if domain == self.domain else None
+        return _text(name) if domain == self.domain else None
 
 
 def _text(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    """Return a text; half a character, as of a name that was cut off, is none."""
+    return value.strip() or None if isinstance(value, str) and not _HALF.search(value) else None

@@ -26,7 +26,7 @@ async def read_body(request: Request, place: Place, most: int, seconds: float) -
         )
     told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told) > most:
-        raise too_large(f"more than {most >> 20} MiB")
+        raise too_large(f"more than {_size(most)}")
     try:
         async with asyncio.timeout(seconds):
             return await _gathered(request, place, most)
@@ -56,6 +56,10 @@ def unpacked(content: bytes, most: int) -> bytes:
         raise undecodable(str(error)) from None
 
 
+def _size(most: int) -> str:
+    return f"{most >> 20} MiB" if most >= 2**20 else f"{most >> 10} KiB"
+
+
 def too_large(what: str) -> ApiError:
     """A body that is more than is read at once."""
     return ApiError(413, "too_large", f"the body is {what}", remedy="Send fewer records at a time.")
@@ -72,7 +76,7 @@ async def _gathered(request: Request, place: Place, most: int) -> bytes:
     async for piece in request.stream():
         size += len(piece)
         if size > most:
-            raise too_large(f"more than {most >> 20} MiB")
+            raise too_large(f"more than {_size(most)}")
         place.hold(len(piece))
         pieces.append(piece)
     return b"".join(pieces)

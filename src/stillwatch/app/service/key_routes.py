@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
@@ -36,7 +36,7 @@ _FAILURES: Final = 30
 By = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Note = Annotated[str, Field(max_length=2000)]
 Text = Annotated[str, Field(max_length=8192)]
-Account = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\S")]
+Account = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1024)]
 Texts = Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=100)]
 
 

@@ -11,6 +11,7 @@ from stillwatch.access.step_up import StepUp
 from stillwatch.app.service.places import LINK_KEY
 from stillwatch.contracts import InputError, KeyFileError
 from stillwatch.enforce.links import load_or_create_link_key
+from stillwatch.persistence.secret_files import read_secret
 
 SECRETS_KEY: Final = "step-up.key"
 """File in the state folder with the key under which secrets of codes are encrypted."""
@@ -29,8 +30,8 @@ def read_kept_secrets(state: Path, settings: StepUp) -> KeptSecrets:
     """Read the secrets; keys that are not there are made.
 
     Raises:
-        KeyFileError: a key is open to others, damaged, or can be neither read nor made.
-        InputError: a file that the access file names cannot be read, or holds no secret.
+        KeyFileError: a key or a secret is open to others or damaged, or a key can be neither read nor made.
+        InputError: a file that the access file names is not there, or holds no secret.
     """
     clients = {
         each.id: _text(each.client_secret_file, "step_up.organizations.client_secret_file")
@@ -63,8 +64,8 @@ def _webhook_secret(path: Path) -> bytes:
 
 
 def _text(path: Path, field: str) -> str:
+    remedy = "Name a file that can be read"
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        remedy = "Name a file that can be read"
-        raise InputError("the secret cannot be read", remedy=remedy, file=str(path), field=field) from error
+        return read_secret(path, "the secret", remedy).strip()
+    except FileNotFoundError as error:
+        raise InputError("the secret is not there", remedy=remedy, file=str(path), field=field) from error
