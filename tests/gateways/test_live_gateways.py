@@ -17,8 +17,6 @@ from watched_world import World
 
 from stillwatch.app.service.reconciling import Decided
 
-pytestmark = pytest.mark.long
-
 SCALE = "0.2"
 REQUESTS = 400
 UNDONE_WITHIN = 2.0
