@@ -52,7 +52,7 @@ lint: install
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Both at once: types are checked on one core. CI leaves out what is marked as long, to be done in 25 minutes.
+# Both at once: types are checked on one core.
 test: install
 	@$(MAKE) --no-print-directory -j 2 lint pytest
 

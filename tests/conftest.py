@@ -187,16 +187,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _LONG = (
     "test_spark_cluster.py",
     "test_live.py",
-    "test_live_faults.py",
     "test_live_page.py",
+    "test_live_faults.py",
+    "test_engine.py",
     "test_live_gateways.py",
-    "test_litellm_gate.py",
+    "test_pdf.py",
+    "test_same_evidence.py",
     "test_litellm_scan.py",
-    "test_envoy.py",
-    "test_labels.py",
-    "test_story.py",
+    "test_litellm_gate.py",
+    "test_report.py",
+    "test_determinism.py",
 )
-"""Files that take a minute or more: what begins last is waited for by everything else."""
+"""Files that take half a minute or more: what begins last is waited for by everything else."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

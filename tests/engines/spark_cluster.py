@@ -19,7 +19,7 @@ _HERE = "127.0.0.1"
 _SECONDS = 90
 
 SMALL = """
-spark.sql.shuffle.partitions 4
+spark.sql.shuffle.partitions 2
 spark.sql.codegen.wholeStage false
 spark.cores.max 2
 """

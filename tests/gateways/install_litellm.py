@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import subprocess
 import sys
@@ -28,11 +29,12 @@ def install_litellm(home: Path = HOME, lock: Path = LOCK) -> Path:
     """
     executable, stamp = home / "bin" / "litellm", home / "installed"
     wanted = _fingerprint(lock)
-    if stamp.is_file() and stamp.read_text() == wanted and executable.is_file():
-        return executable
-    venv.create(home, clear=True, with_pip=True)
-    _pip_install(home / "bin" / "python", lock)
-    stamp.write_text(wanted)  # last: an install that broke off leaves none and is made again
+    with lock.open("rb") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)  # the suite's other process may be at it
+        if not (stamp.is_file() and stamp.read_text() == wanted and executable.is_file()):
+            venv.create(home, clear=True, with_pip=True)
+            _pip_install(home / "bin" / "python", lock)
+            stamp.write_text(wanted)  # last: an install that broke off leaves none and is made again
     return executable
 
 

@@ -18,8 +18,6 @@ from live_service import free_port, until
 from loopback_server import serving
 from watched_gateways import Provider
 
-pytestmark = pytest.mark.long
-
 PAGE = Path(__file__).parents[2] / "docs" / "live.md"
 SECONDS = 120
 MASTER = "sk-" + "0f" * 24

@@ -27,8 +27,6 @@ from decided_store import decided
 from postgres_server import PostgresUnavailableError, postgres
 from redis_server import RedisServer
 
-pytestmark = pytest.mark.long
-
 POLICY = """
 version = "1"
 enforce = true

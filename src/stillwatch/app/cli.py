@@ -302,7 +302,7 @@ def explain(
         stillwatch explain run/ acct-20419 --json
     """
     from stillwatch.app import console, documents
-    from stillwatch.app.labelling import with_later_labels
+    from stillwatch.app.given_labels import with_later_labels
     from stillwatch.evidence import explain as evidence
     from stillwatch.evidence.tables import RunTables
 

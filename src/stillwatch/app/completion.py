@@ -33,7 +33,7 @@ def campaigns(ctx: typer.Context, incomplete: str) -> list[str]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(ctx.params["run"] / "campaigns.parquet", columns=["campaign_id"])
+        table = pq.ParquetFile(ctx.params["run"] / "campaigns.parquet").read(["campaign_id"])
     except (KeyError, TypeError, OSError, pa.ArrowException):
         return []
     return [name for name in table["campaign_id"].to_pylist() if name.startswith(incomplete)]

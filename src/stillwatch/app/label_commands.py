@@ -112,7 +112,7 @@ def list_(
         stillwatch label list run/ --json
     """
     from stillwatch.app import console, documents
-    from stillwatch.app.labelling import list_labels
+    from stillwatch.app.given_labels import list_labels
 
     labels = list_labels(folder)
     if json:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
 
 from stillwatch.accounts.signals import FACET, LIMIT
 from stillwatch.app.run_folder import MANIFEST
-from stillwatch.campaigns.labelling import later_labels
-from stillwatch.campaigns.labels import FILE, Evidence, Kind, Label, Said, add_label, in_force, read_labels
+from stillwatch.campaigns.labels import FILE, Evidence, Kind, Label, Said, add_label, read_labels
 from stillwatch.contracts import RunFolderError, UsageError
 from stillwatch.evidence.account import Account
 from stillwatch.evidence.case import Case, members_of
@@ -64,36 +60,6 @@ def give_label(run: Path, subject: str, verdict: Said, *, note: str, by: str, st
     read_labels(file)  # nothing is added to a file that no scan could read
     add_label(file, label)
     return Given(label, file, _use(file, state, tables))
-
-
-def with_later_labels(tables: RunTables, run: Path) -> RunTables:
-    """Return the run's tables with the labels that were given since, in the run folder or in its state.
-
-    Raises:
-        InputError: a file of labels is damaged.
-    """
-    state = (tables.manifest.get("settings") or {}).get("state")
-    files = [run / FILE, *([Path(state) / FILE] if state else [])]
-    given = in_force(label for file in files for label in read_labels(file))
-    known = {(row["subject"], row["given_at"]) for row in tables.labelled.to_pylist()}
-    later = [label for label in given if (label.subject, label.given_at) not in known]
-    return replace(tables, labelled=pa.concat_tables([tables.labelled, later_labels(later)]))
-
-
-def list_labels(folder: Path) -> list[dict[str, Any]]:
-    """Return every label in a state or run folder as JSON, oldest first; ``in_force`` says which hold.
-
-    Raises:
-        RunFolderError: there is no such folder.
-        InputError: the file of labels is damaged.
-    """
-    if not folder.is_dir():
-        raise RunFolderError(
-            "there is no such folder", remedy="Name a state folder or a run folder", file=str(folder)
-        )
-    labels = read_labels(folder / FILE)
-    holding = set(map(id, in_force(labels)))
-    return [label.document() | {"in_force": id(label) in holding} for label in labels]
 
 
 def _members(tables: RunTables, found: Case | Account) -> frozenset[str]:

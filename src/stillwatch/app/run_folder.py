@@ -145,7 +145,7 @@ class RunFolder:
             return {"rows": write_parquet(held[0].to_batches(), schema, path)}
 
         self.once(name, work)
-        return held[0] if held else conform(pq.read_table(path), schema, name)
+        return held[0] if held else conform(pq.ParquetFile(path).read(), schema, name)
 
     def parts(
         self, name: str, schema: pa.Schema, make: Callable[[], Iterable[pa.Table]]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.judging import MIN_EXTRACTION, MIN_LINKING, Judgement
-from stillwatch.campaigns.labels import Kind, Label, Said, in_force
+from stillwatch.campaigns.labels import Kind, Label, Said, in_force, labelled_row
 from stillwatch.campaigns.selection import Campaign, Rosters
 from stillwatch.contracts import ANALYST, LABELLED, REASONS, KeptClear, Verdict, conform
 
@@ -98,17 +98,11 @@ def tell_labels(
     subjects = pa.array([label.subject for label in in_force(labels)], pa.string())
     seen = set(accounts.filter(pc.is_in(accounts, subjects)).to_pylist())
     rows = [
-        _told(label, *_group_effect(label, matched, before, campaigns))
+        labelled_row(label, *_group_effect(label, matched, before, campaigns))
         if label.kind is Kind.GROUP
-        else _told(label, *_account_effect(label, matched, campaigns, seen))
+        else labelled_row(label, *_account_effect(label, matched, campaigns, seen))
         for label in in_force(labels)
     ]
-    return conform(pa.Table.from_pylist(rows, schema=LABELLED), LABELLED, "campaigns")
-
-
-def later_labels(labels: Sequence[Label]) -> pa.Table:
-    """Return LABELLED of labels that were given after their run."""
-    rows = [_told(label, None, "later") for label in labels]
     return conform(pa.Table.from_pylist(rows, schema=LABELLED), LABELLED, "campaigns")
 
 
@@ -164,19 +158,6 @@ def _account_effect(
         None,
     )
     return (found.campaign_id, "member") if found else (None, "nothing")
-
-
-def _told(label: Label, campaign_id: str | None, effect: str) -> dict[str, Any]:
-    return {
-        "subject": label.subject,
-        "kind": label.kind.value,
-        "verdict": label.verdict.value,
-        "campaign_id": campaign_id,
-        "effect": effect,
-        "given_at": label.given_at,
-        "given_by": label.given_by,
-        "note": label.note,
-    }
 
 
 def _reason(campaign_id: str, label: Label) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.contracts import InputError
+import pyarrow as pa
+
+from stillwatch.contracts import LABELLED, InputError, conform
 from stillwatch.engines.parquet import replacing, sync
 
 FILE: Final = "labels.jsonl"
@@ -96,6 +98,26 @@ def in_force(labels: Iterable[Label]) -> tuple[Label, ...]:
         last.pop((label.kind, label.subject), None)
         last[label.kind, label.subject] = label
     return tuple(last.values())
+
+
+def labelled_row(label: Label, campaign_id: str | None, effect: str) -> dict[str, Any]:
+    """Return the row of LABELLED that says what a label changed, in which group of the run."""
+    return {
+        "subject": label.subject,
+        "kind": label.kind.value,
+        "verdict": label.verdict.value,
+        "campaign_id": campaign_id,
+        "effect": effect,
+        "given_at": label.given_at,
+        "given_by": label.given_by,
+        "note": label.note,
+    }
+
+
+def later_labels(labels: Iterable[Label]) -> pa.Table:
+    """Return LABELLED of labels that were given after their run."""
+    rows = [labelled_row(label, None, "later") for label in labels]
+    return conform(pa.Table.from_pylist(rows, schema=LABELLED), LABELLED, "campaigns")
 
 
 def add_label(path: Path, label: Label) -> None:

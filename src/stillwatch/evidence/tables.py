@@ -83,7 +83,7 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
     if not path.is_file():
         raise _missing(path)
     try:
-        return conform(pq.read_table(path), schema, "evidence")
+        return conform(pq.ParquetFile(path).read(), schema, "evidence")
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, "it cannot be read as Parquet") from error
     except ContractError as error:
