@@ -19,14 +19,9 @@ from watched_world import World
 
 from stillwatch.app.service.reconciling import Decided
 
-<<<<<<< HEAD
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
 from headless import add_authenticator, open_browser
 
-pytestmark = pytest.mark.long
-
-=======
->>>>>>> suite
 SCALE = "0.2"
 RULES = """
 [[rules]]
