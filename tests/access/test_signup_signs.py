@@ -44,7 +44,7 @@ FARMS = {
     "signup-address": {"signup_ip": "198.51.100.7", "payment_fingerprint": on_cards(8)},
     "signup-network": {"signup_ip": lambda n: f"198.51.100.{n + 1}", "payment_fingerprint": on_cards(8)},
     "programme-abuse": {"programme": "research", "payment_fingerprint": on_cards(8)},
-    "signup-burst": {"payment_fingerprint": on_cards(6)},
+    "signup-burst": {"payment_fingerprint": on_cards(5)},
     "disposable-mail": {
         "email": lambda n: f"anna{n * n}@mailinator.com",
         "payment_fingerprint": on_cards(8),

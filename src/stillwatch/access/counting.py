@@ -75,13 +75,15 @@ def holders(connection: Connection, values: Sequence[Value]) -> dict[str, list[s
     return found
 
 
-def totals(connection: Connection) -> Mapping[str, tuple[int, int]]:
-    """Return by sign how many hold a value, and how many of them one that others hold too."""
-    again = func.sum(TOTALS.c.holders).filter(TOTALS.c.holders > 1)
+def totals(connection: Connection) -> Mapping[str, Mapping[int, int]]:
+    """Return by sign how many values have so many holders, by number of holders."""
+    found: dict[str, dict[int, int]] = {}
     rows = connection.execute(
-        select(TOTALS.c.sign, func.sum(TOTALS.c.holders), again).group_by(TOTALS.c.sign)
+        select(TOTALS.c.sign, TOTALS.c.holders, func.count()).group_by(TOTALS.c.sign, TOTALS.c.holders)
     )
-    return {sign: (int(every), int(shared or 0)) for sign, every, shared in rows}
+    for sign, holders, values in rows:
+        found.setdefault(sign, {})[int(holders)] = int(values)
+    return found
 
 
 def _of(sign: str) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""How often values of each sign are held again, among all that is remembered."""
+"""How often values of each sign are held again, and by how many, among all that is remembered."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from sqlalchemy import Connection
 
 from stillwatch.access.counting import totals
 
-_UNKNOWN: Final = (0, 0)
 _LEAST: Final = 64
 _GROWTH: Final = 20
 """The counts are read again when a twentieth has been added: they change no faster."""
 
+_UNKNOWN: Final[Mapping[int, int]] = {}
+
 
 class Recurrence:
-    """The shares, read from the database now and then; threads may read them twice, to no harm."""
+    """The counts, read from the database now and then; threads may read them twice, to no harm."""
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._totals: Mapping[str, tuple[int, int]] = {}
+        self._totals: Mapping[str, Mapping[int, int]] = {}
         self._left = 0
 
     def one_more(self) -> None:
@@ -29,9 +30,23 @@ class Recurrence:
 
     def of(self, connection: Connection, sign: str) -> float:
         """Return the share of those who hold a value of this sign that others hold too, never 0 or 1."""
+        every = self._holders(connection, sign, 1)
+        return (self._holders(connection, sign, 2) + 1) / (every + 2)
+
+    def as_many(self, connection: Connection, sign: str, holders: int) -> tuple[int, int]:
+        """Return how many hold other values of at least half as many holders, and how many any other."""
+        before = holders - 1
+        as_many = self._holders(connection, sign, (holders + 1) // 2) - before
+        return max(as_many, 0), max(self._holders(connection, sign, 1) - before, 0)
+
+    def _holders(self, connection: Connection, sign: str, least: int) -> int:
+        """Return how many hold a value of so many holders or more."""
         if self._left <= 0:
             self._totals = totals(connection)
-            most = max((every for every, _ in self._totals.values()), default=0)
+            most = max((_sum(values, 1) for values in self._totals.values()), default=0)
             self._left = max(_LEAST, most // _GROWTH)
-        every, shared = self._totals.get(sign, _UNKNOWN)
-        return (shared + 1) / (every + 2)
+        return _sum(self._totals.get(sign, _UNKNOWN), least)
+
+
+def _sum(values: Mapping[int, int], least: int) -> int:
+    return sum(holders * many for holders, many in values.items() if holders >= least)

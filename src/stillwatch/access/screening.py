@@ -14,17 +14,16 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.access.agreement import Floats, agreement, ordinary
+from stillwatch.access.burst import GROUP, burst, most_of_a_burst
 from stillwatch.access.company import Company, Ints, Knowledge
 from stillwatch.access.known import near_campaigns
 from stillwatch.access.levels import Levels
 from stillwatch.access.marks import marks
 from stillwatch.access.population import NOTHING, Population
-from stillwatch.access.signs import BURST, KNOWN, SHARED, Kind, Sign
+from stillwatch.access.signs import BURST, KNOWN, NO_THINGS, THINGS, Kind, Sign
+from stillwatch.access.steadiness import of_two, steady
 from stillwatch.access.weighing import HONEST_ASKED, THRESHOLD, Evidence, reasons, weigh
 from stillwatch.contracts import SCREENED, conform
-
-GROUP = 2
-"""Others who share a thing with a sign-up, from which on it counts as one of a burst."""
 
 
 def screen(
@@ -44,7 +43,8 @@ def screen(
     if not signups.num_rows:
         return SCREENED.empty_table()
     population = Population.of(signups, knowledge)
-    evidence = gather(population, campaigns)
+    spelled = gather(population, campaigns)
+    evidence = {**spelled, **steadiness(population, spelled)}
     weighed, threshold = weigh(evidence), threshold_of(population)
     asked = weighed.asked(threshold)
     usual = usual_levels(population.table, levels)
@@ -61,16 +61,34 @@ def screen(
 def gather(population: Population, campaigns: Collection[str] = ()) -> Evidence:
     """Return what each sign says of each sign-up, in nats, in the order of the population."""
     evidence: dict[Sign, Floats] = {}
-    sharing = np.zeros(population.size, np.int64)
-    for sign in SHARED:
+    sharing, alike = np.zeros(population.size, np.int64), np.zeros(population.size)
+    for sign in (*THINGS, *NO_THINGS):
         values = population.values(sign)
         found = population.company(values, population.parties(sign))
         evidence[sign] = _shared(population, sign, values, found)
         if sign.kind is Kind.THING:
             sharing = np.maximum(sharing, found.others)
-    evidence[BURST] = _burst(population, sharing)
+        elif sign.kind is Kind.NAME:
+            strangers = found._replace(others=np.maximum(found.others - sharing, 0))
+            nats = np.minimum(_shared(population, sign, values, strangers), sign.cap)
+            alike = np.maximum(alike, nats)
+    evidence[BURST] = np.minimum(_burst(population, sharing), most_of_a_burst(evidence, alike))
     evidence[KNOWN] = near_campaigns(population, campaigns)
     return evidence | marks(population.table)
+
+
+def steadiness(population: Population, evidence: Evidence) -> dict[Sign, Floats]:
+    """Return what things say where they have many holders; times are no part of it, so no threshold rises."""
+    spell, told = population.everybody, list[Floats]()
+    for sign in THINGS:
+        values = population.values(sign)
+        found = population.company(values, population.parties(sign))
+        holders = found.others + found.elsewhere + 1
+        nobody = np.zeros_like(holders)
+        among = spell.others + spell.elsewhere - found.others
+        expected = ordinary(nobody, recurring(values, found), spell.others, among)
+        told.append(steady(found.others, holders, expected, *_with_as_many(values, holders)))
+    return {sign: np.maximum(evidence[sign], nats) for sign, nats in zip(THINGS, of_two(told), strict=True)}
 
 
 def threshold_of(population: Population) -> float:
@@ -107,11 +125,23 @@ def _shared(population: Population, sign: Sign, values: Ints, found: Company) ->
     return agreement(found.others, expected)
 
 
+def _with_as_many(values: Ints, holders: Ints) -> tuple[Ints, Ints]:
+    """Return how many hold other values that have half as many holders or more, and how many any other."""
+    held = values != NOTHING
+    sizes = np.zeros(int(values.max(initial=0)) + 1, np.int64)
+    np.maximum.at(sizes, values[held], holders[held])
+    ranked = np.sort(sizes)
+    beyond = np.append(np.cumsum(ranked[::-1])[::-1], 0)
+    own = np.where(held, sizes[values], 0)
+    as_many = beyond[np.searchsorted(ranked, (holders + 1) // 2)] - own
+    return np.maximum(as_many, 0), ranked.sum() - own
+
+
 def _burst(population: Population, sharing: Ints) -> Floats:
     """Weigh how many of a spell share things with one another, those aside who share one's own."""
     values = np.where(sharing >= GROUP, 0, NOTHING)
     found = population.company(values, population.parties(BURST))
     others = np.maximum(found.others - sharing, 0)
     spell = population.everybody
-    expected = ordinary(found.elsewhere, 1.0, spell.others, spell.elsewhere + 1)
-    return np.where(sharing >= GROUP, agreement(others, expected), 0.0)
+    nats = burst(others, found.elsewhere, spell.others, spell.elsewhere)
+    return np.where(sharing >= GROUP, nats, 0.0)

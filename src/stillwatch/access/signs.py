@@ -54,6 +54,8 @@ SHARED: Final = (
 """Values that several sign-ups of one spell hold, weighed by rarity."""
 
 THINGS: Final = tuple(sign for sign in SHARED if sign.kind is Kind.THING)
+NAMES: Final = tuple(sign for sign in SHARED if sign.kind is Kind.NAME)
+NO_THINGS: Final = tuple(sign for sign in SHARED if sign.kind is not Kind.THING)
 
 BURST: Final = Sign(
     "signup-burst",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from stillwatch.access import counting
 from stillwatch.access.agreement import Floats, agreement, ordinary
+from stillwatch.access.burst import GROUP, burst, most_of_a_burst
 from stillwatch.access.counting import Counted, Spell
 from stillwatch.access.held import SHARING, Value, held, sharing
 from stillwatch.access.known import TELLING, closeness
@@ -19,15 +20,16 @@ from stillwatch.access.levels import Levels
 from stillwatch.access.marks import marks
 from stillwatch.access.recurrence import Recurrence
 from stillwatch.access.remembering import forget, remember
-from stillwatch.access.screening import GROUP, usual_levels
-from stillwatch.access.signs import BURST, KNOWN, SHARED, THINGS, Kind, Sign
+from stillwatch.access.screening import usual_levels
+from stillwatch.access.signs import BURST, KNOWN, NAMES, SHARED, THINGS, Kind, Sign
 from stillwatch.access.signup_tables import SIGNUPS
-from stillwatch.access.weighing import THRESHOLD, Evidence, reasons, weigh
+from stillwatch.access.steadiness import MANY, of_two, steady
+from stillwatch.access.weighing import THRESHOLD, Evidence, reasons, strongest, weigh
 from stillwatch.contracts import SCREENED
 from stillwatch.persistence.audit import AuditLog
 from stillwatch.persistence.database import Database
 
-_OF_THINGS: Final = np.array([sign.kind is Kind.THING for sign in SHARED])
+_TWO: Final = 2
 _MOST_FORGOTTEN: Final = 500  # at once, so that nobody waits for it
 
 Answer = dict[str, Any]
@@ -134,24 +136,56 @@ class SignupMemory:
         spell = counting.spell_of(connection, second)
         counted = counting.count(connection, [*values, sharing(signup)], second)
         company = max((counted[sign.column].others for sign in THINGS), default=0)
-        evidence = self._weigh_shared(connection, counted, spell)
+        evidence = self._weigh(connection, counted, spell, SHARED)
         if company >= GROUP:
-            evidence[BURST] = _burst(counted[SHARING], company, spell)
+            alike = self._alike(connection, counted, company, spell)
+            most = most_of_a_burst(evidence, alike)
+            evidence[BURST] = np.minimum(_burst(counted[SHARING], company, spell), most)
+        evidence |= self._steady(connection, counted, spell, evidence)
         if campaigns:
             evidence[KNOWN] = _near(connection, values, campaigns, spell)
         return evidence, company >= GROUP
 
-    def _weigh_shared(
-        self, connection: Connection, counted: Mapping[str, Counted], spell: Spell
+    def _weigh(
+        self, connection: Connection, counted: Mapping[str, Counted], spell: Spell, signs: Sequence[Sign]
     ) -> dict[Sign, Floats]:
-        """Weigh all signs at once; of a value that it does not hold nobody was counted."""
-        own = [counted[sign.column] for sign in SHARED]
+        """Weigh signs at once; of a value that it does not hold nobody was counted."""
+        own = [counted[sign.column] for sign in signs]
         others = np.array([each.others for each in own], np.int64)
         elsewhere = np.array([each.elsewhere for each in own], np.int64)
-        recurring = np.array([self._recurrence.of(connection, sign.column) for sign in SHARED])
-        among = np.where(_OF_THINGS, spell.others + spell.elsewhere - others, spell.elsewhere + 1)
+        recurring = np.array([self._recurrence.of(connection, sign.column) for sign in signs])
+        things = np.array([sign.kind is Kind.THING for sign in signs])
+        among = np.where(things, spell.others + spell.elsewhere - others, spell.elsewhere + 1)
         nats = agreement(others, ordinary(elsewhere, recurring, np.array(spell.others), among))
-        return {sign: nats[place : place + 1] for place, sign in enumerate(SHARED)}
+        return {sign: nats[place : place + 1] for place, sign in enumerate(signs)}
+
+    def _alike(
+        self, connection: Connection, counted: Mapping[str, Counted], company: int, spell: Spell
+    ) -> Floats:
+        """Weigh the names of those whose things are not the sign-up's own."""
+        strangers = {
+            sign.column: counted[sign.column]._replace(others=max(counted[sign.column].others - company, 0))
+            for sign in NAMES
+        }
+        return strongest(self._weigh(connection, strangers, spell, NAMES), Kind.NAME)
+
+    def _steady(
+        self, connection: Connection, counted: Mapping[str, Counted], spell: Spell, evidence: Evidence
+    ) -> dict[Sign, Floats]:
+        """Return what things of many holders say, where that is more."""
+        if sum(sum(counted[sign.column]) + 1 >= MANY for sign in THINGS) < _TWO:
+            return {}
+        told = list[Floats]()
+        for sign in THINGS:
+            others, holders = np.array([counted[sign.column].others]), sum(counted[sign.column]) + 1
+            among = np.array([spell.others + spell.elsewhere - counted[sign.column].others])
+            again = self._recurrence.of(connection, sign.column)
+            expected = ordinary(np.zeros(1, np.int64), again, np.array([spell.others]), among)
+            rare = (np.array([each]) for each in self._recurrence.as_many(connection, sign.column, holders))
+            told.append(steady(others, np.array([holders]), expected, *rare))
+        return {
+            sign: np.maximum(evidence[sign], nats) for sign, nats in zip(THINGS, of_two(told), strict=True)
+        }
 
 
 def _near(
@@ -169,5 +203,7 @@ def _near(
 
 def _burst(counted: Counted, company: int, spell: Spell) -> Floats:
     others = np.array([max(counted.others - company, 0)])
-    among, signups = np.array(spell.elsewhere + 1), np.array(spell.others)
-    return agreement(others, ordinary(np.array([counted.elsewhere]), 1.0, signups, among))
+    elsewhere, signups, reference = (
+        np.array([each]) for each in (counted.elsewhere, spell.others, spell.elsewhere)
+    )
+    return burst(others, elsewhere, signups, reference)

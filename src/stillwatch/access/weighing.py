@@ -34,6 +34,9 @@ _KINDS: Final = 2
 _UNSURE: Final = 0.499
 """Risk of one for whom signs of one kind alone speak, whatever they say."""
 
+_BELOW_A_HALF: Final = 0.499999
+"""What is a half by rounding alone."""
+
 Evidence = Mapping[Sign, Floats]
 """Nats of each sign, one for each sign-up."""
 
@@ -51,13 +54,20 @@ class Weighed(NamedTuple):
     def risk(self, threshold: float) -> Floats:
         """Return a risk in [0, 1], a half and more where more is asked; to six digits."""
         risk = 1 / (1 + np.exp(threshold - self.score))
-        told = np.where(self.kinds >= _KINDS, risk, np.minimum(risk, _UNSURE))
-        return np.asarray(np.round(told, 6), np.float64)
+        told = np.round(np.where(self.kinds >= _KINDS, risk, np.minimum(risk, _UNSURE)), 6)
+        below = np.minimum(told, _BELOW_A_HALF)
+        return np.asarray(np.where(self.asked(threshold), np.maximum(told, 0.5), below), np.float64)
 
 
 def capped(evidence: Evidence) -> dict[Sign, Floats]:
     """Return the evidence with no sign saying more than it may."""
     return {sign: np.minimum(nats, sign.cap) for sign, nats in evidence.items()}
+
+
+def strongest(evidence: Evidence, kind: Kind) -> Floats:
+    """Return what the strongest sign of a kind says of each."""
+    own = [nats for sign, nats in capped(evidence).items() if sign.kind is kind]
+    return np.asarray(np.max(own, axis=0))
 
 
 def weigh(evidence: Evidence) -> Weighed:

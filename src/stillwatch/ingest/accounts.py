@@ -33,7 +33,7 @@ _ATTRIBUTES: Final = (  # in the order of the contract, from created_at on
     Column(columns.DAYS, ("domain_age_days",)),
 )
 _ACCOUNT_FIELDS: Final = ("account_id", "user_id")
-_NAMES: Final = columns.known_names(_ATTRIBUTES) | set(_ACCOUNT_FIELDS)
+NAMES: Final = columns.known_names(_ATTRIBUTES) | set(_ACCOUNT_FIELDS)
 
 _EXAMPLE: Final = (
     '{"account_id":"acct_1","created_at":"2026-01-01T00:00:00Z","email":"someone@example.org",'
@@ -48,7 +48,7 @@ def recognises(record: Record) -> bool:
 
 def is_likely(record: Record) -> bool:
     """Whether a record in no format of a log is an account's: it has more of its fields than of a log's."""
-    own = len(_NAMES & record.keys())
+    own = len(NAMES & record.keys())
     return recognises(record) and own > 2 and own > len(table.NAMES & record.keys())
 
 
@@ -74,5 +74,5 @@ FORMAT: Final = Format(
     account_fields=_ACCOUNT_FIELDS,
     recognises=recognises,
     read=read,
-    columns=Columns(names=_NAMES, read=read_columns),
+    columns=Columns(names=NAMES, read=read_columns),
 )

@@ -23,7 +23,7 @@ from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.json_answers import Document
 from stillwatch.app.service.places import JUDGED
 from stillwatch.contracts import ACCOUNT
-from stillwatch.ingest.accounts import FORMAT
+from stillwatch.ingest.accounts import FORMAT, NAMES
 from stillwatch.ingest.exchange import Account
 from stillwatch.ingest.values import Malformed
 from stillwatch.sketch.signups import SignupSketcher
@@ -32,6 +32,7 @@ MOST: Final = 1000
 """Sign-ups of one request."""
 
 _LONGEST_ID: Final = 1024
+_LONGEST_NAME: Final = 80
 _BETWEEN: Final = 60.0
 """Seconds between two looks for what is too old to be kept."""
 
@@ -110,13 +111,16 @@ class Screening:
 
 
 def _account(told: Any) -> Account:
-    """Read a sign-up as a row of an account table; one that names no field of it is none.
+    """Read a sign-up as a row of an account table; one field that would do nothing refuses it.
 
     Raises:
-        Malformed: the account is missing, or a value is not of its column's type.
+        Malformed: a field is unknown, the account is missing, or a value is not of its column's type.
     """
     if not isinstance(told, dict):
         raise Malformed("body", "expected an object, found another value")
+    unknown = sorted(told.keys() - NAMES)
+    if unknown:
+        raise Malformed(unknown[0][:_LONGEST_NAME], "it is no field of a sign-up")
     account = Account._make(FORMAT.read(told, FORMAT.account_fields))
     if len(account.account_id) > _LONGEST_ID:
         raise Malformed("account_id", f"expected at most {_LONGEST_ID:,} characters")

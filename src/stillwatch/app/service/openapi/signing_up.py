@@ -47,6 +47,7 @@ _ONE: Final[Part] = {
     "type": "object",
     "required": ["account_id"],
     "properties": _FIELDS,
+    "additionalProperties": False,
     "examples": [_EXAMPLE],
 }
 
