@@ -85,11 +85,15 @@ def test_a_farm_is_asked_for_more_from_its_fifth_account_of_a_card_on_or_so(clie
 
 
 def test_of_many_those_that_cannot_be_read_are_named_by_their_place(client):
-    told = client.post("/v1/signups", json=[ONE, {"email": "x@example.com"}, 7, ONE | {"created_at": "soon"}])
+    told = client.post(
+        "/v1/signups",
+        json=[ONE, {"email": "x@example.com"}, 7, ONE | {"created_at": "soon"}, ONE | {"emial": "x"}],
+    )
     document = told.json()
     assert [row["account_id"] for row in document["signups"]] == ["acct-1"]
-    assert [reject["index"] for reject in document["rejected"]] == [1, 2, 3]
+    assert [reject["index"] for reject in document["rejected"]] == [1, 2, 3, 4]
     assert "created_at" in document["rejected"][2]["reason"]
+    assert document["rejected"][3]["reason"] == "emial: it is no field of a sign-up"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +105,8 @@ def test_of_many_those_that_cannot_be_read_are_named_by_their_place(client):
         (b'{"email": "someone@example.com"}', 422, "account_id or user_id"),
         (json.dumps(ONE | {"created_at": "soon"}).encode(), 422, "created_at"),
         (json.dumps(ONE | {"domain_age_days": -1}).encode(), 422, "domain_age_days"),
+        (json.dumps(ONE | {"emial": "someone@example.com"}).encode(), 422, "emial"),
+        (json.dumps(ONE | {"x" * 200: 1}).encode(), 422, "x" * 80),
         (json.dumps([ONE] * 1001).encode(), 422, "body"),
         (b'{"account_id": "\\ud800"}', 400, None),
     ],
