@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from stillwatch.access.company import Knowledge
 from stillwatch.access.levels import DEFAULT
+from stillwatch.access.population import Population
+from stillwatch.access.screening import screen, threshold_of
 from stillwatch.access.signup_memory import SignupMemory
-from stillwatch.access.weighing import Weighed
+from stillwatch.access.weighing import THRESHOLD, Weighed
 from stillwatch.persistence.address import address_of
 from stillwatch.persistence.audit import AuditLog
 from stillwatch.persistence.database import Database
@@ -151,6 +153,14 @@ def test_the_risk_is_a_half_and_more_exactly_where_more_is_asked(score, kinds, t
 
 
 def test_a_backlog_so_full_that_the_threshold_rises_tells_a_risk_that_agrees():
-    crowd = group(900, hours=60, payment_fingerprint=lambda n: f"card-{n * n % 97}", signup_ip=HOME)
-    found = screened([*crowd, *household(4, **SHARED["a card"])])
-    assert all((row["risk"] >= 0.5) == row["asked_more"] for row in found.values())
+    crowd = group(
+        600,
+        hours=48,
+        payment_fingerprint=lambda n: f"card-{n % 100}",
+        signup_ip=lambda n: f"198.51.{n % 100}.9",
+    )
+    signups = sketched(crowd)
+    assert threshold_of(Population.of(signups, Knowledge.HINDSIGHT)) > THRESHOLD + 1
+    answers = screen(signups, DEFAULT).to_pylist()
+    assert any({"payment-shared", "signup-address"} <= set(answer["reason_codes"]) for answer in answers)
+    assert all((answer["risk"] >= 0.5) == answer["asked_more"] for answer in answers)
