@@ -42,6 +42,8 @@ def read_toml(path: Path, model: type[_Model], what: str, remedy: str) -> _Model
             remedy="Name one that can be read",
             file=str(path),
         ) from error
+    except RecursionError as error:
+        raise InputError("it is nested too deeply", remedy=remedy, file=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"it is no TOML ({error})", remedy=remedy, file=str(path)) from error
     try:

@@ -174,6 +174,13 @@ def test_nothing_is_ever_asked_of_who_is_exempt(called, exempt):
         ('[[rules]]\nname = "x"\naction = "ban"', "rule 'x'.action"),
         ('[[rules]]\naction = "block"', "rule 1.name: it is missing"),
         ('[[rules]]\nname = "x"\naction = "block"\nduration = "soon"', "write it like 30m, 1h or 1d"),
+        ('[[rules]]\nname = "x"\naction = "block"\nduration = 500000000000', "write it like 30m, 1h or 1d"),
+        ('[[rules]]\nname = "x"\naction = "block"\nduration = "0m"', "write it like 30m, 1h or 1d"),
+        ('[[rules]]\nname = "x"\naction = "block"\nduration = "99999d"', "ten years (3650d) at most"),
+        (f'[[rules]]\nname = "x"\naction = "throttle"\nbudget_per_hour = {2**64}', "'x'.budget_per_hour"),
+        (f'[[rules]]\nname = "x"\naction = "reduce"\nmax_tokens = {2**64}', "'x'.max_tokens"),
+        (f'[[rules]]\nname = "x"\naction = "block"\napproval_above = {2**64}', "'x'.approval_above"),
+        ("rules = " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         ('[[rules]]\nname = "x"\naction = "block"\nwhen = { q_value_at_most = 2 }', "q_value_at_most"),
         ('[[rules]]\nname = "x"\naction = "block"\nwhen = { verdict = "clear" }', "accounts that are clear"),
         (

@@ -46,9 +46,26 @@ class Failing(StrEnum):
     CLOSED = "closed"
 
 
-Span = Annotated[timedelta, BeforeValidator(span_of)]
+_SHORTEST: Final = timedelta(minutes=1)
+_LONGEST: Final = timedelta(days=3650)
+_MOST: Final = 10**12
+"""Of anything counted: far above what is, and far below what a database or a gateway can hold."""
+
+
+def _duration(value: Any) -> Any:
+    """Read how long a decision stands: a span of time with its unit, within bounds that a clock can hold."""
+    span = span_of(value)
+    if not isinstance(span, timedelta):
+        raise ValueError("is no span of time; write it like 30m, 1h or 1d")
+    if not _SHORTEST <= span <= _LONGEST:
+        raise ValueError("a decision stands for a minute at least and ten years (3650d) at most")
+    return span
+
+
+Span = Annotated[timedelta, BeforeValidator(_duration)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=_MOST)]
+Amount = Annotated[int, Field(ge=1, le=_MOST)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -64,7 +81,7 @@ class Conditions(Strict):
     plans: Names | None = Field(default=None, description="The account is on one of these plans.")
     programmes: Names | None = Field(default=None, description="The account is in one of these programmes.")
     countries: Names | None = Field(default=None, description="The account is of one of these countries.")
-    verification_level_below: Annotated[int, Field(ge=1)] | None = Field(
+    verification_level_below: Amount | None = Field(
         default=None, description="It is known less well than this who uses the account."
     )
     verification_level_at_least: Count | None = Field(
@@ -128,7 +145,7 @@ class Rule(Strict):
     duration: Span = Field(
         default=timedelta(hours=24), description="How long a decision stands, such as 24h."
     )
-    budget_per_hour: Annotated[int, Field(ge=1)] | None = Field(
+    budget_per_hour: Amount | None = Field(
         default=None,
         description="Requests an hour that all accounts of the campaign have together; of `throttle`.",
     )
@@ -136,7 +153,7 @@ class Rule(Strict):
         default=None,
         description="Where the account proves who it is, with `{link}` for a link of its own; of `verify`.",
     )
-    max_tokens: Annotated[int, Field(ge=1)] | None = Field(
+    max_tokens: Amount | None = Field(
         default=None, description="The longest answer that the account gets; of `reduce`."
     )
     approval_above: Count | None = Field(

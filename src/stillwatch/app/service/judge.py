@@ -8,6 +8,7 @@ second judgement: that takes a log that has grown since the first.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -43,6 +44,8 @@ from stillwatch.linking.growth import LOOK_BACK
 from stillwatch.persistence.audit import AuditLog
 from stillwatch.settings import ServeSettings
 from stillwatch.sketch.key import SketchKey
+
+_log = logging.getLogger(__name__)
 
 _RECORDS: Final = """
     SELECT a.* FROM accounts a WHERE a.account_id IN (SELECT account_id FROM acted_on) ORDER BY a.account_id
@@ -104,6 +107,9 @@ class Judge:
                 self._decide(self._found, now)
         except (StillwatchError, OSError) as caught:  # a full disk is no reason to end either
             error, broken = str(caught), isinstance(caught, EngineError)
+        except Exception as caught:  # nobody expected it: a tick is lost, and the service goes on
+            _log.exception("the tick failed in a way that nobody expected")
+            error = f"{type(caught).__name__}: {caught}"
         self._tell(
             at=now,
             seconds=round(time.monotonic() - began, 3),

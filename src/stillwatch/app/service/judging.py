@@ -58,7 +58,7 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
         judge = Judge(settings, key, ledger, engine, rules, store, audit, levels)
         publisher.start()
         try:
-            _tick_until(judge, ledger, settings, stopping, feed)
+            _tick_until(judge, ledger, publisher, settings, stopping, feed)
         finally:
             publisher.stop()
             if feed is not None:
@@ -76,6 +76,7 @@ def _feed(settings: ServeSettings, rules: Rules, store: Opened[Store], audit: Au
 def _tick_until(
     judge: Judge,
     ledger: Ledger,
+    publisher: Publisher,
     settings: ServeSettings,
     stopping: threading.Event,
     feed: SignalFeed | None,
@@ -87,7 +88,7 @@ def _tick_until(
         report = judge.tick(datetime.now(UTC))
         if feed is not None and not feed.is_looking:
             feed.start()  # not before: the tick finds out who is exempt
-        _write(settings, report)
+        _write(settings, report.model_copy(update={"publishing_error": publisher.error}))
         if report.error is not None:
             _log.error("the tick failed: %s", report.error)
         looked = report.broken_ledger and (looked or _set_aside(ledger))

@@ -20,5 +20,8 @@ JUDGED: Final = "judged"
 JUDGE: Final = "judge.json"
 """What the judge says of its last tick."""
 
+ENDINGS: Final = "endings.json"
+"""Which processes of the service died."""
+
 LINK_KEY: Final = "link.key"
 """Key of the links under which accounts step up; gates and hooks that name such links need it."""

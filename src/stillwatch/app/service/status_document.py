@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from stillwatch import __version__
+from stillwatch.app.service.endings import Endings
 from stillwatch.app.service.judge_report import JudgeReport
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.sealer import Sealer
@@ -20,7 +21,7 @@ from stillwatch.decisions.store import Tally
 class Trouble(NamedTuple):
     """Something that a person should look at."""
 
-    part: str  # of the service: receiving, sealing, judge, policy, store or gates
+    part: str  # receiving, sealing, judge, policy, publishing, store, gates, or a process by its name
     message: str
 
 
@@ -37,6 +38,10 @@ def status_document(view: View, now: datetime) -> dict[str, Any]:
         "campaigns": _campaigns(view, troubles),
         "gates": _gates(view, troubles),
     }
+    troubles += [
+        Trouble(name, f"it ended {one.times:,} times soon after its start (exit code {one.exit_code})")
+        for name, one in Endings.read(view.state).dying(now).items()
+    ]
     return document | {"troubles": [trouble._asdict() for trouble in troubles]}
 
 
@@ -91,6 +96,10 @@ def _judge(report: JudgeReport | None, now: datetime, troubles: list[Trouble]) -
         troubles.append(Trouble("judge", report.error))
     if report.policy_error:
         troubles.append(Trouble("policy", report.policy_error))
+    if report.publishing_error:
+        troubles.append(
+            Trouble("publishing", f"gates go on by what was published: {report.publishing_error}")
+        )
     return {**report.model_dump(exclude={"pid"}), "late": late}
 
 

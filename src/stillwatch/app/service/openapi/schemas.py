@@ -63,6 +63,7 @@ SCHEMAS: Final[dict[str, Part]] = {
                 error=maybe(TEXT),
                 policy_version=maybe(TEXT),
                 policy_error=maybe(TEXT),
+                publishing_error=maybe(TEXT),
                 late=TRUTH,
             )
         ),
