@@ -93,10 +93,21 @@ def test_a_judge_that_was_not_heard_of_for_long_is_told(tmp_path):
     state = tmp_path / "state"
     store = furnished(state)
     long_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-    write_report(state, at=long_ago, policy_error="no TOML", publishing_error="no space left")
+    write_report(
+        state,
+        at=long_ago,
+        policy_error="no TOML",
+        publishing_error="no space left",
+        refused_files={"allow list": "no date"},
+    )
     with controlled(state, store=store) as client:
         status = client.get("/v1/status").json()
         assert status["judge"]["late"] is True
-        assert [each["part"] for each in status["troubles"]] == ["judge", "policy", "publishing"]
+        assert [each["part"] for each in status["troubles"]] == [
+            "judge",
+            "policy",
+            "allow list",
+            "publishing",
+        ]
         (state / "judge.json").write_text("{")
         assert client.get("/v1/status").json()["judge"] is None

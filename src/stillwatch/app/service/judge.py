@@ -28,7 +28,7 @@ from stillwatch.app.service.judge_report import JudgeReport
 from stillwatch.app.service.judged import keep_judged
 from stillwatch.app.service.live_log import LiveLog, Moment
 from stillwatch.app.service.reached_levels import with_reached
-from stillwatch.app.service.rules import Rules
+from stillwatch.app.service.rules import POLICY, Rules
 from stillwatch.app.stage_tables import InMemory
 from stillwatch.app.standing import Known, Standing, find_standing
 from stillwatch.campaigns.registry import FILE as REGISTRY
@@ -110,13 +110,15 @@ class Judge:
         except Exception as caught:  # nobody expected it: a tick is lost, and the service goes on
             _log.exception("the tick failed in a way that nobody expected")
             error = f"{type(caught).__name__}: {caught}"
+        errors = self._rules.errors
         self._tell(
             at=now,
             seconds=round(time.monotonic() - began, 3),
             error=error,
             broken_ledger=broken,
             policy_version=self._rules.policy.version,
-            policy_error=self._rules.error,
+            policy_error=errors.pop(POLICY, None),
+            refused_files=errors,
         )
         return self.report
 

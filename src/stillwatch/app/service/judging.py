@@ -21,6 +21,7 @@ from stillwatch.app.service.publisher import Publisher
 from stillwatch.app.service.pushing import SnapshotPush
 from stillwatch.app.service.reconciling import forget_outcomes
 from stillwatch.app.service.rules import Rules
+from stillwatch.app.service.rules_file import RulesFile
 from stillwatch.app.service.signal_feed import SignalFeed
 from stillwatch.contracts import StillwatchError
 from stillwatch.decisions.store import Store, open_store
@@ -42,9 +43,10 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
     """Judge each tick until told to stop.
 
     Raises:
-        StillwatchError: the policy, the key or the ledger is wrong; a service must not start then.
+        StillwatchError: the key or the ledger is wrong, or a rules file never was right: a service must
+            not start then.
     """
-    key, rules = load_or_create_key(settings.sketch_key), Rules(settings)
+    key, rules = load_or_create_key(settings.sketch_key), Rules(settings, RulesFile.resume)
     ledger = Ledger(settings.state / LEDGER, key.id)
     store = Opened(lambda: open_store(settings.store))
     push = SnapshotPush(settings.redis) if settings.redis else None

@@ -21,7 +21,7 @@ from stillwatch.decisions.store import Tally
 class Trouble(NamedTuple):
     """Something that a person should look at."""
 
-    part: str  # receiving, sealing, judge, policy, publishing, store, gates, or a process by its name
+    part: str  # receiving, sealing, judge, publishing, store, gates, or a rules file or process by its name
     message: str
 
 
@@ -96,6 +96,7 @@ def _judge(report: JudgeReport | None, now: datetime, troubles: list[Trouble]) -
         troubles.append(Trouble("judge", report.error))
     if report.policy_error:
         troubles.append(Trouble("policy", report.policy_error))
+    troubles += [Trouble(file, error) for file, error in report.refused_files.items()]
     if report.publishing_error:
         troubles.append(
             Trouble("publishing", f"gates go on by what was published: {report.publishing_error}")
