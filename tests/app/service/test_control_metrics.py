@@ -15,6 +15,7 @@ from receiving_desk import KEY, ndjson, records, sealing
 from stillwatch.app.service.going_past import Window
 from stillwatch.app.service.receiver import Limits, Receiver
 from stillwatch.app.service.reconciling import Reconciled
+from stillwatch.app.service.view import View
 
 ROOT = Path(__file__).parents[3]
 DASHBOARD = ROOT / "packaging" / "grafana" / "stillwatch.json"
@@ -100,7 +101,8 @@ def test_a_judge_that_was_not_heard_of_for_long_is_told(tmp_path):
         publishing_error="no space left",
         refused_files={"allow list": "no date"},
     )
-    with controlled(state, store=store) as client:
+    view = View(state, store, policy=state / "policy.toml", keys=state / "keys")
+    with controlled(state, store=store, view=view) as client:
         status = client.get("/v1/status").json()
         assert status["judge"]["late"] is True
         assert [each["part"] for each in status["troubles"]] == [

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.app.service.gate import gate_app
+from stillwatch.app.service.gate import Gate, gate_app
+from stillwatch.app.service.gate_settings import GateSettings
 from stillwatch.app.service.guardrail import PATH, account_told
 from stillwatch.contracts import UsageError
 from stillwatch.enforce.guard import Guard
@@ -156,3 +157,11 @@ def test_whatever_a_question_holds_it_names_an_account_or_none(told):
     found = account_told({"user_api_key_user_id": told}, ("user_api_key_user_id",))
     assert found is None or (isinstance(found, str) and found)
     assert account_told(told, ("user_api_key_user_id",)) is None or isinstance(told, dict)
+
+
+def test_a_key_file_that_is_wrong_is_told(tmp_path):
+    (tmp_path / "keys").write_text("sk-a,acct-a\n")
+    write_snapshot(tmp_path / "now", {})
+    desk = GateSettings(snapshot=tmp_path / "now", keys=tmp_path / "keys").desk()
+    told = json.loads(ask(Gate(desk, None, ()), "/readyz").body)
+    assert (told["ready"], f"{tmp_path / 'keys'}:1" in told["key file"]) == (True, True)

@@ -157,6 +157,8 @@ def _gates(view: View, troubles: list[Trouble]) -> dict[str, Any]:
     told = view.outcomes.refresh()
     if told.broken_lines:
         troubles.append(Trouble("gates", f"{told.broken_lines:,} lines of outcomes cannot be read"))
+    if view.key_file is not None and (wrong := view.key_file.trouble()):
+        troubles.append(Trouble("key file", f"what gates read of it before holds: {wrong}"))
     window = view.going_past.last
     if window is not None and window.found.alert:
         troubles.append(Trouble("gates", window.found.alert))
