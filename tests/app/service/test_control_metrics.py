@@ -110,6 +110,7 @@ def test_a_judge_that_was_not_heard_of_for_long_is_told(tmp_path):
             "policy",
             "allow list",
             "publishing",
+            "key file",
         ]
         (state / "judge.json").write_text("{")
         assert client.get("/v1/status").json()["judge"] is None
