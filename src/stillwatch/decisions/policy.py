@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -26,6 +27,7 @@ _FORM: Final = "See `docs/policy.md` for what a policy may say"
 
 
 _ADDRESS: Final = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
+_NO_ADDRESS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 """Of a page that people may be sent to; in the clear on this machine alone, where it can be tried."""
 
 
@@ -184,9 +186,18 @@ class Rule(Strict):
 def _check_address(verify_url: str) -> None:
     if not _ADDRESS.match(verify_url):
         raise ValueError("verify_url must begin with https://: people are to give proof there")
+    if _NO_ADDRESS.search(verify_url) or not _host(verify_url):
+        raise ValueError("verify_url must name a host, and have no space and no control character in it")
     rest = verify_url.replace("{link}", "", 1)
     if "{" in rest or "}" in rest:
         raise ValueError("verify_url may have {link} in it, once, and no other braces")
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 class Policy(Strict):

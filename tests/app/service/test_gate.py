@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from stillwatch.app.service.gate import Gate, gate_app
 from stillwatch.app.service.gate_settings import GateSettings
+from stillwatch.app.service.gating import gate_settings
 from stillwatch.app.service.guardrail import PATH, account_told
 from stillwatch.contracts import UsageError
 from stillwatch.enforce.guard import Guard
 from stillwatch.enforce.identity import by_hop, nobody
 from stillwatch.enforce.outcomes import Outcomes
 from stillwatch.enforce.snapshot import Terms, write_snapshot
+from stillwatch.settings import ServeSettings
 
 BLOCK = Terms("block", "dec_1", "cmp_1", dry_run=False)
 REDUCE = Terms("reduce", "dec_2", "cmp_1", dry_run=False, max_tokens=40)
@@ -165,3 +167,11 @@ def test_a_key_file_that_is_wrong_is_told(tmp_path):
     desk = GateSettings(snapshot=tmp_path / "now", keys=tmp_path / "keys").desk()
     told = json.loads(ask(Gate(desk, None, ()), "/readyz").body)
     assert (told["ready"], f"{tmp_path / 'keys'}:1" in told["key file"]) == (True, True)
+
+
+def test_a_gate_asks_for_issued_keys_where_this_service_issues_any(tmp_path):
+    (tmp_path / "pepper").write_bytes(b"of another service")
+    settings = ServeSettings.read(state=tmp_path, key_pepper=tmp_path / "pepper")
+    assert gate_settings(settings).issued_keys is None
+    (tmp_path / "issued-keys").touch()
+    assert gate_settings(settings).issued_keys == tmp_path / "issued-keys"
