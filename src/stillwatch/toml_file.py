@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from stillwatch.contracts import InputError
 
@@ -16,6 +17,28 @@ class Strict(BaseModel):
     """A part of such a file; what it does not know is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what would have to be guessed: that "no" is false, "5" a number, or true one."""
+        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+        if value is None or not kinds <= {bool, int, float}:
+            return value
+        if bool not in kinds and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError("is no number; write it without quotes")
+        if kinds == {bool} and not isinstance(value, bool):
+            raise ValueError("is neither true nor false; write one of them without quotes")
+        return value
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the types of which a value may be, those inside containers aside."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return set().union(*map(_kinds, get_args(annotation))) - {type(None)}
+    return {annotation}
 
 
 _Model = TypeVar("_Model", bound=Strict)
@@ -42,6 +65,8 @@ def read_toml(path: Path, model: type[_Model], what: str, remedy: str) -> _Model
             remedy="Name one that can be read",
             file=str(path),
         ) from error
+    except RecursionError as error:
+        raise InputError("it is nested too deeply", remedy=remedy, file=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"it is no TOML ({error})", remedy=remedy, file=str(path)) from error
     try:

@@ -76,6 +76,13 @@ def test_an_entry_holds_to_the_end_of_its_last_day(tmp_path):
     assert [entry.name for entry in allow.expired(after)] == ["acct-1"]
 
 
+def test_an_entry_until_the_last_day_there_is_always_holds(tmp_path):
+    path = tmp_path / "allow.csv"
+    path.write_text("account_id,until\nacct-1,9999-12-31\n")
+    allow = read_allow(path)
+    assert [entry.expires for entry in allow.holding(datetime.now(UTC))] == [None]
+
+
 def test_of_two_lines_for_one_account_the_later_counts(tmp_path):
     path = tmp_path / "allow.csv"
     path.write_text("account_id,reason\nacct-1,first\nacct-2,other\nacct-1,second\n")

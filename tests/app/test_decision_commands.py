@@ -127,6 +127,10 @@ def test_one_account_is_taken_out_and_the_command_says_where_it_is_still(state, 
     assert entries(state)[-1]["changes"] == [{"account": "b", "change": "taken out", "decision": decision.id}]
     run(state, "undo", decision, "--account", "b", *SAID)
     assert "b: was out already" in capsys.readouterr().out
+    run(state, "undo", decision, *SAID)
+    capsys.readouterr()
+    run(state, "undo", decision, "--account", "a", *SAID)  # which never was taken out
+    assert f"{decision.id}: undone already, since" in capsys.readouterr().out
     run(state, "undo", decision, "--account", "nobody", *SAID, code=2)
     assert "'nobody' is no account of" in capsys.readouterr().err
 

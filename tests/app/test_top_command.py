@@ -14,11 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent / "service"))
 from control_desk import controlled, furnished, write_report
 
 from stillwatch.app import cli
+from stillwatch.app.top import Seen, screen
 
 NASTY = "disk\x1b]0;owned\x07 full"
 
@@ -66,6 +68,22 @@ def test_a_program_gets_one_document(service, monkeypatch, capsys):
     assert told["status"]["campaigns"]["campaign"] == 1
     assert told["campaigns"][0]["campaign_id"] == "cmp_1"
     assert told["decisions"][0]["accounts"] == 250
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [("02:59", "7 exchanges in 2 hours\n"), ("04:30", "7 exchanges in 2 hours up to 2026-06-01 03:00 UTC\n")],
+)
+def test_traffic_that_is_old_says_up_to_when(service, monkeypatch, capsys, now, words):
+    monkeypatch.setenv("STILLWATCH_TOKEN", "reader")
+    cli.run(["top", "--url", service, "--json"])
+    status = json.loads(capsys.readouterr().out)["status"]
+    hours = [{"hour": f"2026-06-01T0{hour}:00:00Z", "exchanges": hour + 2} for hour in (1, 2)]
+    status |= {"now": f"2026-06-01T{now}:00Z", "traffic": {"hours": hours, "received": None}}
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(screen(Seen(status, {"total": 0, "campaigns": []}, None)))
+    assert words in "\n".join(line.rstrip() for line in shown.get().splitlines()) + "\n"
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,22 @@ def test_another_policy_takes_over_with_those_who_fell_silent(desk):
         Status.SUPERSEDED,
         new.id,
     )
+    with pytest.raises(DecisionError, match=f"{new.id} took its place") as caught:
+        desk.say(approvals.undo, old)
+    assert caught.value.remedy == f"Run: stillwatch decisions undo {new.id}"
+    with pytest.raises(DecisionError, match=f"{new.id} took its place") as caught:
+        desk.say(approvals.undo_account("a"), old)
+    assert caught.value.remedy == f"Run: stillwatch decisions undo {new.id} --account a"
+    desk.settle(
+        *throttled("cd", policy_version="3", action="verify", budget_per_hour=None, verify_url="https://x")
+    )
+    [newest] = desk.of(Status.IN_FORCE)
+    with pytest.raises(DecisionError, match=f"{newest.id} took its place"):  # to the end of the chain
+        desk.say(approvals.undo, old)
+    desk.say(approvals.undo_account("a"), newest)
+    assert desk.say(approvals.undo_account("a"), old).changed is False
+    desk.say(approvals.undo, newest)
+    assert desk.say(approvals.undo, old).changed is False
 
 
 def test_what_is_in_force_goes_on_while_what_comes_after_it_waits(desk):

@@ -126,9 +126,35 @@ def test_a_reduced_stream_keeps_its_events_and_its_end(app):
     assert "reasoning" in head["x-stillwatch-reduced"]
 
 
-def test_a_key_that_is_sent_twice_and_a_header_from_a_stranger_are_nobodys():
-    twice = {"headers": [(b"authorization", b"Bearer k-honest")] * 2}
-    assert by_key(KEYS)(twice) is None
+KEY, JUNK = b"k-blocked", b"Bearer junk"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [(b"authorization", b"Bearer " + KEY)] * 2,
+        [(b"authorization", b"Bearer " + KEY), (b"authorization", JUNK)],
+        [(b"authorization", JUNK), (b"authorization", b"Bearer " + KEY)],
+        [(b"authorization", JUNK), (b"x-api-key", KEY)],
+        [(b"x-api-key", KEY), (b"x-api-key", b"junk")],
+        [(b"authorization", KEY)],
+        [(b"Authorization", b"Bearer\t" + KEY)],
+        [(b"authorization", b" bearer   " + KEY + b" ")],
+        [(b"authorization", b"Token " + KEY)],
+        [(b"x-api-key", b"%d" % number) for number in range(50)] + [(b"x-api-key", KEY)],
+        [(b"authorization", b"j," * 9000), (b"x-api-key", KEY), (b"x-api-key", b"j," * 9000)],
+    ],
+)
+def test_a_known_key_counts_whatever_is_shown_beside_it(shown):
+    assert by_key(KEYS)({"headers": shown}) == KEYS[KEY.decode()]
+
+
+def test_no_key_is_nobodys():
+    for shown in ([], [(b"authorization", b"")], [(b"authorization", JUNK), (b"x-api-key", b" , ")]):
+        assert by_key({**KEYS, "": "nobody"})({"headers": shown}) is None
+
+
+def test_a_header_from_a_stranger_and_one_that_is_there_twice_name_nobody():
     named = by_hop("X-Account-Id", ["10.0.0.0/8", "::1"])
     head = [(b"x-account-id", b"acct-7")]
     assert named({"headers": head, "client": ("10.1.2.3", 1)}) == "acct-7"
@@ -137,3 +163,9 @@ def test_a_key_that_is_sent_twice_and_a_header_from_a_stranger_are_nobodys():
         assert named({"headers": head, "client": client}) is None
     assert named({"headers": head * 2, "client": ("10.1.2.3", 1)}) is None
     assert named({"headers": [], "client": ("10.1.2.3", 1)}) is None
+    for name, sent in (
+        ("계정-1", "계정-1".encode()),
+        ("acct-é", "acct-é".encode()),
+        ("acct-é", b"acct-\xe9"),
+    ):
+        assert named({"headers": [(b"x-account-id", sent)], "client": ("10.1.2.3", 1)}) == name

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from stillwatch.enforce.identity import by_hashed_key, by_hop, first_of
-from stillwatch.enforce.keys import LOOK_EVERY, KeyFile, write_keys
+from stillwatch.enforce.keys import LOOK_EVERY, KeyFile, KeyFileCheck, write_keys
 
 
 @dataclass
@@ -36,7 +36,7 @@ def test_a_key_is_known_by_its_hash_and_the_newest_file_counts(tmp_path):
     assert (keys.account_of("sk-a"), keys.account_of("sk-b")) == (None, "acct-b")
 
 
-def test_a_file_that_is_wrong_or_gone_leaves_what_was_known(tmp_path):
+def test_a_file_that_is_wrong_or_gone_leaves_what_was_known(tmp_path, caplog):
     ticks = Ticks()
     path = tmp_path / "keys"
     assert "No such file" in KeyFile(path, ticks).trouble
@@ -48,6 +48,19 @@ def test_a_file_that_is_wrong_or_gone_leaves_what_was_known(tmp_path):
         ticks.now += LOOK_EVERY
         assert keys.account_of("sk-a") == "acct-a"
         assert f"{path}:1" in keys.trouble
+        assert KeyFileCheck(path).trouble() == keys.trouble
+    ticks.now += LOOK_EVERY
+    logged = len(caplog.records)
+    keys.refresh()
+    assert len(caplog.records) == logged  # once
+    path.write_bytes(b"\xef\xbb\xbf" + f"{digest('sk-a')},acct-a\n".encode())
+    ticks.now += LOOK_EVERY
+    assert (keys.account_of("sk-a"), keys.trouble, KeyFileCheck(path).trouble()) == ("acct-a", "", "")
+    check = KeyFileCheck(path)
+    path.rename(tmp_path / "away")
+    assert "No such file" in check.trouble()
+    (tmp_path / "away").rename(path)
+    assert check.trouble() == ""
     path.unlink()
     ticks.now += LOOK_EVERY
     assert keys.account_of("sk-a") == "acct-a"

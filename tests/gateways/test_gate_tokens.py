@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import grpc
 import pytest
 from deciding import decide, key_file, key_of
@@ -11,14 +13,17 @@ from gate_process import running_gate
 
 
 @pytest.fixture(scope="module")
-def channel(tmp_path_factory):
+def gate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokens")
     decide(folder / "snapshot")
     keys = key_file(folder / "keys")
-    with (
-        running_gate(folder / "snapshot", keys=keys, token="sw-good") as gate,
-        grpc.insecure_channel(f"127.0.0.1:{gate.grpc_port}") as opened,
-    ):
+    with running_gate(folder / "snapshot", keys=keys, token="sw-good") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def channel(gate):
+    with grpc.insecure_channel(f"127.0.0.1:{gate.grpc_port}") as opened:
         yield opened
 
 
@@ -45,3 +50,10 @@ def test_without_it_nothing_is(channel, metadata):
     with pytest.raises(grpc.RpcError) as refused:
         next(process(iter([external_processor_pb2.ProcessingRequest()]), metadata=metadata, timeout=5))
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_head_without_end_is_not_held_for_whoever_may_ask_nothing(gate):
+    with socket.create_connection(("127.0.0.1", gate.port), timeout=20) as endless:
+        endless.sendall(b"GET /v1/authorize HTTP/1.1\r\nhost: gate\r\nx-fill: " + b"a" * 2**15)
+        endless.sendall(b"a" * (2**15 + 2**10))
+        assert endless.recv(100).startswith(b"HTTP/1.1 431 ")

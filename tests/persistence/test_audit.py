@@ -103,3 +103,11 @@ def test_a_line_that_is_cut_off_is_not_written_on(tmp_path):
         AuditLog(path).append("decided", {})
     with pytest.raises(AuditError, match="cannot be read"):
         verify_audit(tmp_path / "none")
+
+
+def test_a_line_that_is_nested_too_deeply_is_broken(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    for depth in (900, 100_000):
+        path.write_text('{"before":"","number":1,"x":' + "[" * depth + "]" * depth + "}\n")
+        with pytest.raises(AuditError, match="the audit log is broken"):
+            verify_audit(path)

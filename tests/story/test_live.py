@@ -117,6 +117,11 @@ def test_a_wrong_policy_is_refused_and_the_old_one_stays(live: Live) -> None:
         told = until(lambda: live.service.judge().get("policy_error"), 30, "complaint")
         assert "policy.toml" in told
         assert live.service.judge()["policy_version"] == "first"
+        before = live.service.pid_of("judge")
+        os.kill(before, signal.SIGKILL)  # the one after it goes on by what held
+        until(lambda: live.service.judge().get("pid") not in (before, None), JUDGED_WITHIN, "new judge")
+        told = live.service.judge()
+        assert (told["policy_version"], "policy.toml" in told["policy_error"]) == ("first", True)
         assert live.service.rule(account)[0] == 429
     finally:
         live.policy.write_text(POLICY.format(version="third"))

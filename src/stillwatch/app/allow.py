@@ -47,8 +47,8 @@ class Entry:
 
     @property
     def expires(self) -> datetime | None:
-        """The moment from which on it does not hold."""
-        if self.until is None:
+        """The moment from which on it does not hold; None where it always does."""
+        if self.until is None or self.until == date.max:  # there is no day after the last, 9999-12-31
             return None
         return datetime(self.until.year, self.until.month, self.until.day, tzinfo=UTC) + timedelta(days=1)
 

@@ -196,6 +196,7 @@ def undo(
     """End a decision, or take one account out of it; the same is not decided again for 30 days.
 
     Its accounts go on as before within two seconds. What was undone already stays so, which is no error.
+    Where another decision took its place and stands, that one is named, and the exit code is 2.
     An account that is never to be acted on again belongs on the allow list.
 
     Examples:
@@ -312,6 +313,8 @@ def _tell_account(
         ids = [one.id for one in others]
         shown = {"changed": told.changed, "revision": told.revision, "decision": document}
         documents.show(shown | {"account_id": account, "still_in": ids})
+    elif not quiet and not told.changed and not told.decision.status.stands:
+        console.show(_sentence(told.decision, told, ""), *decision_texts.remaining(others))
     elif not quiet:
         what = "taken out" if told.changed else "was out already"
         left = console.counted(told.accounts, "account")

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from stillwatch.app import forgotten_decisions, forgotten_signups, forgotten_step_ups
 from stillwatch.app.progress import Progress
 from stillwatch.app.run_folder import is_run_folder
+from stillwatch.app.service.places import accepted_labels
 from stillwatch.campaigns import labels
 from stillwatch.campaigns.registry import FILE as REGISTRY
 from stillwatch.campaigns.registry import Registry
@@ -175,6 +176,7 @@ def remove(state: Path, request: Request, progress: Progress, waiting: Waiting) 
             registry.save(state / REGISTRY)
         if departure.labels:
             labels.forget(state / labels.FILE, request.forgotten())
+            accepted_labels(state).unlink(missing_ok=True)  # a service that runs copies them anew
         for kind in (kind for kind, rows in departure.beside.items() if rows):
             request.forget_beside(state, kind)
         sweep([state])

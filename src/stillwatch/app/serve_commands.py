@@ -91,7 +91,7 @@ def _serve(settings: ServeSettings) -> int:
     from stillwatch.app.access_file import read_access_file
     from stillwatch.app.service.addresses import check_addresses, warn_of_open_doors
     from stillwatch.app.service.logs import log_json
-    from stillwatch.app.service.rules import Rules
+    from stillwatch.app.service.rules import Rules, forget_accepted
     from stillwatch.app.service.sole_service import sole_service, wait_for_the_last
     from stillwatch.app.service.step_up.kept_secrets import read_kept_secrets
     from stillwatch.app.service.supervisor import service
@@ -110,7 +110,10 @@ def _serve(settings: ServeSettings) -> int:
         log_json()
         warn_of_open_doors(settings)
         _greet(settings)
-        return _look_after(settings, service(settings))
+        try:
+            return _look_after(settings, service(settings))
+        finally:
+            forget_accepted(settings.state)
 
 
 def _tell_of_waiting() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from rich import box
@@ -15,6 +16,7 @@ from stillwatch.app.decision_texts import plain
 from stillwatch.app.service_client import ServiceClient
 from stillwatch.contracts import ServiceError
 
+_HOUR: Final = timedelta(hours=1)
 _CAMPAIGNS: Final = 8
 _DECISIONS: Final = 12
 _STEPS: Final = " ▁▂▃▄▅▆▇█"
@@ -103,7 +105,8 @@ def _numbers(status: dict[str, Any]) -> Table:
     judge, traffic, gates = status["judge"], status["traffic"], status["gates"]
     hours = [each["exchanges"] for each in traffic["hours"]]
     if hours:
-        told.add_row("Traffic", _bars(hours), f"{sum(hours):,} exchanges in {len(hours)} hours")
+        words = f"{sum(hours):,} exchanges in {len(hours)} hours{_up_to(status)}"
+        told.add_row("Traffic", _bars(hours), words)
     received = traffic["received"]
     if received is not None:
         waits = f"{received['inbox_bytes'] / 2**20:,.1f} MiB wait to be sealed"
@@ -122,6 +125,12 @@ def _numbers(status: dict[str, Any]) -> Table:
         "Gates", f"{acted:,}", "" if past is None else f"{past['unruled']:,} requests went past them"
     )
     return told
+
+
+def _up_to(status: dict[str, Any]) -> str:
+    """Say when the last hour ended that holds anything, where that is not about now."""
+    end = datetime.fromisoformat(status["traffic"]["hours"][-1]["hour"]) + _HOUR
+    return f" up to {_moment(end.isoformat())}" if datetime.fromisoformat(status["now"]) - end > _HOUR else ""
 
 
 def _campaigns(found: dict[str, Any]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -84,13 +85,16 @@ def undo(store: Store, audit: AuditLog, decision_id: str, now: datetime, *, by: 
 
     Raises:
         UnknownSubjectError: there is no such decision.
-        DecisionError: it waits for a person: it can be rejected.
+        DecisionError: it waits for a person: it can be rejected. Or another one took its place and stands.
     """
 
-    def changes(_: Connection, decision: Decision) -> Sequence[Change]:
+    def changes(connection: Connection, decision: Decision) -> Sequence[Change]:
         if decision.status is Status.PENDING:
             remedy = f"Run: stillwatch decisions reject {decision.id}"
             raise DecisionError(f"{decision.id} is not in force yet", remedy=remedy)
+        heir = _heir(store, connection, decision)
+        if heir is not None:
+            raise _taken_over(decision, heir)
         in_force = decision.status is Status.IN_FORCE
         return [Ended(decision.id, Status.UNDONE, note)] if in_force else ()
 
@@ -113,12 +117,42 @@ def undo_account(account_id: str) -> Says:
                     f"{account_id!r} is no account of {decision_id}",
                     remedy=f"`stillwatch decisions show {decision_id}` names them",
                 )
+            heir = _heir(store, connection, decision)
+            if heir is not None and _is_in(connection, heir, account_id):
+                raise _taken_over(decision, heir, account_id)
             in_it = member.out_at is None and decision.status.stands
             return [TakenOut(decision_id, account_id)] if in_it else ()
 
         return _ruled(store, audit, decision_id, now, Said("undone", by, note), changes)
 
     return undo_one
+
+
+def _heir(store: Store, connection: Connection, decision: Decision) -> Decision | None:
+    """Return the decision that stands in the place of one that was superseded, None where none does."""
+    last = decision
+    while last.status is Status.SUPERSEDED and last.superseded_by:
+        try:
+            last = store.find(connection, last.superseded_by)
+        except UnknownSubjectError:  # its accounts were forgotten
+            return None
+    return last if last is not decision and last.status.stands else None
+
+
+def _is_in(connection: Connection, decision: Decision, account_id: str) -> bool:
+    member = rows.member(connection, decision.id, account_id)
+    return member is not None and member.out_at is None
+
+
+def _taken_over(decision: Decision, heir: Decision, account_id: str | None = None) -> DecisionError:
+    """Say that to undo a decision would change nothing, and which one to undo."""
+    whole = account_id is None
+    say = "reject" if whole and heir.status is Status.PENDING else "undo"
+    of_one = "" if whole else f" --account {shlex.quote(str(account_id))}"
+    return DecisionError(
+        f"{decision.id} is superseded: {heir.id} took its place and is {heir.status.value}",
+        remedy=f"Run: stillwatch decisions {say} {heir.id}{of_one}",
+    )
 
 
 def _ruled(

@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -26,6 +27,7 @@ _FORM: Final = "See `docs/policy.md` for what a policy may say"
 
 
 _ADDRESS: Final = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
+_NO_ADDRESS: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 """Of a page that people may be sent to; in the clear on this machine alone, where it can be tried."""
 
 
@@ -46,9 +48,26 @@ class Failing(StrEnum):
     CLOSED = "closed"
 
 
-Span = Annotated[timedelta, BeforeValidator(span_of)]
+_SHORTEST: Final = timedelta(minutes=1)
+_LONGEST: Final = timedelta(days=3650)
+_MOST: Final = 10**12
+"""Of anything counted: far above what is, and far below what a database or a gateway can hold."""
+
+
+def _duration(value: Any) -> Any:
+    """Read how long a decision stands: a span of time with its unit, within bounds that a clock can hold."""
+    span = span_of(value)
+    if not isinstance(span, timedelta):
+        raise ValueError("is no span of time; write it like 30m, 1h or 1d")
+    if not _SHORTEST <= span <= _LONGEST:
+        raise ValueError("a decision stands for a minute at least and ten years (3650d) at most")
+    return span
+
+
+Span = Annotated[timedelta, BeforeValidator(_duration)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=_MOST)]
+Amount = Annotated[int, Field(ge=1, le=_MOST)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -64,7 +83,7 @@ class Conditions(Strict):
     plans: Names | None = Field(default=None, description="The account is on one of these plans.")
     programmes: Names | None = Field(default=None, description="The account is in one of these programmes.")
     countries: Names | None = Field(default=None, description="The account is of one of these countries.")
-    verification_level_below: Annotated[int, Field(ge=1)] | None = Field(
+    verification_level_below: Amount | None = Field(
         default=None, description="It is known less well than this who uses the account."
     )
     verification_level_at_least: Count | None = Field(
@@ -128,7 +147,7 @@ class Rule(Strict):
     duration: Span = Field(
         default=timedelta(hours=24), description="How long a decision stands, such as 24h."
     )
-    budget_per_hour: Annotated[int, Field(ge=1)] | None = Field(
+    budget_per_hour: Amount | None = Field(
         default=None,
         description="Requests an hour that all accounts of the campaign have together; of `throttle`.",
     )
@@ -136,7 +155,7 @@ class Rule(Strict):
         default=None,
         description="Where the account proves who it is, with `{link}` for a link of its own; of `verify`.",
     )
-    max_tokens: Annotated[int, Field(ge=1)] | None = Field(
+    max_tokens: Amount | None = Field(
         default=None, description="The longest answer that the account gets; of `reduce`."
     )
     approval_above: Count | None = Field(
@@ -167,9 +186,18 @@ class Rule(Strict):
 def _check_address(verify_url: str) -> None:
     if not _ADDRESS.match(verify_url):
         raise ValueError("verify_url must begin with https://: people are to give proof there")
+    if _NO_ADDRESS.search(verify_url) or not _host(verify_url):
+        raise ValueError("verify_url must name a host, and have no space and no control character in it")
     rest = verify_url.replace("{link}", "", 1)
     if "{" in rest or "}" in rest:
         raise ValueError("verify_url may have {link} in it, once, and no other braces")
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 class Policy(Strict):

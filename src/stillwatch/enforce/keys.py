@@ -6,16 +6,20 @@ logs as ``user_api_key_hash``. The file is read again when it has changed.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 LOOK_EVERY: Final = 2.0
 """Seconds between two looks whether the file has changed."""
+
+_log = logging.getLogger(__name__)
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -34,22 +38,50 @@ class KeyFile:
 
     def account_of(self, key: str) -> str | None:
         """Return whose key it is; None where the file does not say."""
+        return self.refresh()._accounts.get(sha256(key.encode("utf-8", "surrogatepass")).digest())
+
+    def refresh(self) -> KeyFile:
+        """Read the file again if it has changed, and the last look was a while ago; return this."""
         now = self._ticks()
         if now - self._looked >= LOOK_EVERY:
             self._looked = now
             self._look()
-        return self._accounts.get(sha256(key.encode("utf-8", "surrogatepass")).digest())
+        return self
 
     def _look(self) -> None:
         try:
-            status = self._path.stat()
-            identity = status.st_ino, status.st_mtime_ns, status.st_size
+            identity = _identity(self._path)
             if identity != self._read:
-                self._accounts = _accounts(self._path)
+                self._accounts = dict(_lines(self._path))
                 self._read = identity
             self.trouble = ""
         except (OSError, ValueError) as error:
+            if str(error) != self.trouble:
+                _log.error("the key file is not in use as it is now: %s", error)
             self.trouble = str(error)
+
+
+class KeyFileCheck:
+    """Says what is wrong with a key file, for who does not ask whose keys are: nothing of it is held."""
+
+    def __init__(self, path: Path) -> None:
+        """Read nothing yet."""
+        self._path = path
+        self._read: tuple[int, int, int] | None = None
+        self._trouble = ""
+
+    def trouble(self) -> str:
+        """Return why gates cannot read the file as it is now; empty where they can."""
+        try:
+            identity = _identity(self._path)
+            if identity != self._read:
+                self._read, self._trouble = identity, ""
+                deque(_lines(self._path), maxlen=0)
+        except ValueError as error:
+            self._trouble = str(error)
+        except OSError as error:
+            self._read, self._trouble = None, str(error)
+        return self._trouble
 
 
 def write_keys(path: Path, accounts: dict[str, str]) -> None:
@@ -69,20 +101,23 @@ def write_keys(path: Path, accounts: dict[str, str]) -> None:
     unfinished.replace(path)
 
 
-def _accounts(path: Path) -> dict[bytes, str]:
-    """Read a key file.
+def _identity(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, str]]:
+    """Read a key file, with or without the byte order mark that some editors write before it.
 
     Raises:
         ValueError: a line is no hash and account; the message names it.
         OSError: the file cannot be read.
     """
-    found: dict[bytes, str] = {}
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip() or line.startswith("#"):
                 continue
             digest, _, account = line.strip().partition(",")
             if not _HASH.fullmatch(digest.lower()) or not account.strip():
                 raise ValueError(f"{path}:{number}: it is no SHA-256 of a key, a comma and an account")
-            found[bytes.fromhex(digest)] = account.strip()
-    return found
+            yield bytes.fromhex(digest), account.strip()

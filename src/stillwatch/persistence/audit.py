@@ -121,14 +121,21 @@ def verify_audit(path: Path, last: str | None = None) -> Verified:
 def _read(line: bytes, path: Path, number: int | None) -> dict[str, Any]:
     try:
         entry = json.loads(line)
-    except ValueError as error:
-        raise _broken(path, number, "it is no JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, number, "it is no JSON, or nested too deeply") from error
     whole = isinstance(entry, dict) and isinstance(entry.get("number"), int)
     if not whole or not isinstance(entry.get("before"), str):
         raise _broken(path, number, "it is no entry")
-    if _line(entry).rstrip(b"\n") != line.rstrip(b"\n"):
+    if not _is_as_written(entry, line):
         raise _broken(path, number, "it is not written as entries are")
     return dict(entry)
+
+
+def _is_as_written(entry: Mapping[str, Any], line: bytes) -> bool:
+    try:
+        return _line(entry).rstrip(b"\n") == line.rstrip(b"\n")
+    except RecursionError:
+        return False
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

@@ -164,6 +164,8 @@ def write_report(state: Path, **told: Any) -> None:
         "error": None,
         "policy_version": "7",
         "policy_error": None,
+        "refused_files": {},
+        "publishing_error": None,
     }
     (state / "judge.json").write_text(json.dumps(report | told))
 

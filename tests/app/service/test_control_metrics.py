@@ -15,6 +15,7 @@ from receiving_desk import KEY, ndjson, records, sealing
 from stillwatch.app.service.going_past import Window
 from stillwatch.app.service.receiver import Limits, Receiver
 from stillwatch.app.service.reconciling import Reconciled
+from stillwatch.app.service.view import View
 
 ROOT = Path(__file__).parents[3]
 DASHBOARD = ROOT / "packaging" / "grafana" / "stillwatch.json"
@@ -92,10 +93,24 @@ def test_it_is_ready_while_it_takes_records(tmp_path):
 def test_a_judge_that_was_not_heard_of_for_long_is_told(tmp_path):
     state = tmp_path / "state"
     store = furnished(state)
-    write_report(state, at=(datetime.now(UTC) - timedelta(hours=1)).isoformat(), policy_error="no TOML")
-    with controlled(state, store=store) as client:
+    long_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    write_report(
+        state,
+        at=long_ago,
+        policy_error="no TOML",
+        publishing_error="no space left",
+        refused_files={"allow list": "no date"},
+    )
+    view = View(state, store, policy=state / "policy.toml", keys=state / "keys")
+    with controlled(state, store=store, view=view) as client:
         status = client.get("/v1/status").json()
         assert status["judge"]["late"] is True
-        assert [each["part"] for each in status["troubles"]] == ["judge", "policy"]
+        assert [each["part"] for each in status["troubles"]] == [
+            "judge",
+            "policy",
+            "allow list",
+            "publishing",
+            "key file",
+        ]
         (state / "judge.json").write_text("{")
         assert client.get("/v1/status").json()["judge"] is None

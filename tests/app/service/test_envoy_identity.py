@@ -11,7 +11,7 @@ from stillwatch.app.service.envoy_identity import (
     metadata_path,
     scope_of,
 )
-from stillwatch.enforce.identity import by_hop
+from stillwatch.enforce.identity import by_hop, by_key
 
 HOP = by_hop("x-account-id", ["127.0.0.1", "::1"])
 
@@ -37,6 +37,19 @@ def test_a_header_counts_from_a_trusted_peer_alone_and_once():
     assert HOP(scope_of(headers, "ipv4:192.0.2.1:1")) is None
     assert HOP(scope_of(headers, "unix:")) is None
     assert HOP(scope_of([*headers, headers[1]], "ipv4:127.0.0.1:1")) is None
+
+
+@pytest.mark.parametrize("name", ["acct-é", "계정-1"])
+def test_an_id_beyond_ascii_is_the_same_as_text_and_as_bytes(name):
+    as_bytes = name.encode().decode("latin-1")
+    for value in (name, as_bytes):
+        assert HOP(scope_of([("x-account-id", value)], "ipv4:127.0.0.1:1")) == name
+
+
+def test_a_known_key_that_was_joined_to_a_junk_one_counts():
+    told = by_key({"k-1": "acct-1"})
+    for sent in (("authorization", "Bearer junk,Bearer k-1"), ("x-api-key", "junk, k-1")):
+        assert told(scope_of([sent], "ipv4:127.0.0.1:1")) == "acct-1"
 
 
 def test_what_a_filter_found_names_the_account():

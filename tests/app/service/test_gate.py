@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.app.service.gate import gate_app
+from stillwatch.app.service.gate import Gate, gate_app
+from stillwatch.app.service.gate_settings import GateSettings
+from stillwatch.app.service.gating import gate_settings
 from stillwatch.app.service.guardrail import PATH, account_told
 from stillwatch.contracts import UsageError
 from stillwatch.enforce.guard import Guard
 from stillwatch.enforce.identity import by_hop, nobody
 from stillwatch.enforce.outcomes import Outcomes
 from stillwatch.enforce.snapshot import Terms, write_snapshot
+from stillwatch.settings import ServeSettings
 
 BLOCK = Terms("block", "dec_1", "cmp_1", dry_run=False)
 REDUCE = Terms("reduce", "dec_2", "cmp_1", dry_run=False, max_tokens=40)
@@ -156,3 +159,19 @@ def test_whatever_a_question_holds_it_names_an_account_or_none(told):
     found = account_told({"user_api_key_user_id": told}, ("user_api_key_user_id",))
     assert found is None or (isinstance(found, str) and found)
     assert account_told(told, ("user_api_key_user_id",)) is None or isinstance(told, dict)
+
+
+def test_a_key_file_that_is_wrong_is_told(tmp_path):
+    (tmp_path / "keys").write_text("sk-a,acct-a\n")
+    write_snapshot(tmp_path / "now", {})
+    desk = GateSettings(snapshot=tmp_path / "now", keys=tmp_path / "keys").desk()
+    told = json.loads(ask(Gate(desk, None, ()), "/readyz").body)
+    assert (told["ready"], f"{tmp_path / 'keys'}:1" in told["key file"]) == (True, True)
+
+
+def test_a_gate_asks_for_issued_keys_where_this_service_issues_any(tmp_path):
+    (tmp_path / "pepper").write_bytes(b"of another service")
+    settings = ServeSettings.read(state=tmp_path, key_pepper=tmp_path / "pepper")
+    assert gate_settings(settings).issued_keys is None
+    (tmp_path / "issued-keys").touch()
+    assert gate_settings(settings).issued_keys == tmp_path / "issued-keys"

@@ -60,7 +60,7 @@ class Desk:
         self.state.mkdir()
         self.ledger = Ledger(self.state / "ledger", world.key.id)
         self.store = open_store(self.state / "decisions.db")
-        self.away = False
+        self.away, self.away_by = False, StoreError("the database is away", remedy="Wait")
 
     def seal(self, sketches: pa.Table, accounts: pa.Table | None = None) -> None:
         with (
@@ -83,7 +83,7 @@ class Desk:
 
     def opened(self):
         if self.away:
-            raise StoreError("the database is away", remedy="Wait")
+            raise self.away_by
         return self.store
 
 
@@ -164,6 +164,8 @@ def test_while_the_store_is_away_the_judge_says_so_and_goes_on_afterwards(make_d
         status = judge.tick(NOW)
         assert "the database is away" in status.error
         assert status.judgements == 1
+        desk.away_by = OverflowError("unforeseen")
+        assert "OverflowError: unforeseen" in judge.tick(NOW).error
         desk.away = False
         status = judge.tick(NOW + MINUTE)
         assert (status.error, status.judgements) == (None, 1)  # what was judged is decided on now

@@ -33,13 +33,13 @@ class Desk:
         self.allow.write_text("# nobody\n")
         self.decision = decided(self.state, "a", "b", "c")
         self.store, self.audit = open_store(self.state / "decisions.db"), AuditLog(self.state / "audit.jsonl")
-        self.away = False
+        self.away, self.away_by = False, StoreError("the database is away", remedy="Wait")
         rules = Rules(ServeSettings.read(state=self.state, allow=self.allow))
         self.publisher = Publisher(self.state, rules, self.opened)
 
     def opened(self):
         if self.away:
-            raise StoreError("the database is away", remedy="Wait")
+            raise self.away_by
         return self.store
 
     def published(self) -> list[str]:
@@ -89,10 +89,12 @@ def test_nothing_is_written_while_nothing_changes_but_a_sign_of_life(desk, monke
     assert path.stat().st_ino != before.st_ino
 
 
-def test_the_old_snapshot_stays_while_the_store_is_away(desk):
+@pytest.mark.parametrize("error", [StoreError("the database is away", remedy="Wait"), KeyError("unforeseen")])
+def test_the_old_snapshot_stays_while_the_store_is_away(desk, error, caplog):
+    desk.away_by = error
     desk.publisher.look()
     desk.away = True
-    with pytest.raises(StoreError):
+    with pytest.raises(type(error)):
         desk.publisher.look()
     assert desk.published() == ["a", "b", "c"]
     desk.publisher.start()
@@ -100,7 +102,9 @@ def test_the_old_snapshot_stays_while_the_store_is_away(desk):
         deadline = datetime.now(UTC).timestamp() + 10
         while desk.publisher.error is None:
             assert datetime.now(UTC).timestamp() < deadline
-        assert "the database is away" in desk.publisher.error
+        assert str(error) in desk.publisher.error
+        (line,) = caplog.records  # once, however many looks fail
+        assert bool(line.exc_info) is isinstance(error, KeyError)
         desk.away = False
         while desk.publisher.error is not None:
             assert datetime.now(UTC).timestamp() < deadline

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stillwatch.app.service.rules import OBSERVING, Rules
+from stillwatch.app.service.rules import OBSERVING, Rules, forget_accepted
+from stillwatch.app.service.rules_file import RulesFile
 from stillwatch.campaigns.labels import FILE as LABELS
 from stillwatch.contracts import InputError
 from stillwatch.settings import ServeSettings
@@ -41,37 +42,58 @@ def test_without_a_policy_everything_is_observed(tmp_path):
     assert rules.exempt(NOW) == frozenset()
 
 
-def test_a_policy_that_is_wrong_is_refused_until_it_comes_right(rules, policy):
+def test_a_policy_that_is_wrong_is_refused_until_it_comes_right(rules, policy, caplog):
     policy.write_text('version = "second"\nenforce = "perhaps"\n')
     rules.look()
     assert rules.policy.version == "first"
-    assert rules.error is not None
-    assert str(policy) in rules.error
+    assert str(policy) in rules.errors["policy"]
     rules.look()
-    assert rules.error is not None
+    assert list(rules.errors) == ["policy"]
+    (line,) = caplog.records  # once
+    assert (line.levelname, str(policy) in line.message) == ("ERROR", True)
     policy.write_text('version = "third"\nenforce = false\n')
     rules.look()
-    assert (rules.policy.version, rules.policy.enforce, rules.error) == ("third", False, None)
+    assert (rules.policy.version, rules.policy.enforce, rules.errors) == ("third", False, {})
 
 
 def test_a_file_that_is_gone_is_wrong_and_what_it_said_holds(rules, policy, allow):
     policy.unlink()
     rules.look()
-    assert (rules.policy.version, rules.error is None) == ("first", False)
+    assert (rules.policy.version, list(rules.errors)) == ("first", ["policy"])
     policy.write_text('version = "back"\n')
     allow.unlink()
     rules.look()
     assert rules.exempt(NOW) == {"a", "b"}
-    assert rules.policy.version == "first"  # all files are right together or none counts
+    assert (rules.policy.version, list(rules.errors)) == ("back", ["allow list"])  # each counts by itself
     allow.write_text("c\n")
     rules.look()
-    assert (rules.policy.version, rules.exempt(NOW), rules.error) == ("back", {"c"}, None)
+    assert (rules.policy.version, rules.exempt(NOW), rules.errors) == ("back", {"c"}, {})
 
 
 def test_a_service_does_not_start_by_a_policy_that_is_wrong(tmp_path, policy):
     policy.write_text("nonsense")
     with pytest.raises(InputError):
         Rules(ServeSettings.read(state=tmp_path / "state", policy=policy))
+
+
+def test_a_judge_that_is_started_again_goes_on_by_what_was_right_before(tmp_path, rules, policy, allow):
+    settings = ServeSettings.read(state=tmp_path / "state", policy=policy, allow=allow)
+    policy.write_text('version = "second"\nenforce = true\n')
+    rules.look()
+    policy.write_text("nonsense")
+    allow.unlink()
+    resumed = Rules(settings, RulesFile.resume)
+    assert (resumed.policy.version, resumed.exempt(NOW)) == ("second", {"a", "b"})
+    assert list(resumed.errors) == ["policy", "allow list"]
+    assert resumed.known_at(NOW).allow.file == str(allow)
+    with pytest.raises(InputError):
+        Rules(settings)
+    allow.write_text("c\n")
+    resumed.look()
+    assert (resumed.exempt(NOW), list(resumed.errors)) == ({"c"}, ["policy"])
+    forget_accepted(settings.state)
+    with pytest.raises(InputError, match=r"policy\.toml"):  # nothing is known that was right
+        Rules(settings, RulesFile.resume)
 
 
 def test_an_entry_of_the_allow_list_ends_with_its_last_day(rules):
@@ -87,12 +109,11 @@ def test_accounts_that_were_found_to_be_exempt_are(rules):
 
 def test_a_label_that_comes_while_the_service_runs_exempts(rules, tmp_path):
     state = tmp_path / "state"
-    state.mkdir()
     label = (
         '{"kind": "account", "subject": "known", "verdict": "honest", "by": "kim", "note": "a class", '
         '"time": "2026-06-01T00:00:00+00:00", "members": []}\n'
     )
     (state / LABELS).write_text(label)
     rules.look()
-    assert rules.error is None, rules.error
+    assert rules.errors == {}
     assert rules.exempt(NOW) == {"a", "b", "known"}

@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from kept_works import cannot, dies, waits
 
+from stillwatch.app.service.endings import Endings
 from stillwatch.app.service.supervisor import REFUSED, Supervisor
 from stillwatch.settings import ServeSettings
 
@@ -66,6 +68,9 @@ def test_a_process_that_dies_again_and_again_is_started_later_each_time(run, tmp
     assert pauses[0] >= 0.5
     assert pauses[1] >= 1.0
     assert pauses[2] >= 2.0
+    dying = Endings.read(tmp_path).dying(datetime.now(UTC))["dies-0"]
+    assert (dying.exit_code, dying.times >= 3) == (7, True)
+    assert Endings.read(tmp_path).dying(datetime.now(UTC) + timedelta(hours=1)) == {}
 
 
 def test_what_cannot_be_ends_the_whole_with_the_code_of_a_mistake(run, tmp_path, capfd):

@@ -75,6 +75,8 @@ def _judging(report: JudgeReport) -> Iterator[Metric]:
     yield _gauge("judge_tick_seconds", "Seconds that the judge's last tick took", report.seconds)
     yield _gauge("judge_failed", "1 while the judge's last tick failed", report.error is not None)
     yield _gauge("policy_failed", "1 while the policy cannot be read", report.policy_error is not None)
+    words = "Rules files beside the policy that are refused: what they said before holds"
+    yield _gauge("rules_files_refused", words, len(report.refused_files))
     ages = {
         "judge_age_seconds": ("Seconds since the judge's last tick", report.at),
         "judge_lag_seconds": ("Seconds from the last event that was judged to now", report.until),

@@ -10,6 +10,7 @@ from stillwatch.app.service.key_check import KeyCheck, named
 from stillwatch.enforce.asgi import Scope
 from stillwatch.enforce.guard import Guard, Ruling
 from stillwatch.enforce.identity import AccountOf, nobody
+from stillwatch.enforce.keys import KeyFile
 from stillwatch.enforce.outcomes import Outcomes
 
 
@@ -21,6 +22,7 @@ class Desk:
     identity: AccountOf = nobody
     outcomes: Outcomes = field(default_factory=Outcomes)
     keys: KeyCheck | None = None  # that stillwatch issued; None: it issues none
+    key_file: KeyFile | None = None  # by which identity knows keys of others; None: it knows none
     asked: int = 0  # requests
     unidentified: int = 0  # of nobody known: nothing can be decided of them
     unauthorised: int = 0  # from a gateway without a token that holds
@@ -63,6 +65,7 @@ class Desk:
         found = {
             "snapshot": self.guard.current.trouble,
             "service": "it has not renewed the snapshot for a while" if self.guard.is_stale else "",
+            "key file": "" if self.key_file is None else self.key_file.refresh().trouble,
             "budgets": self.guard.budgets.trouble,
             "outcomes": self.outcomes.trouble,
             "links": "" if self.guard.links is None else self.guard.links.trouble,

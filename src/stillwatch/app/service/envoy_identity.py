@@ -28,11 +28,11 @@ def scope_of(headers: Iterable[tuple[str, str]], peer: str) -> Scope:
     """Return a request as an ASGI scope has it.
 
     Args:
-        headers: of the request; a header that came twice is joined by a comma, so that it names nobody.
+        headers: of the request; a header that came twice may be joined by a comma, so that it names nobody.
         peer: who asks, as gRPC says it: ``ipv4:127.0.0.1:5000``, ``ipv6:[::1]:5000`` or ``unix:...``.
     """
     pairs = [
-        (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        (name.lower().encode("latin-1", "replace"), _as_sent(value))
         for name, value in headers
         if not name.startswith(":")
     ]
@@ -57,3 +57,11 @@ def client_of(peer: str) -> tuple[str, int] | None:
     _, _, rest = unquote(peer).partition(":")
     address, _, port = rest.rpartition(":")
     return address.strip("[]"), int(port) if port.isdigit() else 0
+
+
+def _as_sent(value: str) -> bytes:
+    """Return the bytes of a header, which Envoy tells as bytes or as the text that they are in UTF-8."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogatepass")

@@ -40,13 +40,13 @@ class GateSettings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
-    def identity(self) -> AccountOf:
+    def identity(self, keys: KeyFile | None) -> AccountOf:
         """Return what tells whose request it is; a header that no hop was trusted for is not looked at."""
         ways: list[AccountOf] = []
         if self.identity_header and self.trusted_hops:
             ways.append(by_hop(self.identity_header, self.trusted_hops))
-        if self.keys is not None:
-            ways.append(by_hashed_key(KeyFile(self.keys)))
+        if keys is not None:
+            ways.append(by_hashed_key(keys))
         return first_of(*ways) if ways else nobody
 
     def desk(self) -> Desk:
@@ -54,7 +54,8 @@ class GateSettings:
         budgets = budgets_for(self.redis, self.processes)
         links = None if self.link_key is None else LinkFile(self.link_key)
         guard = Guard(self.snapshot, processes=self.processes, budgets=budgets, links=links)
-        return Desk(guard, self.identity(), Outcomes(self.outcomes), self.key_check())
+        keys = None if self.keys is None else KeyFile(self.keys)
+        return Desk(guard, self.identity(keys), Outcomes(self.outcomes), self.key_check(), keys)
 
     def key_check(self) -> KeyCheck | None:
         """Return what keys that stillwatch issued are held against.

@@ -40,7 +40,7 @@ def gate_settings(settings: ServeSettings) -> GateSettings:
 
 def issues_keys(settings: ServeSettings) -> bool:
     """Whether gates hold requests against keys that stillwatch issued: it has a door for them, or some."""
-    return settings.access is not None or settings.key_pepper.is_file()
+    return settings.access is not None or (settings.state / ISSUED_KEYS).is_file()
 
 
 def gate_authorise(settings: ServeSettings) -> Authorise | None:

@@ -8,6 +8,7 @@ second judgement: that takes a log that has grown since the first.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -27,7 +28,7 @@ from stillwatch.app.service.judge_report import JudgeReport
 from stillwatch.app.service.judged import keep_judged
 from stillwatch.app.service.live_log import LiveLog, Moment
 from stillwatch.app.service.reached_levels import with_reached
-from stillwatch.app.service.rules import Rules
+from stillwatch.app.service.rules import POLICY, Rules
 from stillwatch.app.stage_tables import InMemory
 from stillwatch.app.standing import Known, Standing, find_standing
 from stillwatch.campaigns.registry import FILE as REGISTRY
@@ -43,6 +44,8 @@ from stillwatch.linking.growth import LOOK_BACK
 from stillwatch.persistence.audit import AuditLog
 from stillwatch.settings import ServeSettings
 from stillwatch.sketch.key import SketchKey
+
+_log = logging.getLogger(__name__)
 
 _RECORDS: Final = """
     SELECT a.* FROM accounts a WHERE a.account_id IN (SELECT account_id FROM acted_on) ORDER BY a.account_id
@@ -104,13 +107,18 @@ class Judge:
                 self._decide(self._found, now)
         except (StillwatchError, OSError) as caught:  # a full disk is no reason to end either
             error, broken = str(caught), isinstance(caught, EngineError)
+        except Exception as caught:  # nobody expected it: a tick is lost, and the service goes on
+            _log.exception("the tick failed in a way that nobody expected")
+            error = f"{type(caught).__name__}: {caught}"
+        errors = self._rules.errors
         self._tell(
             at=now,
             seconds=round(time.monotonic() - began, 3),
             error=error,
             broken_ledger=broken,
             policy_version=self._rules.policy.version,
-            policy_error=self._rules.error,
+            policy_error=errors.pop(POLICY, None),
+            refused_files=errors,
         )
         return self.report
 

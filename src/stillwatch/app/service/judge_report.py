@@ -32,6 +32,8 @@ class JudgeReport(BaseModel):
     error: str | None = None
     policy_version: str | None = None
     policy_error: str | None = None
+    refused_files: dict[str, str] = {}  # why, by what people call each of the other rules files
+    publishing_error: str | None = None  # why gates do not have what is in force
     broken_ledger: bool = False  # a file of it could not be read at the last tick
 
     @classmethod

@@ -21,6 +21,7 @@ from stillwatch.app.service.publisher import Publisher
 from stillwatch.app.service.pushing import SnapshotPush
 from stillwatch.app.service.reconciling import forget_outcomes
 from stillwatch.app.service.rules import Rules
+from stillwatch.app.service.rules_file import RulesFile
 from stillwatch.app.service.signal_feed import SignalFeed
 from stillwatch.contracts import StillwatchError
 from stillwatch.decisions.store import Store, open_store
@@ -42,9 +43,10 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
     """Judge each tick until told to stop.
 
     Raises:
-        StillwatchError: the policy, the key or the ledger is wrong; a service must not start then.
+        StillwatchError: the key or the ledger is wrong, or a rules file never was right: a service must
+            not start then.
     """
-    key, rules = load_or_create_key(settings.sketch_key), Rules(settings)
+    key, rules = load_or_create_key(settings.sketch_key), Rules(settings, RulesFile.resume)
     ledger = Ledger(settings.state / LEDGER, key.id)
     store = Opened(lambda: open_store(settings.store))
     push = SnapshotPush(settings.redis) if settings.redis else None
@@ -58,7 +60,7 @@ def judge_until(settings: ServeSettings, stopping: threading.Event) -> None:
         judge = Judge(settings, key, ledger, engine, rules, store, audit, levels)
         publisher.start()
         try:
-            _tick_until(judge, ledger, settings, stopping, feed)
+            _tick_until(judge, ledger, publisher, settings, stopping, feed)
         finally:
             publisher.stop()
             if feed is not None:
@@ -76,6 +78,7 @@ def _feed(settings: ServeSettings, rules: Rules, store: Opened[Store], audit: Au
 def _tick_until(
     judge: Judge,
     ledger: Ledger,
+    publisher: Publisher,
     settings: ServeSettings,
     stopping: threading.Event,
     feed: SignalFeed | None,
@@ -87,7 +90,7 @@ def _tick_until(
         report = judge.tick(datetime.now(UTC))
         if feed is not None and not feed.is_looking:
             feed.start()  # not before: the tick finds out who is exempt
-        _write(settings, report)
+        _write(settings, report.model_copy(update={"publishing_error": publisher.error}))
         if report.error is not None:
             _log.error("the tick failed: %s", report.error)
         looked = report.broken_ledger and (looked or _set_aside(ledger))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
+
+from stillwatch.campaigns.labels import FILE as LABELS
 
 LEDGER: Final = "ledger"
 SNAPSHOT: Final = "snapshot"
@@ -20,5 +23,16 @@ JUDGED: Final = "judged"
 JUDGE: Final = "judge.json"
 """What the judge says of its last tick."""
 
+ACCEPTED: Final = "accepted"
+"""Folder of copies of the rules files that were right, while the service runs."""
+
+ENDINGS: Final = "endings.json"
+"""Which processes of the service died."""
+
 LINK_KEY: Final = "link.key"
 """Key of the links under which accounts step up; gates and hooks that name such links need it."""
+
+
+def accepted_labels(state: Path) -> Path:
+    """Return where the copy of the state folder's labels is."""
+    return state / ACCEPTED / f"state-{LABELS}"

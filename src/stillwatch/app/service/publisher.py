@@ -106,8 +106,14 @@ class Publisher:
                 self.look()
                 self.error = None
             except (StillwatchError, PushError, OSError) as error:
-                if str(error) != self.error:
-                    _log.error("the snapshot cannot be renewed: %s", error)
-                self.error = str(error)
+                self._failed(str(error))
+            except Exception as error:  # nobody expected it: gates go on, and the next look may do better
+                self._failed(f"{type(error).__name__}: {error}", error)
             if self._stopping.wait(_LOOK):
                 return
+
+    def _failed(self, why: str, unexpected: Exception | None = None) -> None:
+        """Keep why a look failed, and log it once."""
+        if why != self.error:
+            _log.error("the snapshot cannot be renewed: %s", why, exc_info=unexpected)
+        self.error = why

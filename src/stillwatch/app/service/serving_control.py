@@ -58,7 +58,7 @@ def serve_control(settings: ServeSettings, stopping: threading.Event) -> None:
         sealer = Sealer(receiver, ledger, engine, every=min(_SEAL_EVERY, settings.tick))
         # Not opened: the judge makes the store, and records are taken while it is away.
         store = Store(Database(address_of(settings.store)))
-        view = View(settings.state, store, receiver, sealer, policy=settings.policy)
+        view = View(settings.state, store, receiver, sealer, policy=settings.policy, keys=settings.keys)
         sealer.start()
         stack.callback(sealer.stop)
         view.start()

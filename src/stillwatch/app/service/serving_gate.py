@@ -24,6 +24,7 @@ from stillwatch.app.service.gate import Authorise, Gate
 from stillwatch.app.service.gate_settings import GateSettings
 from stillwatch.app.service.grpc_tokens import TokenCheck
 from stillwatch.app.service.guardrail import told_fields
+from stillwatch.app.service.patience import PatientProtocol
 
 _MOST_BODY: Final = 32 * 2**20
 _GRACE: Final = 2.0
@@ -95,7 +96,7 @@ def _listening(settings: GateSettings) -> socket.socket:
 def _http(settings: GateSettings, app: Gate) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=PatientProtocol,
         lifespan="off",
         interface="asgi3",
         access_log=False,

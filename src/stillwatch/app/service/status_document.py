@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from stillwatch import __version__
+from stillwatch.app.service.endings import Endings
 from stillwatch.app.service.judge_report import JudgeReport
 from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.sealer import Sealer
@@ -20,7 +21,7 @@ from stillwatch.decisions.store import Tally
 class Trouble(NamedTuple):
     """Something that a person should look at."""
 
-    part: str  # of the service: receiving, sealing, judge, policy, store or gates
+    part: str  # receiving, sealing, judge, publishing, store, gates, or a rules file or process by its name
     message: str
 
 
@@ -37,6 +38,10 @@ def status_document(view: View, now: datetime) -> dict[str, Any]:
         "campaigns": _campaigns(view, troubles),
         "gates": _gates(view, troubles),
     }
+    troubles += [
+        Trouble(name, f"it ended {one.times:,} times soon after its start (exit code {one.exit_code})")
+        for name, one in Endings.read(view.state).dying(now).items()
+    ]
     return document | {"troubles": [trouble._asdict() for trouble in troubles]}
 
 
@@ -91,6 +96,11 @@ def _judge(report: JudgeReport | None, now: datetime, troubles: list[Trouble]) -
         troubles.append(Trouble("judge", report.error))
     if report.policy_error:
         troubles.append(Trouble("policy", report.policy_error))
+    troubles += [Trouble(file, error) for file, error in report.refused_files.items()]
+    if report.publishing_error:
+        troubles.append(
+            Trouble("publishing", f"gates go on by what was published: {report.publishing_error}")
+        )
     return {**report.model_dump(exclude={"pid"}), "late": late}
 
 
@@ -147,6 +157,8 @@ def _gates(view: View, troubles: list[Trouble]) -> dict[str, Any]:
     told = view.outcomes.refresh()
     if told.broken_lines:
         troubles.append(Trouble("gates", f"{told.broken_lines:,} lines of outcomes cannot be read"))
+    if view.key_file is not None and (wrong := view.key_file.trouble()):
+        troubles.append(Trouble("key file", f"what gates read of it before holds: {wrong}"))
     window = view.going_past.last
     if window is not None and window.found.alert:
         troubles.append(Trouble("gates", window.found.alert))

@@ -16,6 +16,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
+from stillwatch.app.service.endings import Endings
 from stillwatch.app.service.logs import log_json
 from stillwatch.app.service.sole_service import part_of_service
 from stillwatch.contracts import StillwatchError
@@ -113,6 +114,7 @@ class Supervisor:
         self._settings, self._stopping = settings, threading.Event()
         self._context = get_context("spawn")
         self._kept = [_Kept(name, work) for name, work in works.items()]
+        self._endings = Endings()
 
     def stop(self) -> None:
         """End every process, and then :meth:`run`."""
@@ -151,6 +153,10 @@ class Supervisor:
         kept.failures = 1 if settled else kept.failures + 1
         kept.due = time.monotonic() + min(2.0 ** (kept.failures - 1) / 2, _LONGEST_PAUSE)
         _log.error("ended", extra={"what": kept.name, "exit_code": process.exitcode})
+        try:
+            self._endings.note(self._settings.state, kept.name, process.exitcode, kept.failures)
+        except OSError as error:
+            _log.warning("that a process ended could not be kept: %s", error)
         return process.exitcode
 
     def _end(self) -> None:

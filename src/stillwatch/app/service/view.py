@@ -18,6 +18,7 @@ from stillwatch.app.service.receiver import Receiver
 from stillwatch.app.service.sealer import Sealer
 from stillwatch.app.service.told_outcomes import ToldOutcomes
 from stillwatch.decisions.store import Store, Tally
+from stillwatch.enforce.keys import KeyFileCheck
 from stillwatch.persistence.audit import AuditLog
 
 _READ_EVERY: Final = 1.0  # seconds
@@ -37,6 +38,7 @@ class View:
         sealer: Sealer | None = None,
         *,
         policy: Path | None = None,
+        keys: Path | None = None,
     ) -> None:
         """Look at a state folder; nothing is read yet.
 
@@ -46,9 +48,11 @@ class View:
             receiver: takes records in this process; None where none are taken here.
             sealer: seals them in this process.
             policy: file by which the judge decides; None: without one, everything is observed.
+            keys: file by which gates know whose a key is; None: they go by other ways.
         """
         self.state, self.store, self.receiver, self.sealer = state, store, receiver, sealer
         self.policy_file = policy
+        self.key_file = None if keys is None else KeyFileCheck(keys)
         self.audit = AuditLog(state / AUDIT)
         self.judged = JudgedTables(state / JUDGED)
         self.hours = LedgerHours(state / LEDGER)

@@ -93,6 +93,7 @@ TRUTH: Final[Part] = {"type": "boolean"}
 TIME: Final[Part] = {"type": "string", "format": "date-time"}
 SHARE: Final[Part] = {"type": "number", "minimum": 0, "maximum": 1}
 SCORES: Final[Part] = {"type": "object", "additionalProperties": NUMBER}
+TEXTS: Final[Part] = {"type": "object", "additionalProperties": TEXT}
 COUNTS: Final[Part] = {"type": "object", "additionalProperties": COUNT}
 
 

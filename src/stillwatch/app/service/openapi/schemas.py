@@ -11,6 +11,7 @@ from stillwatch.app.service.openapi.parts import (
     SCORES,
     SHARE,
     TEXT,
+    TEXTS,
     TIME,
     TRUTH,
     Part,
@@ -63,6 +64,8 @@ SCHEMAS: Final[dict[str, Part]] = {
                 error=maybe(TEXT),
                 policy_version=maybe(TEXT),
                 policy_error=maybe(TEXT),
+                refused_files=TEXTS,
+                publishing_error=maybe(TEXT),
                 late=TRUTH,
             )
         ),
