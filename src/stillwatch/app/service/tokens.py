@@ -134,7 +134,7 @@ class Tokens:
     def _find(self, secret: str) -> Token | None:
         _, _, rest = secret.partition("_")
         number = rest.partition("_")[0]
-        token = self._fresh().get(number)
+        token = self._fresh().get(number) or self._as_it_is().get(number)  # it may be new
         if token is None or not hmac.compare_digest(token.sha256, _hash(secret)):
             return None
         return token if token.holds(datetime.now(UTC)) else None
@@ -144,8 +144,13 @@ class Tokens:
         now = time.monotonic()
         if now - self._looked >= _LOOK_EVERY or not self._looked:
             self._looked = now
-            with suppress(TokenError):
-                self._read()
+            return self._as_it_is()
+        return self._known
+
+    def _as_it_is(self) -> dict[str, Token]:
+        """Return the tokens of this moment; while the file is broken, those before."""
+        with suppress(TokenError):
+            self._read()
         return self._known
 
     def _read(self) -> dict[str, Token]:
