@@ -28,7 +28,7 @@ def environment(tmp_path) -> dict[str, str]:
     ("typed", "offered"),
     [
         ("do", {"doctor"}),
-        ("s", {"scan", "seals", "serve", "simulate"}),
+        ("s", {"scan", "seals", "serve", "signals", "signups", "simulate"}),
         ("ledger f", {"forget"}),
         ("scan --max", {"--max-rejects"}),
         ("scan --lang ", {"en", "ko"}),

@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from openid_provider import provider
-from step_up_desk import Door, Visitor, served
+from step_up_desk import Door, Visitor, served, write_secret
 
 from stillwatch.access.levels import Level
 from stillwatch.access.organization_sign_in import SignIn, SignInError
@@ -38,7 +38,7 @@ def issuer() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def door(issuer: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("access")
-    (folder / "secret").write_text("client secret")
+    write_secret(folder / "secret", "client secret")
     own = {
         "id": "university",
         "name": "Example University",

@@ -92,7 +92,7 @@ def test_a_link_is_looked_at_often_and_opened_once(door):
 
 def test_a_link_is_of_no_use_after_its_time_or_when_it_was_passed(door):
     link = door.link("acct-late", level=2)
-    door.clock.ahead = 899
+    door.clock.ahead = 880  # a busy machine takes seconds to come here
     assert Visitor(door).open(link).status == 200
     door.clock.ahead = 901
     late = Visitor(door).open(link)
