@@ -11,12 +11,12 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from stillwatch.access.step_up_log import append
 from stillwatch.access.step_up_sessions import hashed
 from stillwatch.access.step_up_tables import APPEALS
 from stillwatch.contracts import DecisionError, UnknownSubjectError
 from stillwatch.persistence.audit import AuditLog
 from stillwatch.persistence.database import Database
+from stillwatch.persistence.logged import log_change
 
 LONGEST: Final = 4000
 """Characters of what a person says, and of what they are answered."""
@@ -99,7 +99,7 @@ class Appeals:
             row = vars(filed) | {"kind": filed.kind.value, "status": filed.status.value}
             connection.execute(insert(APPEALS).values(row | {"token_hash": hashed(token)}))
             told = {"appeal": filed.number, "decision": filed.decision_id, "about": filed.kind.value}
-            append(self._audit, "appealed", account=name, **told)
+            log_change(self._audit, "appealed", {"account": name, **told})
         return Filed(filed, token)
 
     def list(self, status: Status | None = None) -> list[Appeal]:
@@ -155,7 +155,7 @@ class Appeals:
             connection.execute(update(APPEALS).where(APPEALS.c.number == before.number).values(values))
             told = {"appeal": before.number, "decision": before.decision_id, "status": status.value}
             done = beside(connection, before.account_id)
-            append(self._audit, "appeal-answered", by=by, why=text, **told, **done)
+            log_change(self._audit, "appeal-answered", {"by": by, "why": text, **told, **done})
             return self._find(connection, number)
 
     def _find(self, connection: Connection, number: str) -> Appeal:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from stillwatch.contracts import StoreError
 from stillwatch.persistence.audit import AuditLog
+from stillwatch.persistence.logged import log_change
 
 
 class StepUpLog:
@@ -29,22 +29,10 @@ class StepUpLog:
         return self._digest(b"step-up holder\0" + "\0".join(who).encode("utf-8", "surrogatepass"))
 
     def tell(self, kind: str, account_id: str, **entry: Any) -> None:
-        """Add an entry about an account; see :func:`append`."""
-        append(self.audit, kind, account=self.name(account_id), **entry)
+        """Add an entry about an account; call it before what it tells of is committed.
 
-
-def append(audit: AuditLog, kind: str, **entry: Any) -> None:
-    """Add an entry; call it before what it tells of is committed.
-
-    Raises:
-        StoreError: it cannot be written.
-        AuditError: the log is broken.
-    """
-    try:
-        audit.append(kind, entry)
-    except OSError as error:
-        raise StoreError(
-            f"the audit log cannot be written ({error.strerror}), so that nothing was changed",
-            remedy="Make room, or let this user write there",
-            file=str(error.filename) if error.filename else None,
-        ) from error
+        Raises:
+            StoreError: it cannot be written.
+            AuditError: the log is broken.
+        """
+        log_change(self.audit, kind, {"account": self.name(account_id), **entry})

@@ -36,15 +36,19 @@ def forget(state: Path, database: str | None, accounts: Collection[str], by: str
     Raises:
         StoreError: the store is away, or the change could not be logged; nothing was changed.
     """
-    from stillwatch.access.step_up_log import append
     from stillwatch.access.step_up_removal import forget_step_ups
     from stillwatch.persistence.address import address_of
     from stillwatch.persistence.database import Database
+    from stillwatch.persistence.logged import log_change
 
     store = Database(address_of(place_of(state, database)))
     with store.writing() as connection:
         removed = forget_step_ups(connection, accounts)
         rows = sum(removed.values())
-        append(find_audit(state, database), "step-ups-forgotten", by=by, accounts=len(accounts), rows=rows)
+        log_change(
+            find_audit(state, database),
+            "step-ups-forgotten",
+            {"by": by, "accounts": len(accounts), "rows": rows},
+        )
     store.wipe()
     store.close()

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from stillwatch.access import identity_checks
 from stillwatch.access.levels import Level
 from stillwatch.access.passkeys import has_passkey
-from stillwatch.access.step_up_log import append
 from stillwatch.access.step_up_removal import forget_step_ups, remove_authenticators
 from stillwatch.access.totp import has_codes
 from stillwatch.access.verifications import Method
@@ -21,6 +20,7 @@ from stillwatch.app.service.errors import ApiError
 from stillwatch.app.service.json_answers import Document
 from stillwatch.app.service.step_up.desk import StepUpDesk
 from stillwatch.enforce.links import LASTS
+from stillwatch.persistence.logged import log_change
 
 LEAST: Final = 60
 """Seconds that a link holds at least."""
@@ -100,7 +100,7 @@ def _remove(desk: StepUpDesk, request: Request) -> Document:
     with desk.database.writing() as connection:
         if what == "all":
             removed = sum(forget_step_ups(connection, [account]).values())
-            append(desk.log.audit, "step-ups-forgotten", accounts=1, rows=removed)
+            log_change(desk.log.audit, "step-ups-forgotten", {"accounts": 1, "rows": removed})
         else:
             removed = remove_authenticators(connection, account)
             desk.log.tell("authenticators-removed", account, authenticators=removed)
