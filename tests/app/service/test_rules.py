@@ -50,7 +50,7 @@ def test_a_policy_that_is_wrong_is_refused_until_it_comes_right(rules, policy, c
     rules.look()
     assert list(rules.errors) == ["policy"]
     (line,) = caplog.records  # once
-    assert (line.levelname, str(policy) in line.message) == ("ERROR", True)
+    assert (line.levelname, str(policy) in line.getMessage()) == ("ERROR", True)
     policy.write_text('version = "third"\nenforce = false\n')
     rules.look()
     assert (rules.policy.version, rules.policy.enforce, rules.errors) == ("third", False, {})
