@@ -69,13 +69,6 @@ class Verifications:
                 )
             }
 
-    def reached(self) -> dict[str, Level]:
-        """Return the highest level of every account that reached any."""
-        columns = VERIFICATIONS.c.account_id, func.max(VERIFICATIONS.c.level)
-        asked = select(*columns).group_by(VERIFICATIONS.c.account_id)
-        with self._database.reading() as connection:
-            return {account: Level(level) for account, level in connection.execute(asked)}
-
     def passed_at(self, accounts: Iterable[str], level: Level = Level.NONE) -> dict[str, datetime]:
         """Return when each of these accounts that passed at this level or above did so last."""
         columns = VERIFICATIONS.c["account_id"], func.max(VERIFICATIONS.c.at, type_=VERIFICATIONS.c.at.type)

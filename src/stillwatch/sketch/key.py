@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.contracts import KeyFileError
+from stillwatch.persistence.secret_files import create_secret, read_secret
 
 KEY_BYTES: Final = 16
 _WRITTEN = re.compile(r"[0-9a-f]{32}\n?")
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_WHAT: Final = "sketch key"
 _SHARE = (
     "Give the file of the key that made the other sketches, or a path that does not exist to make a new one"
 )
@@ -57,7 +56,8 @@ def load_or_create_key(path: Path) -> SketchKey:
     try:
         return load_key(path)
     except FileNotFoundError:
-        return _create_key(path)
+        create_secret(path, secrets.token_hex(KEY_BYTES) + "\n", _WHAT)
+        return load_key(path)
 
 
 def load_key(path: Path) -> SketchKey:
@@ -67,39 +67,7 @@ def load_key(path: Path) -> SketchKey:
         FileNotFoundError: there is no such file.
         KeyFileError: the file cannot be read, is malformed, or is open to other users.
     """
-    try:
-        with path.open(encoding="ascii") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            written = file.read(2 * KEY_BYTES + 2)
-    except FileNotFoundError:
-        raise
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyFileError("sketch key cannot be read", remedy=_SHARE, file=str(path)) from error
-    if mode & _OTHERS:
-        raise KeyFileError(
-            "sketch key is open to other users", remedy=f"Run: chmod 600 {path}", file=str(path)
-        )
+    written = read_secret(path, _WHAT, _SHARE)
     if not _WRITTEN.fullmatch(written):
-        raise KeyFileError("sketch key is not 32 hexadecimal digits", remedy=_SHARE, file=str(path))
+        raise KeyFileError(f"{_WHAT} is not 32 hexadecimal digits", remedy=_SHARE, file=str(path))
     return SketchKey(bytes.fromhex(written.strip()))
-
-
-def _create_key(path: Path) -> SketchKey:
-    """Write a new key; where another process was first, take that one's."""
-    key = SketchKey(secrets.token_bytes(KEY_BYTES))
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch(mode=0o600, exist_ok=False)
-        try:
-            draft.write_text(key.secret.hex() + "\n", encoding="ascii")
-            path.hardlink_to(draft)
-        except FileExistsError:
-            return load_key(path)
-        finally:
-            draft.unlink()
-    except OSError as error:
-        remedy = "Name a key file in a folder that can be written"
-        what = f"sketch key cannot be made ({error.strerror})"
-        raise KeyFileError(what, remedy=remedy, file=str(path)) from error
-    return key

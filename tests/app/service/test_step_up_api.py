@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pyotp
 import pytest
+from starlette.requests import Request
 from step_up_desk import Door, Visitor, served, write_secret
 
+from stillwatch.access.levels import Levels
 from stillwatch.app.service.places import LINK_KEY
+from stillwatch.app.service.step_up.api import verification
 from stillwatch.app.service.step_up.desk import StepUpDesk
 from stillwatch.app.service.step_up.kept_secrets import SECRETS_KEY
 from stillwatch.contracts import InputError, KeyFileError
@@ -69,6 +73,36 @@ def test_it_wants_a_token(door):
         del api.headers["authorization"]
         for method, path in (("POST", "/v1/step-ups"), ("GET", "/v1/accounts/a/verification")):
             assert api.request(method, path).status_code == 401
+
+
+def test_what_an_account_needs_for_what_it_does_is_told(door):
+    needs = [
+        {"level": 4, "programmes": ["education"]},
+        {"level": 3, "models": ["model-large"], "plans": ["pro"]},
+        {"level": 2, "requests_per_day_at_least": 50_000},
+    ]
+    file = door.desk.file.model_copy(update={"levels": Levels.model_validate({"needs": needs})})
+    desk = StepUpDesk(replace(door.desk, file=file))
+
+    def needed(**told: str) -> int:
+        request = Request(
+            {
+                "type": "http",
+                "method": "GET",
+                "headers": [],
+                "path_params": {"id": "acct-1"},
+                "query_string": urlencode(told).encode(),
+            }
+        )
+        return verification(desk, request, b"")["needed"]
+
+    assert needed() == needed(plan="pro") == needed(requests_per_day="49999") == 1
+    assert needed(requests_per_day="50000") == 2
+    assert needed(plan="pro", model="model-large", requests_per_day="50000") == 3
+    assert needed(plan="pro", model="model-large", programme="education") == 4
+    with door.api() as api:
+        for wrong in ({"requests_per_day": "many"}, {"requests_per_day": "9" * 5000}, {"volume": "1"}):
+            assert api.get("/v1/accounts/acct-1/verification", params=wrong).status_code == 422
 
 
 def test_what_an_account_reached_is_told_and_taken_back(door):

@@ -20,7 +20,7 @@ from stillwatch.app.service.openapi.parts import (
     one_of,
     row,
 )
-from stillwatch.app.service.step_up.api import LEAST, PARTS
+from stillwatch.app.service.step_up.api import LEAST, NEEDS, PARTS
 from stillwatch.enforce.links import LASTS
 
 _SCOPE: Final = "Wants a token with the scope `access`."
@@ -71,6 +71,14 @@ _RESULT: Final[Part] = {
         },
     },
 }
+_NEEDS: Final = [
+    *(in_query(name, "Of the account, for `needed`.", TEXT) for name in NEEDS[:3]),
+    in_query(
+        NEEDS[3],
+        "What it sends or is going to, for `needed`.",
+        {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
+    ),
+]
 _PASSED: Final = row(level=_LEVEL, method=one_of(*Method), at=TIME, decision_id=maybe(TEXT))
 _SIGNED: Final = [
     _header("webhook-id", "Of this message."),
@@ -92,18 +100,19 @@ STEPPING_UP: Final[dict[str, Part]] = {
     "/v1/accounts/{id}/verification": {
         "get": _operation(
             "verification",
-            "Which level an account reached, by what and when.",
+            "Which level an account reached, by what and when, and which it needs.",
             _SCOPE,
             row(
                 account_id=TEXT,
                 level=_LEVEL,
+                needed=_LEVEL,
                 authenticators=listed(one_of(Method.PASSKEY.value, Method.TOTP.value)),
                 verifications=listed(_PASSED),
                 identity_checks=listed(row(status=one_of(*Status), started_at=TIME)),
                 audit_name=TEXT,
             ),
             422,
-            parameters=[_ACCOUNT],
+            parameters=[_ACCOUNT, *_NEEDS],
         ),
         "delete": _operation(
             "remove_verification",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -25,6 +26,10 @@ from stillwatch.persistence.logged import log_change
 LEAST: Final = 60
 """Seconds that a link holds at least."""
 
+NEEDS: Final = ("plan", "programme", "model", "requests_per_day")
+"""What may be said of an account to learn which level it needs."""
+
+_COUNT: Final = re.compile(r"[0-9]{1,15}")
 PARTS: Final = ("authenticators", "all")
 """What may be taken back: what the account proves itself with, or everything that is kept of it."""
 
@@ -62,8 +67,12 @@ def verification(desk: StepUpDesk, request: Request, body: bytes) -> Document:
 
 
 def _show(desk: StepUpDesk, request: Request) -> Document:
-    """Say what an account reached and with what it proves itself."""
-    only(request)
+    """Say what an account reached, with what it proves itself, and what it needs for what it does.
+
+    Raises:
+        ApiError: a parameter of the query is wrong (422).
+    """
+    needed = _needed(desk, request)
     account = request.path_params["id"]
     passed = desk.verifications.of_account(account)
     with desk.database.reading() as connection:
@@ -72,6 +81,7 @@ def _show(desk: StepUpDesk, request: Request) -> Document:
     return {
         "account_id": account,
         "level": int(max((each.level for each in passed), default=Level.NONE)),
+        "needed": int(needed),
         "authenticators": [method.value for method, there in has.items() if there],
         "verifications": [
             {
@@ -85,6 +95,21 @@ def _show(desk: StepUpDesk, request: Request) -> Document:
         "identity_checks": [{"status": each.status.value, "started_at": each.started_at} for each in checks],
         "audit_name": desk.log.name(account),
     }
+
+
+def _needed(desk: StepUpDesk, request: Request) -> Level:
+    """Return the level that the access file asks of what the query says of an account."""
+    only(request, *NEEDS)
+    told = request.query_params
+    requests = told.get("requests_per_day")
+    if requests is not None and not _COUNT.fullmatch(requests):
+        raise wrong("requests_per_day", "it is no number of requests")
+    return desk.desk.file.levels.needed(
+        told.get("plan"),
+        told.get("programme"),
+        told.get("model"),
+        None if requests is None else int(requests),
+    )
 
 
 def _remove(desk: StepUpDesk, request: Request) -> Document:
