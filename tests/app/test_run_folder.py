@@ -37,11 +37,25 @@ def test_a_stage_that_was_done_is_not_done_again(tmp_path: Path):
 
 
 def test_a_stage_in_parts_is_made_once_and_gone_through_as_often_as_need_be(tmp_path: Path):
-    parts = RunFolder(tmp_path / "run", PURPOSE).parts("profiles", PROFILES, lambda: iter([made(3), made(2)]))
+    cut = [made(3), made(2)]
+    parts = RunFolder(tmp_path / "run", PURPOSE).parts("profiles", PROFILES, lambda: iter(cut))
+    assert pa.concat_tables(parts) == pa.concat_tables(cut)
     resumed = RunFolder(tmp_path / "run", PURPOSE).parts("profiles", PROFILES, refuse)
-    for _ in range(2):
-        for one in (parts, resumed):
-            assert pa.concat_tables(one) == pa.concat_tables([made(3), made(2)])
+    for one in (parts, resumed):
+        assert pa.concat_tables(one) == pa.concat_tables(cut)
+
+
+def test_a_stage_in_parts_hands_each_on_as_soon_as_it_is_made(tmp_path: Path):
+    def making():
+        yield made(3)
+        raise RuntimeError("power cut")
+
+    parts = iter(RunFolder(tmp_path / "run", PURPOSE).parts("profiles", PROFILES, making))
+    assert next(parts) == made(3)
+    with pytest.raises(RuntimeError):
+        next(parts)
+    again = RunFolder(tmp_path / "run", PURPOSE).parts("profiles", PROFILES, lambda: iter([made(2)]))
+    assert pa.concat_tables(again) == made(2)
 
 
 def test_a_stage_that_died_is_done_anew(tmp_path: Path):

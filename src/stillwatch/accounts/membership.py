@@ -10,8 +10,11 @@ taking the lucky half of honest accounts would make evidence out of noise.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, pairwise
 from typing import Final
 
@@ -49,6 +52,8 @@ _CHOICE_COST: Final = 0.5
 _LEAST_CREDIT: Final = 0.65
 """Members whose evidence is mostly the freedom of choosing them are nobody's pool: then nobody is one."""
 
+_AHEAD: Final = 2
+"""Parts of behaviour that wait to be weighed: so many that there is always one, few enough to hold."""
 
 Bounds = tuple[float, float]
 
@@ -115,12 +120,34 @@ def assess_membership(
 
 def _assess(parts: Iterable[pa.Table], behaviour: Iterable[pa.Table], bench: Bench) -> Assessment:
     membership, findings = [MEMBERSHIP.empty_table()], [FINDINGS.empty_table()]
-    # One after the other: two threads wait for each other between the compiled parts, and take longer.
-    for part in parts:
-        weighed = [_weigh(bench, group) for group in _groups(part)]
-        membership.append(_membership(part, [one.strength for one in weighed]))
-        findings.append(_findings(part, [one.findings for one in weighed]))
+    for strengths, found in _beside(partial(_weigh_part, bench), parts):
+        membership.append(strengths)
+        findings.append(found)
     return Assessment(pa.concat_tables(membership), pa.concat_tables(findings), bench, behaviour)
+
+
+def _beside(
+    weigh: Callable[[pa.Table], tuple[pa.Table, pa.Table]], parts: Iterable[pa.Table]
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Weigh one part after the other in a thread of its own, while the next is made.
+
+    One thread: two would wait for each other between what is compiled, and take longer.
+    """
+    with ThreadPoolExecutor(1) as worker:
+        waiting: deque[Future[tuple[pa.Table, pa.Table]]] = deque()
+        for part in parts:
+            waiting.append(worker.submit(weigh, part))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _weigh_part(bench: Bench, part: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return MEMBERSHIP and FINDINGS of the candidates of a part."""
+    weighed = [_weigh(bench, group) for group in _groups(part)]
+    strengths = _membership(part, [one.strength for one in weighed])
+    return strengths, _findings(part, [one.findings for one in weighed])
 
 
 def _whole_candidates(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -108,11 +108,11 @@ def detect(
 
     progress.stage("candidates")
     workloads = _bind_candidates(engine, standing.exempt, run, profiles, links)
+    progress.stage("membership")
     behaviour = run.parts("behaviour", BEHAVIOUR, lambda: profile_behaviour(engine))
+    assessment = assess_membership(behaviour, scaffold_uses(engine), signals)
     engine.forget("candidates")  # the candidates' accounts stand in MEMBERSHIP from here on
     engine.forget("seats")
-    progress.stage("membership")
-    assessment = assess_membership(behaviour, scaffold_uses(engine), signals)
     membership = run.table("membership", MEMBERSHIP, lambda: admit(assessment.membership, standing.labels))
     engine.bind("membership", membership)
     weighed = engine.table(MEMBERS_QUERY)

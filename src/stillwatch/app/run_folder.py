@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import requires, version
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ import pyarrow.parquet as pq
 from stillwatch.app.rejected import FILE as REJECTED
 from stillwatch.contracts import RunFolderError, StillwatchError, conform
 from stillwatch.engines.engine import Engine
-from stillwatch.engines.parquet import ROW_GROUP, replacing, write_parquet
+from stillwatch.engines.parquet import ROW_GROUP, replacing, write_parquet, writing_parquet
 
 MANIFEST: Final = "manifest.json"
 _JOURNAL: Final = "unfinished.json"
@@ -150,15 +149,28 @@ class RunFolder:
     def parts(
         self, name: str, schema: pa.Schema, make: Callable[[], Iterable[pa.Table]]
     ) -> Iterable[pa.Table]:
-        """Return the stage table ``name`` as :meth:`table` does, but in parts, never held whole."""
+        """Return the stage table ``name`` as :meth:`table` does, but in parts, never held whole.
+
+        They are made when they are gone through for the first time: who works on them need not wait for all.
+        """
         path = self.stages / f"{name}.parquet"
 
-        def work() -> dict[str, int]:
-            made = (conform(part, schema, name).to_batches() for part in make())
-            return {"rows": write_parquet(chain.from_iterable(made), schema, path)}
+        def parts() -> Iterator[pa.Table]:
+            return _read(path) if name in self._done else self._keeping(name, schema, make, path)
 
-        self.once(name, work)
-        return _Parts(path)
+        return _Repeatable(parts)
+
+    def _keeping(
+        self, name: str, schema: pa.Schema, make: Callable[[], Iterable[pa.Table]], path: Path
+    ) -> Iterator[pa.Table]:
+        """Yield the parts of the stage ``name`` while they are written to ``path``; then it is done."""
+        began, rows = time.monotonic(), 0
+        batches = (batch for part in make() for batch in conform(part, schema, name).to_batches())
+        for batch in writing_parquet(batches, schema, path):
+            rows += batch.num_rows
+            yield pa.Table.from_batches([batch])
+        self.once(name, lambda: {"rows": rows})
+        self._times[name] = round(time.monotonic() - began, 3)
 
     def relation(self, name: str, engine: Engine, sql: str) -> None:
         """Make the relation ``name``: the result of ``sql``, kept as a stage table, never held whole."""
@@ -190,15 +202,20 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """A file's rows in tables of some size, read anew each time."""
+class _Repeatable:
+    """Goes through what ``begin`` gives as often as need be."""
 
-    path: Path
+    begin: Callable[[], Iterator[pa.Table]]
 
     def __iter__(self) -> Iterator[pa.Table]:
-        with pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(_PART_ROWS):
-                yield pa.Table.from_batches([batch])
+        return self.begin()
+
+
+def _read(path: Path) -> Iterator[pa.Table]:
+    """Yield a file's rows in tables of some size."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_PART_ROWS):
+            yield pa.Table.from_batches([batch])
 
 
 def is_run_folder(path: Path) -> bool:

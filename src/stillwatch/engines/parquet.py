@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from types import TracebackType
+from typing import Final, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,6 +58,19 @@ def write_parquet(
         return encode_parquet(batches, schema, unfinished, row_group=row_group, encoding=encoding)
 
 
+def writing_parquet(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
+) -> Iterator[pa.RecordBatch]:
+    """Yield ``batches`` while they are written as :func:`write_parquet` does.
+
+    The file is there once all were taken; where they were not there is none.
+    """
+    with replacing(path) as unfinished, _Writer(unfinished, schema, ROW_GROUP, KEPT) as writer:
+        for batch in batches:
+            writer.add(batch)
+            yield batch
+
+
 def encode_parquet(
     batches: Iterable[pa.RecordBatch],
     schema: pa.Schema,
@@ -66,23 +80,57 @@ def encode_parquet(
     encoding: Encoding = KEPT,
 ) -> int:
     """Write as :func:`write_parquet` does, but in place: for files that their maker syncs and moves later."""
-    rows = 0
-    text = [field.name for field in schema if pa.types.is_string(field.type)]
-    dictionaries = text if encoding.has_dictionaries else False
-    # Least and most tell where to look for a time; of fingerprints they tell nothing and take time.
-    times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
-    with pq.ParquetWriter(
-        path,
-        schema,
-        compression=encoding.codec,
-        compression_level=encoding.level,
-        use_dictionary=dictionaries,
-        write_statistics=times or False,
-    ) as writer:
-        for group in _row_groups(batches, schema, row_group):
-            writer.write_table(group, row_group)
-            rows += group.num_rows
-    return rows
+    with _Writer(path, schema, row_group, encoding) as writer:
+        for batch in batches:
+            writer.add(batch)
+    return writer.rows
+
+
+class _Writer:
+    """Cuts batches anew into row groups: each is full but the last, and lies in one piece."""
+
+    def __init__(
+        self, path: Path | pa.BufferOutputStream, schema: pa.Schema, row_group: int, encoding: Encoding
+    ) -> None:
+        text = [field.name for field in schema if pa.types.is_string(field.type)]
+        # Least and most tell where to look for a time; of fingerprints they tell nothing and take time.
+        times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+        self._file = pq.ParquetWriter(
+            path,
+            schema,
+            compression=encoding.codec,
+            compression_level=encoding.level,
+            use_dictionary=text if encoding.has_dictionaries else False,
+            write_statistics=times or False,
+        )
+        self.rows = 0
+        self._schema, self._row_group = schema, row_group
+        self._waiting: list[pa.RecordBatch] = []
+        self._held = 0  # rows of those
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Write ``batch``, once a row group is full."""
+        self._waiting.append(batch)
+        self._held += batch.num_rows
+        while self._held >= self._row_group:
+            table = pa.Table.from_batches(self._waiting, self._schema)
+            self._write(table.slice(0, self._row_group))
+            self._waiting = table.slice(self._row_group).to_batches()
+            self._held -= self._row_group
+
+    def _write(self, group: pa.Table) -> None:
+        self._file.write_table(_in_one_piece(group), self._row_group)
+        self.rows += group.num_rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self._held:
+            self._write(pa.Table.from_batches(self._waiting, self._schema))
+        self._file.close()
 
 
 @contextmanager
@@ -146,21 +194,6 @@ def sync_all(paths: Iterable[Path]) -> None:
 
 def _unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
-    """Cut ``batches`` anew: each group is full but the last, and lies in one piece."""
-    waiting: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        while rows >= size:
-            table = pa.Table.from_batches(waiting, schema)
-            yield _in_one_piece(table.slice(0, size))
-            waiting, rows = table.slice(size).to_batches(), rows - size
-    if rows:
-        yield _in_one_piece(pa.Table.from_batches(waiting, schema))
 
 
 def _in_one_piece(table: pa.Table) -> pa.Table:

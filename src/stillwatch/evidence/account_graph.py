@@ -98,17 +98,42 @@ def account_graph(tables: RunTables, campaign_id: str) -> AccountGraph | None:
     if not ties.num_rows:
         return None
     ties = ties.sort_by([(name, "ascending") for name in _BY_THING])
+    account, kinds = _numbered(ties["account_id"]), _kinds(ties)
     found: list[AccountGraph] = []
     for most in _MOST_THINGS:
-        found.append(_folded(ties, most))
+        found.append(_folded(kinds, account, most))
         if len(found[-1].bundles) >= _TELLING:
             return found[-1]
     return max(found, key=lambda graph: len(graph.bundles))
 
 
-def _folded(ties: pa.Table, most_things: int) -> AccountGraph:
-    account = _numbered(ties["account_id"])
-    hubs, hub_of_tie = _hubs(ties, account, most_things)
+@dataclass(frozen=True)
+class _Kind:
+    """All ties by one kind of thing, whichever of its things get a hub of their own."""
+
+    signal: str
+    rows: Ints  # of the ties
+    thing: Ints  # of each row: the number of the thing that is shared
+    members: Ints  # that hold each thing
+    ranked: Ints  # things, those that most members hold first
+    holders: Ints  # of each row: accounts of the whole log that hold its thing
+
+
+def _kinds(ties: pa.Table) -> list[_Kind]:
+    """Return the kinds of shared things, those with fewest things first: they hold most together."""
+    signal = ties["signal"].combine_chunks().dictionary_encode()
+    value, holders, number = ties["value"].to_numpy(), ties["holders"].to_numpy(), signal.indices.to_numpy()
+    kinds = []
+    for place, name in enumerate(signal.dictionary.to_pylist()):
+        rows = np.flatnonzero(number == place)
+        things, thing, members = np.unique(value[rows], return_inverse=True, return_counts=True)
+        ranked = np.lexsort((things, -members))
+        kinds.append(_Kind(name, rows, thing, members, ranked, holders[rows]))
+    return sorted(kinds, key=lambda kind: (len(kind.members), kind.signal))
+
+
+def _folded(kinds: Sequence[_Kind], account: Ints, most_things: int) -> AccountGraph:
+    hubs, hub_of_tie = _hubs(kinds, account, most_things)
     pairs = np.column_stack(_distinct(account, hub_of_tie)[:2])
     signals = np.array([hub.signal for hub in hubs])
     bundle_of = _bundles(pairs, signals, len(hubs))
@@ -122,36 +147,28 @@ def _numbered(names: pa.ChunkedArray) -> Ints:
     return np.asarray(pc.index_in(names, known).to_numpy(), np.int64)
 
 
-def _hubs(ties: pa.Table, account: Ints, most: int) -> tuple[list[Hub], Ints]:
-    """Return the hubs, and for each row of ``ties`` the place of its hub."""
-    signal, value, holders = (ties[name].to_numpy() for name in ("signal", "value", "holders"))
+def _hubs(kinds: Sequence[_Kind], account: Ints, most: int) -> tuple[list[Hub], Ints]:
+    """Return the hubs, and for each tie the place of its hub."""
     hubs: list[Hub] = []
-    hub_of_tie = np.zeros(ties.num_rows, np.int64)
-    for kind in _kinds(signal, value):
-        rows = np.flatnonzero(signal == kind)
-        things, thing, members = np.unique(value[rows], return_inverse=True, return_counts=True)
-        ranked = np.lexsort((things, -members))
-        shown = 0 if _dense(account[rows], len(things)) else _shown(members[ranked], most)
-        place = np.full(len(things), len(hubs) + shown)
-        place[ranked[:shown]] = len(hubs) + np.arange(shown)
-        hub_of_tie[rows] = place[thing]
-        for number, at in enumerate(ranked[:shown], 1):
-            hubs.append(_hub(kind, number, 1, len(things), rows[thing == at], account, holders))
-        rest = rows[place[thing] == len(hubs)]
-        if len(rest):
-            hubs.append(_hub(kind, shown + 1, len(things) - shown, len(things), rest, account, holders))
+    hub_of_tie = np.zeros(len(account), np.int64)
+    for kind in kinds:
+        own, things = account[kind.rows], len(kind.members)
+        shown = 0 if _dense(own, things) else _shown(kind.members[kind.ranked], most)
+        place = np.full(things, len(hubs) + shown)
+        place[kind.ranked[:shown]] = len(hubs) + np.arange(shown)
+        hub_of_tie[kind.rows] = place[kind.thing]
+        for number, at in enumerate(kind.ranked[:shown], 1):
+            hubs.append(_hub(kind, number, 1, kind.thing == at, own))
+        rest = place[kind.thing] == len(hubs)
+        if rest.any():
+            hubs.append(_hub(kind, shown + 1, things - shown, rest, own))
     return hubs, hub_of_tie
 
 
-def _hub(kind: str, number: int, things: int, of: int, rows: Ints, account: Ints, holders: Ints) -> Hub:
-    held = (int(holders[rows].min()), int(holders[rows].max()))
-    return Hub(kind, number, things, of, len(np.unique(account[rows])), held)
-
-
-def _kinds(signal: npt.NDArray[np.object_], value: Ints) -> list[str]:
-    """Return the kinds of shared things, those with fewest things first: they hold most together."""
-    sizes = {kind: len(np.unique(value[signal == kind])) for kind in dict.fromkeys(signal)}
-    return sorted(sizes, key=lambda kind: (sizes[kind], kind))
+def _hub(kind: _Kind, number: int, things: int, chosen: npt.NDArray[np.bool_], account: Ints) -> Hub:
+    holders = kind.holders[chosen]
+    held, members = (int(holders.min()), int(holders.max())), len(np.unique(account[chosen]))
+    return Hub(kind.signal, number, things, len(kind.members), members, held)
 
 
 def _dense(account: Ints, things: int) -> bool:

@@ -187,7 +187,7 @@ def _sample(container: str, head: _Head) -> list[Record]:
 
 
 def _parquet_sample(input: Input, packed: str | None) -> list[Record]:
-    with parquet_rows.opened(input, lambda _: None, packed) as file:
+    with parquet_rows.opened(input, lambda _: None, packed, buffer=_HEAD) as file:
         return parquet_rows.sample(file, _SAMPLE)
 
 

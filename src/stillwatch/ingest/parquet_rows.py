@@ -34,8 +34,14 @@ class Damaged(ValueError):  # noqa: N818 - it describes the file
     """A file that is no Parquet, or not all of it."""
 
 
-def opened(input: Input, on_bytes: OnBytes, compression: str | None) -> pq.ParquetFile:
+def opened(input: Input, on_bytes: OnBytes, compression: str | None, buffer: int = 0) -> pq.ParquetFile:
     """The file, from a copy without a name where it is compressed or comes through a pipe.
+
+    Args:
+        input: what is read.
+        on_bytes: hears how many bytes were read to unpack it.
+        compression: of the whole file, beside that of its pages.
+        buffer: bytes of a column that are read at once; 0 for a row group's whole column.
 
     Raises:
         Damaged: there is no footer to read it by.
@@ -43,8 +49,8 @@ def opened(input: Input, on_bytes: OnBytes, compression: str | None) -> pq.Parqu
     """
     try:
         if isinstance(input, FileInput) and compression is None:
-            return pq.ParquetFile(input.path)
-        return pq.ParquetFile(_copied(input, on_bytes))
+            return pq.ParquetFile(input.path, buffer_size=buffer)
+        return pq.ParquetFile(_copied(input, on_bytes), buffer_size=buffer)
     except _DAMAGE:
         raise Damaged("damaged Parquet: its footer cannot be read (a file that was cut has none)") from None
     except Cut as cut:

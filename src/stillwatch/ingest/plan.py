@@ -58,11 +58,11 @@ def planned(inputs: Sequence[Input], formats: Mapping[str, Format], is_chosen: b
     Raises:
         InputError: no input holds a known format.
     """
-    chosen = next(iter(formats.values())) if is_chosen else None
-    plan = []
-    for one in inputs:
-        found = detect.detect(one, formats)
-        plan.append(Planned(one, found._replace(format=chosen) if chosen is not None else found))
+    with ThreadPoolExecutor(_READERS) as pool:
+        seen = list(pool.map(lambda one: detect.detect(one, formats), inputs))
+    if is_chosen:
+        seen = [found._replace(format=next(iter(formats.values()))) for found in seen]
+    plan = [Planned(one, found) for one, found in zip(inputs, seen, strict=True)]
     if all(each.found.format is None or each.found.container == detect.EMPTY for each in plan):
         raise _nothing_known(plan, formats)
     return plan
