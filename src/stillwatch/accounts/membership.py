@@ -52,8 +52,11 @@ _CHOICE_COST: Final = 0.5
 _LEAST_CREDIT: Final = 0.65
 """Members whose evidence is mostly the freedom of choosing them are nobody's pool: then nobody is one."""
 
-_AHEAD: Final = 2
-"""Parts of behaviour that wait to be weighed: so many that there is always one, few enough to hold."""
+_WEIGHERS: Final = 2
+"""Threads that weigh parts of behaviour: between what is compiled they wait for each other, so not many."""
+
+_AHEAD: Final = 3
+"""Parts that wait or are weighed: so many that there is always one, few enough to hold."""
 
 Bounds = tuple[float, float]
 
@@ -129,14 +132,11 @@ def _assess(parts: Iterable[pa.Table], behaviour: Iterable[pa.Table], bench: Ben
 def _beside(
     weigh: Callable[[pa.Table], tuple[pa.Table, pa.Table]], parts: Iterable[pa.Table]
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Weigh one part after the other in a thread of its own, while the next is made.
-
-    One thread: two would wait for each other between what is compiled, and take longer.
-    """
-    with ThreadPoolExecutor(1) as worker:
+    """Weigh the parts in threads of their own, while the next one is made; in the order of the parts."""
+    with ThreadPoolExecutor(_WEIGHERS) as workers:
         waiting: deque[Future[tuple[pa.Table, pa.Table]]] = deque()
         for part in parts:
-            waiting.append(worker.submit(weigh, part))
+            waiting.append(workers.submit(weigh, part))
             if len(waiting) > _AHEAD:
                 yield waiting.popleft().result()
         while waiting:

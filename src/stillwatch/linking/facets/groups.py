@@ -13,7 +13,10 @@ from stillwatch.engines.engine import Engine
 Ints = npt.NDArray[np.int64]
 
 _PARTIES: Final = "SELECT account, party FROM parties ORDER BY account"
-_MEMBERS: Final = "SELECT candidate, account FROM members ORDER BY candidate, account"
+_MEMBERS: Final = """
+    SELECT m.candidate, m.account FROM members m JOIN parties p ON p.account = m.account
+    ORDER BY m.candidate, p.party, m.account
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,6 @@ class Groups:
         party[parties["account"].to_numpy()] = parties["party"].to_numpy()
         members = engine.table(_MEMBERS)
         candidate, account = members["candidate"].to_numpy(), members["account"].to_numpy()
-        beside = np.lexsort((party[account], candidate))
         candidates, counts = np.unique(candidate, return_counts=True)
         ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return cls(candidates, ends, account[beside].astype(np.int64), party)
+        return cls(candidates, ends, account.astype(np.int64), party)

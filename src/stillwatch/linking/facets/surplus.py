@@ -81,7 +81,7 @@ def _in_window(
         values.alone,
         there,
         everywhere,
-        len(np.unique(groups.party[there & values.known])),
+        _count_parties(groups.party, there & values.known),
     )
     return {
         candidate: Surplus(float(observed), chance, accounts, shared, known, ordinary)
@@ -90,6 +90,10 @@ def _in_window(
         )
         if known
     }
+
+
+def _count_parties(party: Ints, chosen: Bools) -> int:
+    return int(np.count_nonzero(np.bincount(party[chosen])))
 
 
 _HELD: Final = """

@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from stillwatch.engines.engine import Engine
 from stillwatch.linking.facets.groups import Groups, Ints
@@ -65,8 +64,9 @@ class Windows:
         account = presence["account"].to_numpy()
         first, last = np.full(len(groups.party), CELLS), np.full(len(groups.party), -1)
         first[account], last[account] = _cells(seen, hours), _cells(left, hours)
-        begun, ended = _work(engine.table(_IN_ORDER), groups)
-        return cls(hours, first, last, _cells(begun, hours), _cells(ended, hours))
+        work = engine.table(_WORK)
+        begun, ended = (_cells(work[name].to_numpy(), hours) for name in ("since", "until"))
+        return cls(hours, first, last, begun, ended)
 
     def there(self, place: int) -> Bools:
         """Return of each account whether it was at work in the window at this place of WINDOWS.
@@ -118,7 +118,11 @@ _SPANS: Final = """
         GROUP BY w.candidate, w.account) s
     ON s.candidate = m.candidate AND s.account = m.account
 """
-_IN_ORDER: Final = "SELECT * FROM spans ORDER BY candidate, account"
+_WORK: Final = """
+    SELECT s.since, s.until FROM spans s JOIN parties p ON p.account = s.account
+    ORDER BY s.candidate, p.party, s.account
+"""
+"""In the order of Groups.accounts."""
 
 
 def keep_spans(engine: Engine) -> None:
@@ -129,14 +133,3 @@ def keep_spans(engine: Engine) -> None:
 def _cells(hours: Ints, log: tuple[int, int]) -> Ints:
     return np.asarray((hours - log[0]) * CELLS // (log[1] - log[0]))
 
-
-def _work(spans: pa.Table, groups: Groups) -> tuple[Ints, Ints]:
-    """Return from when until when each account in Groups.accounts was at its group's work.
-
-    Colleagues stand beside one another there, and in order of their numbers here.
-    """
-    number = np.repeat(np.arange(len(groups.candidates)), np.diff(groups.ends))
-    order = np.lexsort((groups.accounts, number))
-    begun, ended = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
-    begun[order], ended[order] = spans["since"].to_numpy(), spans["until"].to_numpy()
-    return begun, ended
