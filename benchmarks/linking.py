@@ -4,7 +4,8 @@
 
 * joined: parties by declared organisation (``join_parties``) and the links of the identity facet
   (``find_links``), joined as Splink joins pairs, by connected components: like for like. With the sign-up
-  network or without it, whichever is better.
+  network or without it, and by values that at most so many accounts hold, whichever is best: rarity is to a
+  link what the probability is to Splink's pairs.
 * candidates: the same links, and the groups that a scan makes of them where no request is known
   (``propose_candidates``). They are communities, made for a graph in which requests tie accounts as well.
 * splink: train, predict, cluster. With the sign-up network or without it, at the best threshold.
@@ -25,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +50,9 @@ from stillwatch.linking.parties import PARTIES_QUERY, join_parties
 
 PARTS: Final = (1 / 8, 1 / 4, 1 / 2, 1)
 LEFT_OUT: Final = ("nothing", "signup-network")
+HOLDERS: Final = (2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 1024, 2**40)
+"""How many may hold a value that accounts are joined by: as many choices as Splink's thresholds."""
+CHOSEN: Final = ("left out", "holders", "threshold")
 F1: Final = ("B-cubed F1", "pairs F1")
 _HUB_DEVICE: Final = 7
 _FACETS: Final = {"identity": Identity()}
@@ -61,11 +66,12 @@ def joined(accounts: Path) -> Found:
     records, choices = pq.read_table(accounts, columns=ACCOUNT_SKETCH.names), []
     with opened(records) as engine:
         seconds, links = linked(engine)
-    for left_out in LEFT_OUT:
+    for left_out, holders in product(LEFT_OUT, HOLDERS):
         began = time.perf_counter()
-        groups = components(links.filter(pc.field("signal") != left_out), records["account_id"])
+        chosen = (pc.field("signal") != left_out) & (pc.field("holders") <= holders)
+        groups = components(links.filter(chosen), records["account_id"])
         took = seconds | {"join": time.perf_counter() - began}
-        choices.append({"left out": left_out, "seconds": took, "groups": groups})
+        choices.append({"left out": left_out, "holders": holders, "seconds": took, "groups": groups})
     return best_of(choices, operators_of(accounts))
 
 
@@ -200,7 +206,7 @@ def rows_of(found: dict[str, Found], oracle: dict[str, float]) -> list[dict[str,
             "contender": name,
             "seconds": round(sum(one["seconds"].values()), 2),
             **{f"{step} s": round(value, 2) for step, value in one["seconds"].items()},
-            **{key: one.get(key) for key in ("left out", "threshold", "peak MB", "largest group", *oracle)},
+            **{key: one.get(key) for key in (*CHOSEN, "peak MB", "largest group", *oracle)},
         }
         for name, one in found.items()
     ]
