@@ -3,9 +3,10 @@
     python benchmarks/increments.py [--sizes 1/64,1/16,1/4,1] [--keep FOLDER] [--seed 7] [--out FOLDER]
 
 Scans a world of ``june-2026`` (see ``growth.py``) into a state, as a command. Then judges what its ledger
-holds before the last hour, takes that hour's requests in (into a ledger of their own: they are in this one
-already) and holds them against the campaigns that stand, as a tick of a replay does. Compared with the scan
-are the seconds of the hour and who is a member.
+holds before the last hour, takes that hour's requests and new accounts in (into a ledger of their own: they
+are in this one already) and holds them against the campaigns that stand, as a tick of a replay does where
+somebody new has taken their work up; where nobody has, it ends before that. Compared with the scan are the
+seconds of the hour and who is a member.
 
 Prints tables and writes ``increments.json`` and ``increments.md``.
 """
@@ -52,10 +53,10 @@ _NOBODY: Final = Standing(frozenset(), (), (), DECLARED.empty_table(), (), {})
 
 def measured(size: Fraction, world: Path, folder: Path) -> dict[str, Any]:
     """Return what the last hour of a world costs, and whether it leads to the members of a scan."""
-    scanned, _ = _scan(str(world / "exchanges-*.parquet"), world, folder, "whole")
+    scanned, _ = _scan(str(world / "exchanges-*.parquet"), world / "accounts.parquet", folder, "whole")
     accounts = pq.read_table(folder / "whole" / "accounts.parquet")
-    hour = _last_hour(world, folder / "hour.parquet")
-    _, intake = _scan(str(folder / "hour.parquet"), world, folder, "alone")
+    hour = _last_hour(world, folder)
+    _, intake = _scan(str(folder / "hour.parquet"), folder / "new.parquet", folder, "alone")
     found, seconds = _followed(hour.since, folder)
     return {
         "size": str(size),
@@ -75,22 +76,25 @@ class _Hour(NamedTuple):
     exchanges: int
 
 
-def _scan(log: str, world: Path, folder: Path, name: str) -> tuple[float, float]:
+def _scan(log: str, records: Path, folder: Path, name: str) -> tuple[float, float]:
     """Scan a log into a state; return the seconds of the command and those of the intake."""
-    files = ["--accounts", str(world / "accounts.parquet"), "--out", str(folder / name)]
+    files = ["--accounts", str(records), "--out", str(folder / name)]
     kept = ["--state", str(folder / f"{name}-state"), "--sketch-key", str(folder / "key"), "--quiet"]
     ran = run([*_STILLWATCH, "scan", log, *files, *kept])
     manifest = json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))
     return ran.seconds, manifest["seconds"]["intake"]
 
 
-def _last_hour(world: Path, target: Path) -> _Hour:
-    """Write the log's last full hour as a log of its own."""
+def _last_hour(world: Path, folder: Path) -> _Hour:
+    """Write the log's last hour, and the records of who signed up in it, as files of their own."""
     log = dataset.dataset(sorted(world.glob("exchanges-*.parquet")))
     times = log.to_table(columns=["timestamp"])["timestamp"]
     since = pc.max(times).as_py().replace(minute=0, second=0, microsecond=0)
     rows = log.to_table(filter=pc.field("timestamp") >= pa.scalar(since, times.type))
-    pq.write_table(rows, target)
+    pq.write_table(rows, folder / "hour.parquet")
+    records = pq.read_table(world / "accounts.parquet")
+    new = pc.greater_equal(records["created_at"], pa.scalar(since, records["created_at"].type))
+    pq.write_table(records.filter(new), folder / "new.parquet")
     return _Hour(since, rows.num_rows)
 
 

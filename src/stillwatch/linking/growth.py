@@ -59,19 +59,32 @@ _GROWN: Final = {
         WHERE account IN (SELECT account FROM followed) GROUP BY account, family
     """,
     "hours": """
+        SELECT account, family, hour, exchanges FROM known_hours
+        WHERE account IN (SELECT account FROM followed)
+        AND hour < (SELECT coalesce(min(hour), 2147483647) FROM fresh_hours)
+        UNION ALL
         SELECT account, family, hour, CAST(sum(exchanges) AS BIGINT) AS exchanges
         FROM (SELECT account, family, hour, exchanges FROM known_hours
+              WHERE hour >= (SELECT min(hour) FROM fresh_hours)
               UNION ALL SELECT account, family, hour, exchanges FROM fresh_hours) h
         WHERE account IN (SELECT account FROM followed) GROUP BY account, family, hour
     """,
 }
-"""What the followed accounts did in all."""
+"""What the followed accounts did in all: hours before the first that anything came for are as they were."""
 
 _HELD: Final = """
-    WITH together AS (
-        SELECT fp, account FROM known_{name} UNION SELECT fp, account FROM fresh_{name})
-    SELECT fp, account FROM together WHERE fp IN (
-        SELECT fp FROM together WHERE account IN (SELECT account FROM followed))
+    WITH fresh AS (
+        SELECT fp, account FROM fresh_{name}
+        EXCEPT
+        SELECT k.fp, k.account FROM known_{name} k
+        JOIN fresh_{name} f ON f.fp = k.fp AND f.account = k.account),
+    theirs AS (
+        SELECT fp FROM known_{name} WHERE account IN (SELECT account FROM followed)
+        UNION
+        SELECT fp FROM fresh WHERE account IN (SELECT account FROM followed))
+    SELECT fp, account FROM known_{name} WHERE fp IN (SELECT fp FROM theirs)
+    UNION ALL
+    SELECT fp, account FROM fresh WHERE fp IN (SELECT fp FROM theirs)
 """
 """What the followed accounts hold, and everybody who holds it too: how many do says how rare it is."""
 

@@ -19,7 +19,7 @@ from stillwatch.linking.facets.windows import SAME_TIME, Windows
 _HOLDINGS: Final = "SELECT fp, account FROM handovers"
 
 _SEALS: Final = f"""
-    SELECT giver AS fp, unnest([taker, giver]) AS account FROM (
+    SELECT DISTINCT giver AS fp, unnest([taker, giver]) AS account FROM (
         SELECT DISTINCT CAST(t.account AS BIGINT) AS taker, CAST(g.account AS BIGINT) AS giver
         FROM account_events e
         JOIN parties t ON t.account_id = e.account_id

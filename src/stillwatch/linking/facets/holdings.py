@@ -22,31 +22,36 @@ _SPREAD: Final = 2_654_435_761  # of multiplicative hashing (Knuth 1973)
 def shared_values(engine: Engine, facet: str, signal: str, holdings: str) -> pa.Table:
     """Return LINKS of the values that at least two accounts hold.
 
-    ``holdings`` is a query of ``fp`` and ``account``. Values are numbered by the accounts that hold
-    them, so that the numbers do not depend on the key: two values with the very same holders are one
-    link. What one account alone holds, most values, is dropped before accounts are gathered.
+    ``holdings`` is a query of ``fp`` and ``account``, each pair once. Values are numbered by the accounts
+    that hold them, so that the numbers do not depend on the key: two values with the very same holders are
+    one link. What one account alone holds, most values, is dropped before accounts are gathered.
     """
-    table = engine.table(_LINKS.format(holdings=holdings))
+    engine.keep("shared_values", _SHARED.format(holdings=holdings))
+    table = engine.table(_LINKS)
+    engine.forget("shared_values")
     labels = {"facet": facet, "signal": signal}
     for name, text in labels.items():
         table = table.append_column(name, pa.repeat(pa.scalar(text, pa.string()), table.num_rows))
     return conform(table, LINKS, "linking")
 
 
-_LINKS: Final = f"""
-    WITH held AS (SELECT DISTINCT fp, account FROM ({{holdings}}) h),
+_SHARED: Final = """
+    WITH held AS ({holdings}),
     shared AS (SELECT fp FROM held GROUP BY fp HAVING count(*) >= 2),
     gathered AS (
         SELECT array_agg(h.account ORDER BY h.account) AS accounts
         FROM held h JOIN shared s ON s.fp = h.fp GROUP BY h.fp),
     numbered AS (
         SELECT accounts, row_number() OVER (ORDER BY accounts) - 1 AS value
-        FROM (SELECT DISTINCT accounts FROM gathered) d),
-    links AS (
-        SELECT unnest(accounts) AS account, value, len(accounts) AS holders FROM numbered),
-    ranked AS (
+        FROM (SELECT DISTINCT accounts FROM gathered) d)
+    SELECT unnest(accounts) AS account, value, len(accounts) AS holders FROM numbered
+"""
+"""Kept, and then ranked: in one query a single thread would rank the holders of so few values."""
+
+_LINKS: Final = f"""
+    SELECT p.account_id, r.value, r.holders FROM (
         SELECT *, row_number() OVER (PARTITION BY account ORDER BY (value * {_SPREAD}) % 4294967296) AS rank
-        FROM links)
-    SELECT p.account_id, r.value, r.holders FROM ranked r JOIN parties p ON p.account = r.account
+        FROM shared_values) r
+    JOIN parties p ON p.account = r.account
     WHERE r.rank <= {MOST_EACH} ORDER BY r.value, r.account
 """

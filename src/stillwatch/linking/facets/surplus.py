@@ -52,7 +52,7 @@ class Surplus:
 def weigh_surplus(engine: Engine, groups: Groups, windows: Windows, holdings: str) -> dict[int, Surplus]:
     """Return the surplus of every candidate that holds a value, by candidate.
 
-    ``holdings`` is a query of ``fp`` and ``account``, one row for each value that an account holds.
+    ``holdings`` is a query of ``fp`` and ``account``, each pair once.
     Holders are counted by party (relation ``parties``): what colleagues share openly links nobody.
     """
     engine.keep("held", _HELD.format(holdings=holdings))
@@ -97,7 +97,7 @@ def _count_parties(party: Ints, chosen: Bools) -> int:
 
 
 _HELD: Final = """
-    SELECT DISTINCT h.fp, h.account, p.party FROM ({holdings}) h JOIN parties p ON p.account = h.account
+    SELECT h.fp, h.account, p.party FROM ({holdings}) h JOIN parties p ON p.account = h.account
 """
 _SHARED: Final = """
     SELECT h.fp, h.account, h.party FROM held h

@@ -132,4 +132,3 @@ def keep_spans(engine: Engine) -> None:
 
 def _cells(hours: Ints, log: tuple[int, int]) -> Ints:
     return np.asarray((hours - log[0]) * CELLS // (log[1] - log[0]))
-
