@@ -4,9 +4,10 @@
 
 Scans a world of ``june-2026`` (see ``growth.py``) into a state, as a command. Then judges what its ledger
 holds before the last hour, takes that hour's requests and new accounts in (into a ledger of their own: they
-are in this one already) and holds them against the campaigns that stand, as a tick of a replay does where
-somebody new has taken their work up; where nobody has, it ends before that. Compared with the scan are the
-seconds of the hour and who is a member.
+are in this one already) and holds them against the campaigns that stand, as a tick of a replay does. Where
+nobody new has taken their work up a tick ends there; what it costs to weigh everybody who belongs anew, as
+where somebody has, is measured after that. Compared with the scan are the seconds of the hour and who is a
+member.
 
 Prints tables and writes ``increments.json`` and ``increments.md``.
 """
@@ -41,7 +42,7 @@ from stillwatch.app.progress import Silent
 from stillwatch.app.run_folder import RunFolder
 from stillwatch.app.standing import Standing
 from stillwatch.contracts import ACCOUNT_EVENTS, ACCOUNT_SKETCH, DECLARED, SKETCH, Verdict
-from stillwatch.engines.engine import open_engine
+from stillwatch.engines.engine import Engine, open_engine
 from stillwatch.ledger.ledger import Ledger
 from stillwatch.linking.growth import LOOK_BACK
 from stillwatch.settings import ScanSettings
@@ -57,15 +58,17 @@ def measured(size: Fraction, world: Path, folder: Path) -> dict[str, Any]:
     accounts = pq.read_table(folder / "whole" / "accounts.parquet")
     hour = _last_hour(world, folder)
     _, intake = _scan(str(folder / "hour.parquet"), folder / "new.parquet", folder, "alone")
-    found, seconds = _followed(hour.since, folder)
+    found, tick, weighed = _followed(hour.since, folder)
     return {
         "size": str(size),
         "exchanges": int(pc.sum(accounts["exchanges"]).as_py()),
         "of the hour": hour.exchanges,
         "scan s": round(scanned, 1),
         "intake of the hour s": round(intake, 2),
-        "following s": round(seconds, 2),
-        "share of the scan %": round(100 * (intake + seconds) / scanned, 2),
+        "tick s": round(tick, 2),
+        "share of the scan %": round(100 * (intake + tick) / scanned, 2),
+        "weighed anew s": round(weighed, 2),
+        "share so %": round(100 * (intake + weighed) / scanned, 2),
         "members": sum(map(len, members(accounts).values())),
         "other members": differences(members(found), members(accounts)),
     }
@@ -98,25 +101,33 @@ def _last_hour(world: Path, folder: Path) -> _Hour:
     return _Hour(since, rows.num_rows)
 
 
-def _followed(since: datetime, folder: Path) -> tuple[pa.Table, float]:
-    """Judge what the ledger holds before ``since``, follow the rest: who belongs, and the seconds."""
+def _followed(since: datetime, folder: Path) -> tuple[pa.Table, float, float]:
+    """Judge what the ledger holds before ``since``, and follow the rest.
+
+    Returns who belongs once all are weighed anew, the seconds of a tick, and the seconds of that.
+    """
     key = load_or_create_key(folder / "key")
     ledger = Ledger(folder / "whole-state" / "ledger", key.id)
     memory = ScanSettings(out=folder / "unused").query_memory
     with open_engine(memory=memory, spill=folder / "spill") as engine:
-        engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
-        engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)
-        engine.bind("sketches", ledger.sketch_files(until=since), SKETCH)
+        _bind(engine, ledger, until=since)
         tables = RunFolder(folder / "judged", {})
         judged = detect(engine, None, _NOBODY, 0.01, tables, Silent())
         basis = remember(engine, judged, since)
-        began = time.monotonic()
-        engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
-        engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)
-        engine.bind("sketches", ledger.sketch_files(since=since - LOOK_BACK), SKETCH)
-        found = follow(engine, basis, _NOBODY, newcomers=pa.table({}))
+        seconds = []
+        for newcomers in (None, pa.table({})):  # nobody was weighed before, or others were
+            began = time.monotonic()
+            _bind(engine, ledger, since=since - LOOK_BACK)
+            found = follow(engine, basis, _NOBODY, newcomers=newcomers)
+            seconds.append(time.monotonic() - began)
         assert found is not None
-        return found.members, time.monotonic() - began
+        return found.members, *seconds
+
+
+def _bind(engine: Engine, ledger: Ledger, **times: datetime) -> None:
+    engine.bind("accounts", ledger.account_files(), ACCOUNT_SKETCH)
+    engine.bind("account_events", ledger.event_files(), ACCOUNT_EVENTS)
+    engine.bind("sketches", ledger.sketch_files(**times), SKETCH)
 
 
 def members(accounts: pa.Table) -> dict[str, set[str]]:
