@@ -133,14 +133,18 @@ def _beside(
     weigh: Callable[[pa.Table], tuple[pa.Table, pa.Table]], parts: Iterable[pa.Table]
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Weigh the parts in threads of their own, while the next one is made; in the order of the parts."""
+    waiting: deque[Future[tuple[pa.Table, pa.Table]]] = deque()
     with ThreadPoolExecutor(_WEIGHERS) as workers:
-        waiting: deque[Future[tuple[pa.Table, pa.Table]]] = deque()
-        for part in parts:
-            waiting.append(workers.submit(weigh, part))
-            if len(waiting) > _AHEAD:
+        try:
+            for part in parts:
+                waiting.append(workers.submit(weigh, part))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            for future in waiting:  # a part takes seconds, and nobody waits for it any more
+                future.cancel()
 
 
 def _weigh_part(bench: Bench, part: pa.Table) -> tuple[pa.Table, pa.Table]:
