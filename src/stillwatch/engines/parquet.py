@@ -128,9 +128,11 @@ class _Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._held:
-            self._write(pa.Table.from_batches(self._waiting, self._schema))
-        self._file.close()
+        try:
+            if kind is None and self._held:
+                self._write(pa.Table.from_batches(self._waiting, self._schema))
+        finally:
+            self._file.close()
 
 
 @contextmanager
