@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,7 +60,7 @@ def write_parquet(
 
 def writing_parquet(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """Yield ``batches`` while they are written as :func:`write_parquet` does.
 
     The file is there once all were taken; where they were not there is none.
