@@ -4,7 +4,7 @@
 
 Runs ``stillwatch simulate june-2026 --scale SIZE --honest 1`` and ``stillwatch scan`` as commands, and scores
 what was called against the truth. Time is what the manifest says of each stage; ``other`` is the rest of the
-command: start, what lies between stages, the report. Memory is what all processes of the scan had resident at
+command, above all its start. Memory is what all processes of the scan had resident at
 once; what grows with the accounts (their records, profiles and results as Arrow tables) is told apart. The
 exponents are slopes on logarithmic axes over the exchanges. ``--keep`` keeps the worlds, and takes those that
 are there. Full size takes hours and tens of gigabytes; for ``make bench``, ``GROWTH_SIZES`` names others.
@@ -80,7 +80,7 @@ def costs(ran: Ran, tables: int) -> dict[str, Any]:
 
 def stages_of(manifest: dict[str, Any], seconds: float) -> dict[str, float]:
     """Return the seconds of each stage, and what they leave of the command."""
-    stages = manifest["seconds"]
+    stages = manifest["stages"]
     return {**stages, "other": round(max(seconds - sum(stages.values()), 0.0), 3)}
 
 

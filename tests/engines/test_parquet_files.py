@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stillwatch.engines.parquet import replacing, sweep, write_parquet
+from stillwatch.engines.parquet import replacing, sweep, write_parquet, writing_parquet
 
 LISTS = pa.list_(pa.field("item", pa.uint64(), nullable=False))
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), ("fp", pa.uint64()), ("fps", LISTS)])
@@ -41,6 +41,24 @@ def test_row_groups_are_full_but_the_last(tmp_path: Path) -> None:
     write_parquet(table.to_batches(3), table.schema, tmp_path / "n.parquet", row_group=8)
     metadata = pq.read_metadata(tmp_path / "n.parquet")
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [8, 8, 4]
+
+
+def test_batches_pass_through_while_they_are_written(tmp_path: Path) -> None:
+    table = pa.table({"n": range(200_000)})
+    write_parquet(table.to_batches(), table.schema, tmp_path / "whole")
+    passing = writing_parquet(table.to_batches(7_000), table.schema, tmp_path / "passed")
+    assert next(passing).num_rows == 7_000
+    assert not (tmp_path / "passed").exists()
+    assert sum(batch.num_rows for batch in passing) == 193_000
+    assert (tmp_path / "passed").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_a_file_that_is_not_taken_to_its_end_is_none(tmp_path: Path) -> None:
+    table = pa.table({"n": range(10)})
+    passing = writing_parquet(table.to_batches(3), table.schema, tmp_path / "begun")
+    next(passing)
+    passing.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_replaced_only_when_all_went_well(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_tables(log, tmp_path):
     run(*arguments(log, tmp_path / "killed"), key=key)
     manifest = json.loads((tmp_path / "killed" / "manifest.json").read_text())
     assert "intake" not in manifest["seconds"]  # what was read and sketched was not read again
+    assert {"look at the inputs", "membership", "report"} <= set(manifest["stages"])
     for name in ("campaigns", "accounts", "members", "reasons", "timeline"):
         assert table(tmp_path / "killed", name) == table(tmp_path / "whole", name)
 

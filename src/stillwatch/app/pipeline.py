@@ -18,7 +18,7 @@ from stillwatch.app import rejected
 from stillwatch.app.detection import Detection, detect, profile
 from stillwatch.app.fitting import refuse_too_large
 from stillwatch.app.intake import open_events, open_logs, take_in
-from stillwatch.app.progress import Progress
+from stillwatch.app.progress import Progress, Timed
 from stillwatch.app.replay import replay as replay_log
 from stillwatch.app.result import ReplayResult, ScanResult
 from stillwatch.app.run_folder import RunFolder
@@ -53,7 +53,7 @@ class _Job:
 
     inputs: Sequence[str]
     settings: ScanSettings
-    progress: Progress
+    progress: Timed
     known: Known
     key: SketchKey
     log: Reading
@@ -72,7 +72,7 @@ def scan(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -> S
         _bind_ledger(job)
         _refuse_too_large(job)
         standing = find_standing(job.engine, job.known, job.key)
-        detection = detect(job.engine, settings.state, standing, settings.fdr, job.run, progress)
+        detection = detect(job.engine, settings.state, standing, settings.fdr, job.run, job.progress)
         wordings = _read_wordings(job, detection)
         return _finish(job, taken, standing, detection, wordings)
 
@@ -87,9 +87,11 @@ def replay(inputs: Sequence[str], settings: ReplaySettings, progress: Progress) 
         _bind_ledger(job)
         _refuse_too_large(job)
         standing = find_standing(job.engine, job.known, job.key)
-        decisions, counts = replay_log(job.engine, settings.tick, standing, settings.fdr, job.run, progress)
+        decisions, counts = replay_log(
+            job.engine, settings.tick, standing, settings.fdr, job.run, job.progress
+        )
         _bind_ledger(job)
-        detection = detect(job.engine, job.run.stages, standing, settings.fdr, job.run, progress)
+        detection = detect(job.engine, job.run.stages, standing, settings.fdr, job.run, job.progress)
         wordings = _read_wordings(job, detection)
         job.run.keep("decisions", decisions)
         taken = {**taken, "counts": {**taken["counts"], "replay": counts}}
@@ -102,7 +104,9 @@ def _opened(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -
     """Read what is known, and open the sketch key, the inputs, the run folder, the ledger and the engine."""
     known = Known.read(settings)
     key = load_or_create_key(settings.sketch_key)
-    log, records = open_logs(inputs, settings, key, progress)
+    timed = Timed(progress)
+    timed.stage("look at the inputs")
+    log, records = open_logs(inputs, settings, key, timed)
     events = open_events(settings, key)
     sources = tuple(
         source for reading in (log, records, events) if reading is not None for source in reading.sources()
@@ -111,7 +115,7 @@ def _opened(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -
     with run.explained():
         ledger = Ledger((settings.state or run.path) / "ledger", key.id)
         with (
-            ledger.in_use(lambda: progress.stage("wait for the ledger")),
+            ledger.in_use(lambda: timed.stage("wait for the ledger")),
             open_engine(
                 settings.engine,
                 memory=settings.query_memory,
@@ -121,7 +125,7 @@ def _opened(inputs: Sequence[str], settings: ScanSettings, progress: Progress) -
             ) as engine,
         ):
             yield _Job(
-                inputs, settings, progress, known, key, log, records, events, sources, run, ledger, engine
+                inputs, settings, timed, known, key, log, records, events, sources, run, ledger, engine
             )
 
 
@@ -254,6 +258,7 @@ def _finish(
     manifest = run.manifest(facts)
     _write_evidence(run.path, RunTables(**tables, manifest=manifest), job.settings, wordings)
     _keep_wordings(run.path, wordings, job.key)
+    manifest = {**manifest, "stages": job.progress.seconds}
     run.finish(manifest)
     job.progress.done()
     return ScanResult(**tables, manifest=manifest, out=run.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,7 +60,7 @@ def write_parquet(
 
 def writing_parquet(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """Yield ``batches`` while they are written as :func:`write_parquet` does.
 
     The file is there once all were taken; where they were not there is none.
@@ -128,9 +128,11 @@ class _Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._held:
-            self._write(pa.Table.from_batches(self._waiting, self._schema))
-        self._file.close()
+        try:
+            if kind is None and self._held:
+                self._write(pa.Table.from_batches(self._waiting, self._schema))
+        finally:
+            self._file.close()
 
 
 @contextmanager
