@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -9,8 +10,10 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
+from typing import IO
 
 import forked_commands
 import pytest
@@ -254,6 +257,36 @@ def test_ctrl_c_says_how_to_go_on(environment, tmp_path):
         process.wait(SECONDS)
     assert process.returncode == 130
     assert "goes on from the last stage" in one_line(complaint)
+
+
+def test_ctrl_c_ends_the_wait_for_an_input_that_says_nothing_yet(environment, tmp_path):
+    with subprocess.Popen(
+        [STILLWATCH, "scan", "-", "--out", tmp_path / "run"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        preexec_fn=_hear_ctrl_c,
+    ) as process:
+        process.stdin.write(b"{")
+        process.stdin.flush()
+        _wait_until_taken(process.stdin)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
+        complaint = process.stderr.read().decode()
+    assert process.returncode == 130
+    assert "interrupted" in complaint
+
+
+def _wait_until_taken(pipe: IO[bytes]) -> None:
+    for _ in range(30 * 20):
+        if not any(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("nobody read the pipe")
 
 
 def _hear_ctrl_c() -> None:

@@ -131,7 +131,7 @@ def test_communities_are_compared_by_what_both_maximise():
 
 def test_growth_tells_stages_and_the_rest_apart():
     assert growth.sizes_of("1/4,1/64") == [Fraction(1, 64), Fraction(1, 4)]
-    manifest = {"seconds": {"intake": 2.0, "links": 1.0}}
+    manifest = {"stages": {"intake": 2.0, "links": 1.0}}
     assert growth.stages_of(manifest, 4.5) == {"intake": 2.0, "links": 1.0, "other": 1.5}
     ran = SimpleNamespace(seconds=4.5, cpu_seconds=4.0, peak_bytes=900_000_000)
     assert growth.costs(ran, 100_000_000)["peak MB beyond them"] == 800

@@ -58,14 +58,24 @@ def planned(inputs: Sequence[Input], formats: Mapping[str, Format], is_chosen: b
     Raises:
         InputError: no input holds a known format.
     """
-    with ThreadPoolExecutor(_READERS) as pool:
-        seen = list(pool.map(lambda one: detect.detect(one, formats), inputs))
+    seen = _seen(inputs, formats)
     if is_chosen:
         seen = [found._replace(format=next(iter(formats.values()))) for found in seen]
     plan = [Planned(one, found) for one, found in zip(inputs, seen, strict=True)]
     if all(each.found.format is None or each.found.container == detect.EMPTY for each in plan):
         raise _nothing_known(plan, formats)
     return plan
+
+
+def _seen(inputs: Sequence[Input], formats: Mapping[str, Format]) -> list[Detected]:
+    """What each input holds: several files are looked at at once.
+
+    A pipe or a database may keep us waiting: only in the caller's thread does Ctrl-C end that.
+    """
+    files = [one for one in inputs if isinstance(one, FileInput)]
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = dict(zip(files, pool.map(lambda one: detect.detect(one, formats), files), strict=True))
+    return [found[one] if isinstance(one, FileInput) else detect.detect(one, formats) for one in inputs]
 
 
 def described(input: Input, formats: Mapping[str, Format]) -> Source:
