@@ -240,14 +240,7 @@ def test_a_reader_that_leaves_is_no_defect(environment):
 
 
 def test_ctrl_c_says_how_to_go_on(environment, tmp_path):
-    with subprocess.Popen(
-        [STILLWATCH, "scan", "-", "--out", tmp_path / "run"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        preexec_fn=_hear_ctrl_c,
-    ) as process:
+    with _scan_of_a_pipe(environment, tmp_path / "run") as process:
         row = b'{"timestamp": "2026-05-01T00:00:00Z", "account_id": "a"}\n'
         process.stdin.write(row * 40_000)  # more than it looks at before it begins
         process.stdin.flush()
@@ -260,14 +253,7 @@ def test_ctrl_c_says_how_to_go_on(environment, tmp_path):
 
 
 def test_ctrl_c_ends_the_wait_for_an_input_that_says_nothing_yet(environment, tmp_path):
-    with subprocess.Popen(
-        [STILLWATCH, "scan", "-", "--out", tmp_path / "run"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        preexec_fn=_hear_ctrl_c,
-    ) as process:
+    with _scan_of_a_pipe(environment, tmp_path / "run") as process:
         process.stdin.write(b"{")
         process.stdin.flush()
         _wait_until_taken(process.stdin)
@@ -279,6 +265,17 @@ def test_ctrl_c_ends_the_wait_for_an_input_that_says_nothing_yet(environment, tm
         complaint = process.stderr.read().decode()
     assert process.returncode == 130
     assert "interrupted" in complaint
+
+
+def _scan_of_a_pipe(environment: dict[str, str], out: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [STILLWATCH, "scan", "-", "--out", out],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        preexec_fn=_hear_ctrl_c,
+    )
 
 
 def _wait_until_taken(pipe: IO[bytes]) -> None:
